@@ -1,0 +1,312 @@
+"""The brief: the user's YAML file, checked as a whole, every mistake reported with its line.
+
+Each option is declared here once: its default, its check and its help. Relative paths are relative to the brief.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from marketfit.contract import DEFAULT_CONFIDENCE, METRICS, Requirement
+from marketfit.errors import BriefError, Problem, nearest
+from marketfit.records import digest_of, sha256_file
+
+
+class MistakesError(ValueError):
+    """Several problems of one value, raised inside a validator; `where` is a dotted name of the brief."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in problems))
+
+
+class MistakeError(MistakesError):
+    """One problem of one value; the reader of the brief fills in where it stands."""
+
+    def __init__(self, found: str, allowed: str, do: str) -> None:
+        super().__init__([Problem("", found, allowed, do)])
+
+
+def _existing_file(path: Path, info: ValidationInfo) -> Path:
+    base: Path = (info.context or {}).get("base", Path())
+    full = path if path.is_absolute() else base / path
+    if full.is_dir():
+        raise MistakeError(f"'{path}' is a directory", "a file is wanted", "name a file inside it")
+    if not full.is_file():
+        raise MistakeError(
+            f"there is no file '{path}'", f"looked in {full.parent}", "correct the path or put the file there"
+        )
+    return full
+
+
+SourceFile = Annotated[Path, AfterValidator(_existing_file)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataSpec(_Section):
+    """Where the labelled examples are and what their columns mean."""
+
+    source: SourceFile = Field(description="csv, tsv, jsonl or parquet")
+    input: str = Field(description="column of the example")
+    label: str = Field(description="column of the label")
+    where: Mapping[str, tuple[str | int | float | bool, ...]] = Field(
+        default={}, description="keep only rows whose column has one of these values"
+    )
+    split: str | None = Field(default=None, description="column with train, valid (val, dev) or test")
+    group: str | None = Field(default=None, description="column whose equal values stay in one split")
+    sensitive: tuple[str, ...] = Field(default=(), description="columns of the groups that fairness is about")
+    unlabelled: SourceFile | None = Field(default=None, description="file of further examples without labels")
+
+
+class AttributeSpec(_Section):
+    """One attribute of the choice survey: measured on the candidate, or set by us."""
+
+    metric: str | None = Field(default=None, description="the metric that gives its value")
+    offer: tuple[float | str, ...] = Field(default=(), description="the value, or values to choose among, that we set")
+    better: Literal["higher", "lower"] | None = Field(default=None, description="sign constraint of its utility")
+
+    @field_validator("offer", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | int | float) else value
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.metric is None) == (not self.offer):
+            raise MistakeError("an attribute has either 'metric' or 'offer'", "exactly one of the two", "give one")
+        if self.metric is not None and self.metric not in METRICS:
+            raise MistakeError(
+                f"unknown metric '{self.metric}'", nearest(self.metric, METRICS), "name a metric that is measured"
+            )
+        return self
+
+
+class MarketSpec(_Section):
+    """What the market says, and what we want of it."""
+
+    goal: Literal["share", "profit", "utility"] = Field(default="utility", description="what the decision maximises")
+    audience: Annotated[float, Field(gt=0)] | None = Field(default=None, description="buyers a month (profit)")
+    unit_cost: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="cost per buyer and month, beside the measured cost of predictions (profit)"
+    )
+    predictions_per_buyer: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="predictions a buyer makes a month; their measured cost is added to unit_cost"
+    )
+    price: str = Field(default="price", description="the attribute that is the price")
+    choices: SourceFile | None = Field(default=None, description="choice survey, long form")
+    competitors: SourceFile | None = Field(default=None, description="table of named offers")
+    attributes: Mapping[str, AttributeSpec] = Field(default={}, description="the attributes of the choice survey")
+    opinions: SourceFile | None = Field(default=None, description="item, respondent, label")
+    simulated: bool = Field(default=False, description="the answers were made by a program: said wherever shown")
+
+    @model_validator(mode="after")
+    def _goal_can_be_computed(self) -> Self:
+        prices = self.attributes[self.price].offer if self.price in self.attributes else ()
+        if self.goal == "share" and len(prices) > 1:
+            raise MistakeError(
+                "a share goal with several prices would always give the product away",
+                "goal profit with audience and unit_cost, or one price",
+                "change the goal or keep one price",
+            )
+        if self.goal == "profit" and (self.audience is None or self.unit_cost is None):
+            raise MistakeError("a profit goal needs audience and unit_cost", "numbers", "add what is missing")
+        if self.goal == "profit" and not prices:
+            raise MistakeError(
+                "a profit goal needs a price", f"an attribute '{self.price}' with 'offer'", "add it to attributes"
+            )
+        if self.choices is not None and not self.attributes:
+            raise MistakeError(
+                "a choice survey needs attributes", "one entry for each of its attribute columns", "add them"
+            )
+        if self.goal in ("share", "profit") and self.choices is None:
+            raise MistakeError(f"a {self.goal} goal needs a choice survey", "choices: FILE", "add it, or drop the goal")
+        return self
+
+
+class ObjectiveSpec(_Section):
+    """Weights of the terms that come on top of cross-entropy."""
+
+    survey: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="λ of the survey term; acts where opinions are"
+    )
+    sign: Literal["market", "literal"] = Field(default="market", description="literal: the seed's printed sign")
+    fit: bool = Field(default=False, description="fit C too, held to the consensus by τ")
+    tau: Annotated[float, Field(gt=0)] = Field(default=1.0, description="τ of the KL term when C is fitted")
+
+    @model_validator(mode="after")
+    def _inner_problem_is_convex(self) -> Self:
+        if self.fit and self.survey > self.tau:
+            raise MistakeError(
+                f"survey (λ = {self.survey:g}) exceeds tau ({self.tau:g})", "λ ≤ τ when C is fitted", "raise tau"
+            )
+        if self.fit and self.sign == "literal":
+            raise MistakeError(
+                "'sign: literal' is unbounded when C is fitted too", "sign: market", "drop one of the two"
+            )
+        return self
+
+
+class TargetSpec(_Section):
+    """The machine that serves."""
+
+    device: Literal["cpu"] = Field(default="cpu", description="where predictions run")
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(default=1, description="threads of one request")
+    price_per_hour: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="price of the machine an hour, in the currency of the price attribute"
+    )
+
+
+class BudgetSpec(_Section):
+    """What tuning may use."""
+
+    trials: Annotated[int, Field(ge=1)] = Field(default=12, description="trials at the most")
+    minutes: Annotated[float, Field(gt=0)] = Field(default=20.0, description="minutes of training at the most")
+
+
+class AbstainSpec(_Section):
+    """When to answer 'I am not sure'."""
+
+    accuracy: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.95, description="accuracy that the answers above the threshold shall have"
+    )
+
+
+class Brief(_Section):
+    """A product brief."""
+
+    product: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
+        description="name: letters, digits, '.', '_' and '-'"
+    )
+    task: str = Field(description="kind of problem")
+    data: DataSpec
+    require: tuple[Requirement, ...] = Field(min_length=1, description="metric: '>= NUMBER' or '<= NUMBER'")
+    market: MarketSpec = MarketSpec()
+    objective: ObjectiveSpec = ObjectiveSpec()
+    weights: Mapping[str, float] = Field(
+        default={}, description="without a survey: value of one unit of each metric, in its better direction"
+    )
+    target: TargetSpec = TargetSpec()
+    backbones: tuple[str, ...] = Field(default=("minilm",), min_length=1, description="built-in name, folder or hub id")
+    budget: BudgetSpec = BudgetSpec()
+    abstain: AbstainSpec = AbstainSpec()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(default=0, description="of everything random")
+    path: Path = Field(default=Path(), exclude=True)
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths are relative to."""
+        return self.path.parent
+
+    @field_validator("require", mode="before")
+    @classmethod
+    def _bounds(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            raise MistakeError(
+                "require is not a mapping", "metric: '>= NUMBER' or '<= NUMBER'", "write one line a metric"
+            )
+        needs: list[Requirement] = []
+        problems: list[Problem] = []
+        for metric, bound in value.items():
+            try:
+                needs.append(_requirement(str(metric), bound))
+            except BriefError as error:
+                problems.extend(error.problems)
+        if problems:
+            raise MistakesError(problems)
+        return tuple(needs)
+
+    @field_validator("weights", mode="after")
+    @classmethod
+    def _known_metrics(cls, value: Mapping[str, float]) -> Mapping[str, float]:
+        for metric in value:
+            if metric not in METRICS:
+                raise MistakeError(
+                    f"unknown metric '{metric}'", nearest(metric, METRICS), "name a metric that is measured"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _cost_has_a_price(self) -> Self:
+        wanted = [need.metric for need in self.require] + [a.metric or "" for a in self.market.attributes.values()]
+        if "cost_per_1000" in wanted and self.target.price_per_hour is None:
+            raise MistakeError("cost_per_1000 needs a price", "target.price_per_hour: NUMBER", "add it")
+        groups = {"worst_group_accuracy", "accuracy_gap"} & set(wanted)
+        if groups and not self.data.sensitive:
+            raise MistakeError(f"{sorted(groups)[0]} needs groups", "data.sensitive: [COLUMN]", "name the columns")
+        return self
+
+    def part(self, names: Sequence[str]) -> JsonValue:
+        """The JSON of some sections, every file replaced by the digest of its content.
+
+        Two briefs with equal parts ask the same of a step, wherever their files lie.
+        """
+        return {name: _with_digests(getattr(self, name)) for name in names}
+
+    def digest(self) -> str:
+        """SHA-256 of the whole brief and of all files that it names."""
+        return digest_of(self.part(sorted(set(type(self).model_fields) - {"path"})))
+
+
+def _requirement(metric: str, bound: object) -> Requirement:
+    confidence: object = DEFAULT_CONFIDENCE
+    where = f"require.{metric}"
+    if isinstance(bound, Mapping) and "bound" in bound and set(bound) <= {"bound", "confidence"}:
+        confidence = bound.get("confidence", DEFAULT_CONFIDENCE)
+        bound = bound["bound"]
+    if not isinstance(bound, str):
+        allowed = "'>= NUMBER' or '<= NUMBER', in quotes"
+        raise BriefError([Problem(where, f"cannot read the bound {bound!r}", allowed, "rewrite it")])
+    if not isinstance(confidence, float) or not 0.5 <= confidence < 1:
+        allowed = "a number from 0.5 to below 1"
+        raise BriefError([Problem(where, f"the confidence is {confidence!r}", allowed, "correct it")])
+    return Requirement.parse(metric, bound, confidence=confidence)
+
+
+def _with_digests(value: object) -> JsonValue:
+    if isinstance(value, Path):
+        return sha256_file(value)
+    if isinstance(value, BaseModel):
+        return {name: _with_digests(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {str(key): _with_digests(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_with_digests(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"a brief can't hold a {type(value).__name__}")
+
+
+def describe() -> Iterator[tuple[str, str, str]]:
+    """Every option of the brief: dotted name, default, help. The docs and `marketfit check --options` print it."""
+    yield from _describe(Brief, "")
+
+
+def _describe(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, _Section):
+            yield from _describe(inner, f"{prefix}{name}.")
+            continue
+        default = "required" if field.is_required() else re.sub(r"^\(\)$|^\{\}$|^None$", "–", str(field.default))
+        yield f"{prefix}{name}", default, field.description or ""
+        if name == "attributes":
+            yield from _describe(AttributeSpec, f"{prefix}{name}.NAME.")

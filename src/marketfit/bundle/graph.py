@@ -1,0 +1,210 @@
+"""Walk an ONNX file without the `onnx` package and say what in it marketfit does not let a runtime open.
+
+A graph may name files outside its own (external data, compiled contexts) and operators of foreign libraries. This
+reads the protobuf wire format (https://protobuf.dev/programming-guides/encoding/) over a memory map; tensors are
+stepped over, never loaded. Field numbers are those of `onnx/onnx.proto`. Where a parser could take the bytes in two
+ways (a field given twice, say) every reading is checked; what it can't read at all is refused.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from marketfit.errors import Problem
+
+ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+
+# They run code, or open files, that are not in the graph.
+FORBIDDEN_OPERATORS = frozenset({"EPContext", "PythonOp", "PythonOpGrad", "ATen"})
+
+MAX_GRAPH_BYTES = 2**31 - 1  # protobuf's own limit
+MAX_FIELDS = 4_000_000
+MAX_NODES = 500_000
+MAX_DEPTH = 32
+MAX_PROBLEMS = 20
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+# Runs of AttributeProto.ints and .floats, which onnx stores unpacked: a tree ensemble has millions of them.
+_NUMBER_RUN = re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x3d[\x00-\xff]{4})+")
+
+Buffer = mmap.mmap | bytes
+
+
+class _MalformedError(Exception):
+    """The bytes are not the protobuf message that they should be, or too many."""
+
+
+@dataclass
+class _Walk:
+    buffer: Buffer
+    where: str
+    fields: int = 0
+    nodes: int = 0
+    graphs: int = 0
+    opsets: int = 0
+    domains: set[str] = field(default_factory=set)
+    found: dict[str, Problem] = field(default_factory=dict)  # keyed by text: one line for each kind of fault
+
+    def refuse(self, found: str, allowed: str, do: str) -> None:
+        if len(self.found) < MAX_PROBLEMS:
+            self.found.setdefault(found, Problem(self.where, found, allowed, do))
+
+
+_Handler = Callable[[_Walk, int, int, int], None]
+"""Called with (walk, start, end, depth) for a length-delimited field; for a varint, with (walk, value, -1, depth)."""
+
+
+def graph_problems(path: Path) -> tuple[Problem, ...]:
+    """Everything in an ONNX file that keeps it from being opened; empty when it may be.
+
+    Refused: external data, operators and imported operator sets outside `ai.onnx`, `ai.onnx.ml` and
+    `com.microsoft`, operators that load code or files, and bytes that are no ONNX model.
+    """
+    where = str(path)
+    size = path.stat().st_size
+    if not 0 < size <= MAX_GRAPH_BYTES:
+        return (Problem(where, f"{size:,} bytes", f"allowed: 1 to {MAX_GRAPH_BYTES:,}", "export the model again"),)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+        walk = _Walk(buffer, where)
+        try:
+            _message(walk, 0, size, 0, _MODEL)
+            if not (walk.graphs and walk.opsets):
+                raise _MalformedError("it has no graph or no operator set")
+        except _MalformedError as error:
+            walk.refuse(f"this is not an ONNX model that can be checked ({error})", "", "export the model again")
+    for domain in sorted(walk.domains - ALLOWED_DOMAINS):
+        walk.refuse(
+            f"operator domain {domain!r}",
+            "allowed: " + ", ".join(sorted(ALLOWED_DOMAINS - {""})),
+            "export without custom operators",
+        )
+    return tuple(walk.found.values())
+
+
+def _message(walk: _Walk, start: int, end: int, depth: int, handlers: Mapping[int, _Handler]) -> None:
+    """Step over the fields of one message and call the handler of each that has one."""
+    if depth > MAX_DEPTH:
+        raise _MalformedError(f"nested deeper than {MAX_DEPTH}")
+    buffer, at, skip_numbers = walk.buffer, start, handlers is _ATTRIBUTE
+    while at < end:
+        if skip_numbers and (run := _NUMBER_RUN.match(buffer, at, end)):
+            at = run.end()
+            continue
+        walk.fields += 1
+        if walk.fields > MAX_FIELDS:
+            raise _MalformedError(f"more than {MAX_FIELDS:,} fields")
+        tag, at = _varint(buffer, at, end)
+        handler, wire = handlers.get(tag >> 3), tag & 7
+        if wire == _VARINT:
+            value, at = _varint(buffer, at, end)
+            if handler:
+                handler(walk, value, -1, depth)
+        elif wire == _BYTES:
+            length, at = _varint(buffer, at, end)
+            if length > end - at:
+                raise _MalformedError("a field is longer than its message")
+            if handler:
+                handler(walk, at, at + length, depth)
+            at += length
+        elif wire in (_FIXED32, _FIXED64):
+            at += 4 if wire == _FIXED32 else 8
+        else:
+            raise _MalformedError(f"wire type {wire}")
+    if at != end:
+        raise _MalformedError("a message is cut")
+
+
+def _varint(buffer: Buffer, at: int, end: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < end:
+        byte = buffer[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            break
+    raise _MalformedError("a number is cut or too long")
+
+
+def _within(handlers: Callable[[], Mapping[int, _Handler]]) -> _Handler:
+    """A handler that walks into a message; `handlers` is called late, since messages contain each other."""
+
+    def walk_into(walk: _Walk, start: int, end: int, depth: int) -> None:
+        _need_bytes(end)
+        _message(walk, start, end, depth + 1, handlers())
+
+    return walk_into
+
+
+def _need_bytes(end: int) -> None:
+    if end < 0:
+        raise _MalformedError("a number where a message should be")
+
+
+def _text(walk: _Walk, start: int, end: int) -> str:
+    _need_bytes(end)
+    if end - start > 1000:
+        raise _MalformedError("an operator or a domain with a name of over 1,000 bytes")
+    return walk.buffer[start:end].decode("utf-8", errors="replace")
+
+
+def _domain(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    if len(walk.domains) < MAX_PROBLEMS + len(ALLOWED_DOMAINS):
+        walk.domains.add(_text(walk, start, end))
+
+
+def _operator(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    name = _text(walk, start, end)
+    if name in FORBIDDEN_OPERATORS:
+        walk.refuse(f"operator {name!r}", "it loads code or files from outside the graph", "export without it")
+
+
+def _external(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    is_default_location = end < 0 and start == 0  # data_location given as a number: 0 is "inside"
+    if not is_default_location:
+        walk.refuse("a tensor is stored outside the file", "all data inside model.onnx", "export as a single file")
+
+
+def _node(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _need_bytes(end)
+    walk.nodes += 1
+    if walk.nodes > MAX_NODES:
+        raise _MalformedError(f"more than {MAX_NODES:,} nodes")
+    _message(walk, start, end, depth + 1, _NODE)
+
+
+def _graph(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _need_bytes(end)
+    walk.graphs += 1
+    _message(walk, start, end, depth + 1, _GRAPH)
+
+
+def _opset(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _need_bytes(end)
+    walk.opsets += 1
+    _message(walk, start, end, depth + 1, _OPSET)
+
+
+_OPSET: Mapping[int, _Handler] = {1: _domain}
+_TENSOR: Mapping[int, _Handler] = {13: _external, 14: _external}
+_SPARSE: Mapping[int, _Handler] = {1: _within(lambda: _TENSOR), 2: _within(lambda: _TENSOR)}
+_ATTRIBUTE: Mapping[int, _Handler] = {
+    5: _within(lambda: _TENSOR),
+    6: _graph,
+    10: _within(lambda: _TENSOR),
+    11: _graph,
+    22: _within(lambda: _SPARSE),
+    23: _within(lambda: _SPARSE),
+}
+_NODE: Mapping[int, _Handler] = {4: _operator, 5: _within(lambda: _ATTRIBUTE), 7: _domain}
+_GRAPH: Mapping[int, _Handler] = {1: _node, 5: _within(lambda: _TENSOR), 15: _within(lambda: _SPARSE)}
+_TRAINING: Mapping[int, _Handler] = {1: _graph, 2: _graph}
+_FUNCTION: Mapping[int, _Handler] = {7: _node, 9: _opset, 10: _domain, 11: _within(lambda: _ATTRIBUTE)}
+_MODEL: Mapping[int, _Handler] = {7: _graph, 8: _opset, 20: _within(lambda: _TRAINING), 25: _within(lambda: _FUNCTION)}

@@ -1,0 +1,50 @@
+"""`manifest.json`: SHA-256 and size of every other file of a sealed bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from marketfit.bundle.layout import encode
+from marketfit.records import Record
+
+
+class FileEntry(Record):
+    """One file of a bundle."""
+
+    sha256: str
+    bytes: int
+
+
+class Manifest(Record):
+    """Name → content of every file of a bundle but the manifest itself."""
+
+    format: Literal[1] = 1
+    product: str
+    task: str
+    files: Mapping[str, FileEntry]
+
+    def file_digest(self) -> str:
+        """SHA-256 of `manifest.json`: it stands for every byte of the bundle."""
+        return hashlib.sha256(encode(self)).hexdigest()
+
+    @property
+    def bytes(self) -> int:
+        """Total size of the bundle, the manifest's own file included."""
+        return sum(entry.bytes for entry in self.files.values()) + len(encode(self))
+
+
+def file_entry(path: Path) -> FileEntry:
+    """Hash a file without following a link."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - only open() takes a descriptor, and that refuses links
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileEntry(sha256=digest, bytes=file.tell())
+
+
+def content_entry(content: bytes) -> FileEntry:
+    """The entry of a file that is still in memory."""
+    return FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))

@@ -1,0 +1,67 @@
+"""Open a ledger's database, safely set, with its tables brought up to date by Alembic."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from marketfit.errors import InputError, MissingExtraError, Problem
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def connect(url: str) -> Engine:
+    """An engine on an up-to-date database.
+
+    Raises:
+        InputError: a URL that can't be read, a database that can't be reached or is newer than this marketfit.
+        MissingExtraError: a PostgreSQL URL without psycopg.
+    """
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _make_durable)
+        _upgrade(engine)
+    except ModuleNotFoundError as missing:
+        raise MissingExtraError("postgres", missing.name or "psycopg") from missing
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise InputError([_problem(url, str(error), "sqlite:///FILE or postgresql://USER@HOST/NAME")]) from error
+    except (SQLAlchemyError, CommandError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise InputError([_problem(url, reason, "a database that this version of marketfit made")]) from error
+    return engine
+
+
+def _problem(url: str, found: str, allowed: str) -> Problem:
+    shown = url.rsplit("@", maxsplit=1)[-1]  # never show a password
+    return Problem(f"ledger {shown}", found, allowed, "check the URL and that the database is running")
+
+
+def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def _upgrade(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    with engine.connect() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == newest:
+            return
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

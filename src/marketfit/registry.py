@@ -1,0 +1,55 @@
+"""The one registry: named parts found through entry points, with "did you mean".
+
+Built-ins come through the same door as anybody's plug-in: an entry point in the group `marketfit.KIND`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Literal, cast
+
+from marketfit.errors import InputError, MissingExtraError, Problem, nearest
+from marketfit.task import Runtime, Trainer
+
+Kind = Literal["trainers", "runtimes", "terms", "passes", "instruments"]
+
+# The extra that a kind's heavy packages belong to, for the error that says what to install.
+_EXTRA: dict[str, str] = {"trainers": "train", "terms": "train", "passes": "train"}
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """All registered names of a kind, sorted."""
+    return tuple(sorted(_found(kind)))
+
+
+def load(kind: Kind, name: str) -> object:
+    """Load one registered part.
+
+    Raises:
+        InputError: no part of that name.
+        MissingExtraError: a package that it needs is not installed.
+    """
+    found = _found(kind)
+    if name not in found:
+        problem = Problem(f"{kind}", f"there is no '{name}'", nearest(name, found), "use a registered name")
+        raise InputError([problem])
+    try:
+        return found[name].load()
+    except ModuleNotFoundError as missing:
+        if missing.name and not missing.name.startswith("marketfit"):
+            raise MissingExtraError(_EXTRA.get(kind, "all"), missing.name) from missing
+        raise
+
+
+def trainer(task: str) -> Trainer:
+    """The Trainer of a task."""
+    return cast("type[Trainer]", load("trainers", task))()
+
+
+def runtime(task: str) -> type[Runtime]:
+    """The Runtime class of a task; imports nothing heavy."""
+    return cast("type[Runtime]", load("runtimes", task))
+
+
+def _found(kind: Kind) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"marketfit.{kind}")}

@@ -1,0 +1,114 @@
+"""The Task contract: a heavy `Trainer` that adapts and exports, a light `Runtime` that predicts.
+
+The two halves are found through two separate entry-point groups, so a server never imports the heavy one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketfit.records import Backbone, BundleSpec, FitSummary, Recipe, SessionSettings
+
+Example = object
+"""One raw input: `str` for text, `bytes` for pictures and sound, a mapping for tables."""
+
+FloatMatrix = NDArray[np.float32]
+IntVector = NDArray[np.int64]
+
+Progress = Callable[[float], None]
+"""Called with the fraction done, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled examples of one split.
+
+    `targets` (n,) indexes `labels`. `consensus` (n, classes) is C⁰, what the people asked say of each example; a
+    row of zeros means that nobody was asked. `features` (n, dim) are the frozen features of the backbone being tuned.
+    """
+
+    inputs: Sequence[Example]
+    targets: IntVector
+    labels: tuple[str, ...]
+    consensus: FloatMatrix | None = None
+    features: FloatMatrix | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class InputReport:
+    """What the preprocessor could not carry into the model: shares of unknown tokens and of truncated inputs."""
+
+    unknown: float
+    truncated: float
+
+
+class Runtime(Protocol):
+    """The light half: needs numpy, onnxruntime and the task's preprocessor, nothing else."""
+
+    @classmethod
+    def load(cls, folder: Path, spec: BundleSpec, *, session: SessionSettings) -> Self:
+        """Open a bundle folder whose files were verified already."""
+        ...
+
+    def predict(self, examples: Sequence[Example]) -> FloatMatrix:
+        """Class probabilities (n, classes), calibrated by the spec's temperature. Rows sum to one."""
+        ...
+
+    def embed(self, examples: Sequence[Example]) -> FloatMatrix:
+        """One feature row per example (n, dim), of unit length."""
+        ...
+
+    def inspect(self, examples: Sequence[Example]) -> InputReport:
+        """Measure what the preprocessor loses on these examples."""
+        ...
+
+
+class Trainer(Protocol):
+    """The heavy half: may import torch and transformers, inside its methods only."""
+
+    def backbones(self, name: str, *, base: Path) -> tuple[Backbone, ...]:
+        """All backbones behind a name of the brief: the model itself, its cuts, its static version.
+
+        `name` is a built-in name, a local folder (relative to `base`) or a hub id; a hub id is the only thing that
+        may reach a network. Raises `BriefError` when there is no such model.
+        """
+        ...
+
+    def embedder(self, backbone: Backbone, into: Path, *, base: Path) -> None:
+        """Write the frozen backbone as a headless unsealed bundle."""
+        ...
+
+    def fit(
+        self,
+        backbone: Backbone,
+        recipe: Recipe,
+        train: Labelled,
+        into: Path,
+        *,
+        base: Path,
+        seed: int,
+        progress: Progress,
+    ) -> FitSummary:
+        """Adapt a backbone and write the tuned model as a model folder. The same arguments give the same model."""
+        ...
+
+    def scores(self, model: Path, examples: Sequence[Example], *, progress: Progress) -> FloatMatrix:
+        """Logits (n, classes) of a model folder, to rank trials before anything is exported."""
+        ...
+
+    def seconds_per_epoch(self, backbone: Backbone, recipe: Recipe, train: Labelled, *, base: Path) -> float:
+        """Estimate one epoch's time from a few real steps, once, so that minutes can become trials."""
+        ...
+
+    def export(self, model: Path, into: Path, *, product: str, lineage: Sequence[str]) -> None:
+        """Write a model folder as an unsealed bundle: one ONNX file with fused operators, preprocessor, spec."""
+        ...
