@@ -5,6 +5,8 @@ The two halves are found through two separate entry-point groups, so a server ne
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,3 +114,14 @@ class Trainer(Protocol):
     def export(self, model: Path, into: Path, *, product: str, lineage: Sequence[str]) -> None:
         """Write a model folder as an unsealed bundle: one ONNX file with fused operators, preprocessor, spec."""
         ...
+
+
+def normalise_text(text: str) -> str:
+    r"""The form in which texts are compared everywhere: NFC, no control characters, single spaces, no ends.
+
+    >>> normalise_text(" turn\u00a0on \x00the\tlight\n")
+    'turn on the light'
+    """
+    composed = unicodedata.normalize("NFC", text)
+    printable = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in composed)
+    return re.sub(r"\s+", " ", printable).strip()

@@ -38,7 +38,7 @@ def step(
     def decorate(function: Callable[Concatenate[Brief, P], R]) -> Callable[Concatenate[Brief, P], R]:
         name = cast("_Typed", function).__name__
 
-        def kept(brief: Brief, *args: P.args, **kwargs: P.kwargs) -> R:
+        def kept(brief: Brief, /, *args: P.args, **kwargs: P.kwargs) -> R:
             run = kwargs.get("run")
             if not isinstance(run, Run):
                 raise TypeError(f"{name}() needs run=Run")

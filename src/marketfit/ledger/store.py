@@ -187,6 +187,12 @@ class Ledger:
                 return
             after = rows[-1]["sequence"]
 
+    def newest(self, product: str, *, kinds: Sequence[EventKind]) -> int:
+        """The sequence number of the newest event of some kinds, 0 if there is none."""
+        query = select(func.max(EVENTS.c.sequence)).where(EVENTS.c.product == product, EVENTS.c.kind.in_(kinds))
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
     def event(self, identifier: str) -> Event | None:
         """One event by its id."""
         with self._engine.connect() as connection:

@@ -1,0 +1,139 @@
+"""A brief is checked as a whole: every mistake with its line, what is allowed, what to do."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from marketfit.brief import describe, load_brief
+from marketfit.errors import BriefError
+
+FULL = """\
+product: home-assistant
+task: text-classification
+data: {source: data.csv, input: text, label: label}
+market:
+  goal: profit
+  audience: 50000
+  unit_cost: 0.8
+  choices: choices.csv
+  competitors: competitors.csv
+  attributes:
+    accuracy:   {metric: accuracy, better: higher}
+    latency_ms: {metric: latency_p95_ms, better: lower}
+    privacy:    {offer: on-device}
+    price:      {offer: [2, 4, 6], better: lower}
+  opinions: opinions.csv
+objective: {survey: 1.0}
+require: {accuracy: ">= 0.90", latency_p95_ms: "<= 10", size_mb: "<= 30"}
+target: {device: cpu, threads: 1}
+backbones: [minilm]
+budget: {trials: 12, minutes: 20}
+seed: 0
+"""
+
+
+@pytest.fixture
+def write(write_brief: Callable[..., Path], tmp_path: Path) -> Callable[[str], Path]:
+    columns = "accuracy,latency_ms,privacy,price"
+    (tmp_path / "choices.csv").write_text(f"respondent,task,alternative,chosen,{columns}\n")
+    (tmp_path / "competitors.csv").write_text(f"offer,{columns}\n")
+    (tmp_path / "opinions.csv").write_text("item,respondent,label\n")
+    return write_brief
+
+
+def problems(path: Path) -> list[str]:
+    with pytest.raises(BriefError) as caught:
+        load_brief(path)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_brief_of_the_issue_is_accepted(write: Callable[[str], Path]) -> None:
+    brief = load_brief(write(FULL))
+    assert [str(need) for need in brief.require] == ["accuracy >= 0.9", "latency_p95_ms <= 10", "size_mb <= 30"]
+    assert brief.market.attributes["price"].offer == (2.0, 4.0, 6.0)
+    assert brief.market.attributes["privacy"].offer == ("on-device",)
+    assert brief.data.source.is_absolute()
+
+
+def test_all_mistakes_are_reported_in_one_go(write: Callable[[str], Path]) -> None:
+    text = FULL.replace("text-classification", "text-clasification").replace("input: text", "input: txt")
+    text = text.replace("seed: 0", "sed: 0").replace('">= 0.90"', '"<= 0.9"').replace("better: higher", "beter: higher")
+    found = problems(write(text))
+    assert len(found) == 5
+    for line, words in [
+        (2, "did you mean 'text-classification'"),
+        (3, "no column 'txt'; did you mean 'text'?"),
+        (11, "unknown key 'beter'; did you mean 'better'?"),
+        (17, "wrong side"),
+        (21, "did you mean 'seed'?"),
+    ]:
+        assert any(f"brief.yaml:{line}:" in problem and words in problem for problem in found), (line, words, found)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("goal: profit", "goal: share"), "share goal with several prices"),
+        (("  audience: 50000\n", ""), "profit goal needs audience"),
+        (("survey: 1.0", "survey: 2.0, fit: true"), "λ ≤ τ"),
+        (("survey: 1.0", "survey: -1"), "greater than or equal to 0"),
+        (("threads: 1", "threads: 0"), "greater than or equal to 1"),
+        (("source: data.csv", "source: other.csv"), "there is no file 'other.csv'"),
+        (("source: data.csv", "source: ."), "is a directory"),
+        (("{metric: accuracy, better: higher}", "{metric: accuracy, offer: 3}"), "either 'metric' or 'offer'"),
+        (("size_mb:", "cost_per_1000:"), "needs a price"),
+        (("size_mb:", "accuracy_gap:"), "needs groups"),
+        (("product: home-assistant\n", ""), "'product' is missing"),
+        (('">= 0.90"', "0.9"), "in quotes"),
+    ],
+)
+def test_each_mistake_is_an_instruction(write: Callable[[str], Path], change: tuple[str, str], words: str) -> None:
+    assert change[0] in FULL
+    found = problems(write(FULL.replace(*change)))
+    assert any(words in problem for problem in found), found
+    assert all("→" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"- a\n- b\n", "holds a"),
+        (b"product: \xff\n", "not UTF-8"),
+        (b"a: [1, 2\n", "not YAML"),
+        (b"a: 1\na: 2\n", "every key once"),
+        (b"x" * 1_000_001, "at most 1,000,000"),
+    ],
+)
+def test_files_that_are_no_brief(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "brief.yaml"
+    path.write_bytes(content)
+    assert words in problems(path)[0]
+
+
+def test_a_directory_and_a_missing_file(tmp_path: Path) -> None:
+    assert "is a directory" in problems(tmp_path)[0]
+    assert "no such file" in problems(tmp_path / "none.yaml")[0]
+
+
+def test_equal_content_gives_equal_parts_wherever_it_lies(write: Callable[[str], Path], tmp_path: Path) -> None:
+    brief = load_brief(write(FULL))
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("brief.yaml", "data.csv", "choices.csv", "competitors.csv", "opinions.csv"):
+        (moved / name).write_bytes((tmp_path / name).read_bytes())
+    again = load_brief(moved / "brief.yaml")
+    assert brief.digest() == again.digest()
+    (moved / "data.csv").write_text("text,label\nother,a\n")
+    assert brief.part(["data"]) != again.part(["data"])
+    assert brief.part(["market"]) == again.part(["market"])
+
+
+def test_every_option_has_a_help_text() -> None:
+    options = list(describe())
+    assert {"data.source", "require", "market.attributes.NAME.better", "budget.minutes"} <= {
+        name for name, _, _ in options
+    }
+    assert [name for name, _, text in options if not re.search(r"\w{3}", text)] == []

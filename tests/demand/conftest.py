@@ -1,0 +1,67 @@
+"""Choice data made from known utilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from marketfit.demand import ChoiceData
+
+Maker = Callable[..., ChoiceData]
+
+
+def simulated_table(
+    seed: int = 0, *, people: int = 40, tasks: int = 5, none: bool = False, price: float = -0.8
+) -> pl.DataFrame:
+    """Long choice table: price 1 to 4, size, brand of three; two to four alternatives per task; logit choices."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    worth = {"ajax": 0.0, "bolt": 0.7, "crow": -0.4}
+    for person in range(people):
+        for task in range(tasks):
+            count = int(rng.integers(2, 5))
+            names = [*"wxyz"[:count], *(["none"] if none else [])]
+            cells = [
+                (float(rng.integers(1, 5)), float(rng.normal()), str(rng.choice(list(worth)))) for _ in range(count)
+            ]
+            utility = [price * p + 0.5 * s + worth[b] for p, s, b in cells] + ([-2.0] if none else [])
+            won = int(np.argmax(np.array(utility) + rng.gumbel(size=len(utility))))
+            for index, name in enumerate(names):
+                p, s, b = cells[index] if name != "none" else (None, None, None)
+                rows.append((person, task, name, int(index == won), p, s, b))
+    columns = ["person", "task", "alt", "won", "price", "size", "brand"]
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def choice_data(table: object, **options: object) -> ChoiceData:
+    parts = {
+        "respondent": "person",
+        "task": "task",
+        "alternative": "alt",
+        "chosen": "won",
+        "attributes": ["price", "size", "brand"],
+    }
+    return ChoiceData.from_table(table, **{**parts, **options})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def make_table() -> Callable[..., pl.DataFrame]:
+    return simulated_table
+
+
+@pytest.fixture(scope="session")
+def read_choices() -> Maker:
+    return choice_data
+
+
+@pytest.fixture(scope="session")
+def data() -> ChoiceData:
+    return choice_data(simulated_table())
+
+
+@pytest.fixture(scope="session")
+def data_with_none() -> ChoiceData:
+    return choice_data(simulated_table(1, none=True))

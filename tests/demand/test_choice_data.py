@@ -1,0 +1,201 @@
+"""Reading choice tables: every kind of table gives the same data, and every mistake is told, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from marketfit.demand import ChoiceData
+from marketfit.errors import DataError
+
+Maker = Callable[..., ChoiceData]
+GOOD: dict[str, list[object]] = {
+    "person": [1, 1, 1, 1, 2, 2],
+    "task": [1, 1, 2, 2, 1, 1],
+    "alt": ["x", "y", "x", "y", "x", "y"],
+    "won": [1, 0, 0, 1, 1, 0],
+    "price": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0],
+    "size": [1, 2, 3, 4, 5, 7],
+    "brand": ["a", "b", "a", "b", "b", "a"],
+}
+
+
+def changed(**cells: dict[int, object]) -> dict[str, list[object]]:
+    """The good table with some cells changed: column → row (from 1) → value."""
+    table = {name: list(column) for name, column in GOOD.items()}
+    for name, by_row in cells.items():
+        for row, value in by_row.items():
+            table[name][row - 1] = value
+    return table
+
+
+def problems(read: Maker, table: object, **options: object) -> list[str]:
+    with pytest.raises(DataError) as caught:
+        read(table, **options)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_every_kind_of_table_reads_alike(read_choices: Maker, make_table: Callable[..., pl.DataFrame]) -> None:
+    table = make_table(3, none=True)
+    kinds = [table, table.to_pandas(), table.to_arrow(), table.to_dict(as_series=False)]
+    kinds += [table.with_columns(pl.col("brand").cast(pl.Categorical)), table.with_columns(pl.col("won").cast(bool))]
+    first = read_choices(kinds[0])
+    for other in map(read_choices, kinds[1:]):
+        for name in ("alternative", "is_none", "row", "starts", "sizes", "chosen", "weights", "respondent"):
+            np.testing.assert_array_equal(getattr(first, name), getattr(other, name), err_msg=name)
+        for mine, theirs in zip(first.attributes, other.attributes, strict=True):
+            np.testing.assert_array_equal(mine.values, theirs.values)
+            assert mine.levels == theirs.levels
+
+
+def test_rows_are_sorted_into_tasks_of_any_size(read_choices: Maker) -> None:
+    table = {
+        "person": ["b", "a", "a", "b", "b"],
+        "task": [1, 1, 1, 1, 1],
+        "alt": [2, 2, 1, 10, 1],
+        "won": [True, False, True, False, False],
+        "price": [3, 2, 1, 5, 4],
+    }
+    data = read_choices(table, attributes=["price"])
+    assert data.alternatives == ("1", "2", "10")  # numbers sort as numbers
+    assert data.row.tolist() == [2, 1, 4, 0, 3]
+    assert (data.starts.tolist(), data.sizes.tolist(), data.chosen.tolist()) == ([0, 2], [2, 3], [0, 3])
+    assert data.attributes[0].values.tolist() == [1, 2, 4, 3, 5]
+    assert (data.tasks, data.rows, data.respondents) == (2, 5, 2)
+    np.testing.assert_array_equal(data.in_table_order(data.attributes[0].numbers), [3, 2, 1, 5, 4])
+
+
+def test_without_respondents_tasks_stand_alone(read_choices: Maker) -> None:
+    table = changed(task={5: 3, 6: 3})
+    data = read_choices(table, respondent=None)
+    assert (data.tasks, data.respondents, data.respondent) == (3, 0, None)
+
+
+def test_arrays_are_read_only(data: ChoiceData) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        data.weights[0] = 2.0
+
+
+def test_take_keeps_whole_tasks(data: ChoiceData) -> None:
+    mask = np.arange(data.tasks) % 3 == 0
+    part = data.take(mask)
+    assert part.tasks == mask.sum()
+    assert part.sizes.sum() == part.rows
+    rows = np.repeat(mask, data.sizes)
+    np.testing.assert_array_equal(part.row, data.row[rows])
+    np.testing.assert_array_equal(part.row[part.chosen], data.row[data.chosen[mask]])
+    np.testing.assert_array_equal(part.alternative[part.starts], data.alternative[data.starts[mask]])
+
+
+def test_none_is_recognised_only_when_empty(read_choices: Maker) -> None:
+    cells: dict[int, object] = {2: "none", 4: "none", 6: "none"}
+    empty: dict[int, object] = dict.fromkeys((2, 4, 6))
+    data = read_choices(changed(alt=cells, price=empty, size=empty, brand=empty))
+    assert data.none == "none"
+    assert data.row[data.is_none].tolist() == [1, 3, 5]
+    assert data.attributes[0].values[data.is_none].tolist() == [0, 0, 0]
+    assert data.attributes[2].values[data.is_none].tolist() == [-1, -1, -1]
+    full = read_choices(changed(alt=cells))
+    assert full.none is None
+    assert not full.is_none.any()
+    zero: dict[int, object] = dict.fromkeys((2, 4, 6), 0)
+    assert read_choices(changed(price=zero, size=zero, brand=empty), none="y").none == "y"
+
+
+def test_weights_are_one_per_task(read_choices: Maker) -> None:
+    data = read_choices({**GOOD, "w": [2, 2, 1, 1, 0, 0]}, weight="w")
+    assert data.weights.tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("table", "parts"),
+    [
+        (changed(won={2: 1}), ["rows 1, 2", "two or more are chosen"]),
+        (changed(won={4: 0}), ["row 3", "nothing is chosen"]),
+        (changed(won={1: 2}), ["'won', row 1", "value 2"]),
+        (changed(won={1: None}), ["'won', row 1", "missing"]),
+        (changed(alt={2: "x"}), ["row 2", "already in the task"]),
+        (changed(alt={3: None}), ["'alt', row 3", "alternative is missing"]),
+        (changed(alt={3: "  "}), ["'alt', row 3", "alternative is missing"]),
+        (changed(person={5: None}), ["'person', row 5", "respondent is missing"]),
+        (changed(task={5: None}), ["'task', row 5", "task is missing"]),
+        (changed(task={6: 9}, won={6: 1}), ["rows 5, 6", "single alternative"]),
+        (changed(price={2: None, 4: float("inf")}), ["'price', rows 2, 4", "missing or infinite"]),
+        (changed(brand={3: ""}), ["'brand', row 3", "value is missing"]),
+        (changed(price={6: "dear"}), ["'price', row 6", "text such as 'dear' in a column of numbers"]),
+        (changed(brand={6: "12"}), ["'brand', row 6", "a number such as '12' in a column of text"]),
+        ({**GOOD, "won": list("yn") * 3}, ["'won'", "type", "1 or true"]),
+        ({**GOOD, "size": [pd.Timestamp(2020, 1, 1)] * 6}, ["'size'", "timestamp", "numbers, booleans or text"]),
+    ],
+)
+def test_each_mistake_names_its_rows(read_choices: Maker, table: object, parts: list[str]) -> None:
+    found = problems(read_choices, table)
+    assert any(all(part in problem for part in parts) for problem in found), found
+
+
+def test_all_mistakes_are_told_at_once(read_choices: Maker) -> None:
+    table = changed(won={2: 1, 4: 0}, price={6: None}, brand={1: None}, person={5: None})
+    found = problems(read_choices, table, attributes=["price", "size", "brand", "prize"])
+    for part in ("two or more", "nothing is chosen", "'price', row 6", "'brand', row 1", "respondent", "'prize'"):
+        assert any(part in problem for problem in found), (part, found)
+    assert any("did you mean 'price'?" in problem for problem in found)
+
+
+def test_mixed_pandas_column_is_told_with_rows(read_choices: Maker) -> None:
+    frame = pd.DataFrame(changed(price={3: "dear"}))
+    assert frame["price"].dtype == object
+    assert any("'price', row 3" in problem for problem in problems(read_choices, frame))
+
+
+def test_numbers_among_names_are_allowed_in_categories(read_choices: Maker) -> None:
+    frame = pd.DataFrame(changed(brand={6: "12"})).astype({"brand": "category"})
+    assert read_choices(frame).attributes[2].levels == ("12", "a", "b")
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"attributes": []}, "no column is named"),
+        ({"attributes": ["price", "won"]}, "named for chosen and for attributes"),
+        ({"attributes": ["price", "price"]}, "named twice"),
+        ({"none": "nobody"}, "no row of column 'alt'"),
+        ({"none": "y"}, "has attribute values"),
+        ({"weight": "size"}, "differs"),
+        ({"weight": "brand"}, "type"),
+        ({"task": "tsk"}, "did you mean 'task'?"),
+    ],
+)
+def test_mistakes_in_options(read_choices: Maker, options: dict[str, object], part: str) -> None:
+    found = problems(read_choices, GOOD, **options)
+    assert any(part in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("weights", "part"),
+    [([-1, -1, 1, 1, 1, 1], "rows 1, 2"), ([None, None, 1, 1, 1, 1], "missing"), ([0] * 6, "all weights are 0")],
+)
+def test_bad_weights(read_choices: Maker, weights: list[object], part: str) -> None:
+    assert any(part in problem for problem in problems(read_choices, {**GOOD, "w": weights}, weight="w"))
+
+
+@pytest.mark.parametrize(
+    ("table", "part"),
+    [
+        (3, "of type 'int'"),
+        ({**GOOD, "price": [1.0]}, "differ in length"),
+        ({name: [] for name in GOOD}, "has no rows"),
+        (pl.DataFrame(GOOD).clear(), "has no rows"),
+    ],
+)
+def test_no_table_at_all(read_choices: Maker, table: object, part: str) -> None:
+    assert any(part in problem for problem in problems(read_choices, table))
+
+
+def test_repeated_column(read_choices: Maker) -> None:
+    frame = pd.DataFrame(GOOD)
+    frame = pd.concat([frame, frame[["price"]]], axis=1)
+    assert any("is in the table 2 times" in problem for problem in problems(read_choices, frame))
