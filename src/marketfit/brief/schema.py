@@ -146,7 +146,7 @@ class ObjectiveSpec(_Section):
     survey: Annotated[float, Field(ge=0)] = Field(
         default=1.0, description="λ of the survey term; acts where opinions are"
     )
-    sign: Literal["market", "literal"] = Field(default="market", description="literal: the seed's printed sign")
+    sign: Literal["supportive", "literal"] = Field(default="supportive", description="literal: the seed's printed sign")
     fit: bool = Field(default=False, description="fit C too, held to the consensus by τ")
     tau: Annotated[float, Field(gt=0)] = Field(default=1.0, description="τ of the KL term when C is fitted")
 
@@ -158,7 +158,7 @@ class ObjectiveSpec(_Section):
             )
         if self.fit and self.sign == "literal":
             raise MistakeError(
-                "'sign: literal' is unbounded when C is fitted too", "sign: market", "drop one of the two"
+                "'sign: literal' is unbounded when C is fitted too", "sign: supportive", "drop one of the two"
             )
         return self
 

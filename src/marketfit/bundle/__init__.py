@@ -1,21 +1,29 @@
 """The directory that ships: write, seal, verify, load. Needs numpy and the task's runtime, nothing heavy."""
 
 from marketfit.bundle.bundle import Bundle, Prediction, load, load_unsealed
+from marketfit.bundle.card import CardData, ModelCard, render_card
 from marketfit.bundle.layout import size_mb
 from marketfit.bundle.manifest import FileEntry, Manifest
+from marketfit.bundle.seal import Sealed, seal, sealed_contract
 from marketfit.bundle.spec import read_spec, write_spec
 from marketfit.bundle.verify import check_unsealed, read_manifest, verify
 
 __all__ = [
     "Bundle",
+    "CardData",
     "FileEntry",
     "Manifest",
+    "ModelCard",
     "Prediction",
+    "Sealed",
     "check_unsealed",
     "load",
     "load_unsealed",
     "read_manifest",
     "read_spec",
+    "render_card",
+    "seal",
+    "sealed_contract",
     "size_mb",
     "verify",
     "write_spec",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,10 +27,11 @@ MAX_NODES = 500_000
 MAX_DEPTH = 32
 MAX_PROBLEMS = 20
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _BYTES = 0, 2
+_WIDTHS = {1: 8, 5: 4}  # fixed64, fixed32; groups (3, 4) are long gone
 
 # Runs of AttributeProto.ints and .floats, which onnx stores unpacked: a tree ensemble has millions of them.
-_NUMBER_RUN = re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x3d[\x00-\xff]{4})+")
+_NUMBER_RUN = re.compile(rb"(?:\x40[\x80-\xff]{0,9}+[\x00-\x7f]|\x3d[\x00-\xff]{4})++")
 
 Buffer = mmap.mmap | bytes
 
@@ -90,7 +91,15 @@ def _message(walk: _Walk, start: int, end: int, depth: int, handlers: Mapping[in
     """Step over the fields of one message and call the handler of each that has one."""
     if depth > MAX_DEPTH:
         raise _MalformedError(f"nested deeper than {MAX_DEPTH}")
-    buffer, at, skip_numbers = walk.buffer, start, handlers is _ATTRIBUTE
+    for number, first, last in _fields(walk, start, end, skip_numbers=handlers is _ATTRIBUTE):
+        handler = handlers.get(number)
+        if handler:
+            handler(walk, first, last, depth)
+
+
+def _fields(walk: _Walk, start: int, end: int, *, skip_numbers: bool) -> Iterator[tuple[int, int, int]]:
+    """Field number, start and end of each field; of a number its value and −1."""
+    buffer, at = walk.buffer, start
     while at < end:
         if skip_numbers and (run := _NUMBER_RUN.match(buffer, at, end)):
             at = run.end()
@@ -99,24 +108,18 @@ def _message(walk: _Walk, start: int, end: int, depth: int, handlers: Mapping[in
         if walk.fields > MAX_FIELDS:
             raise _MalformedError(f"more than {MAX_FIELDS:,} fields")
         tag, at = _varint(buffer, at, end)
-        handler, wire = handlers.get(tag >> 3), tag & 7
+        wire = tag & 7
         if wire == _VARINT:
             value, at = _varint(buffer, at, end)
-            if handler:
-                handler(walk, value, -1, depth)
-        elif wire == _BYTES:
-            length, at = _varint(buffer, at, end)
-            if length > end - at:
-                raise _MalformedError("a field is longer than its message")
-            if handler:
-                handler(walk, at, at + length, depth)
-            at += length
-        elif wire in (_FIXED32, _FIXED64):
-            at += 4 if wire == _FIXED32 else 8
-        else:
+            yield tag >> 3, value, -1
+            continue
+        width, at = _varint(buffer, at, end) if wire == _BYTES else (_WIDTHS.get(wire, 0), at)
+        if not width and wire != _BYTES:
             raise _MalformedError(f"wire type {wire}")
-    if at != end:
-        raise _MalformedError("a message is cut")
+        if width > end - at:
+            raise _MalformedError("a field is longer than its message")
+        yield tag >> 3, at, at + width
+        at += width
 
 
 def _varint(buffer: Buffer, at: int, end: int) -> tuple[int, int]:

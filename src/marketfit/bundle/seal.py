@@ -1,0 +1,231 @@
+"""Turn an unsealed bundle into the one that ships: contract, card and manifest added, all or nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketfit.bundle.card import ModelCard, render_card
+from marketfit.bundle.layout import (
+    CARD,
+    CONTRACT,
+    MANIFEST,
+    SEAL_FILES,
+    encode,
+    scan,
+    sync_folder,
+    write_file,
+)
+from marketfit.bundle.manifest import FileEntry, Manifest, content_entry, file_entry
+from marketfit.bundle.spec import read_spec
+from marketfit.bundle.verify import check_unsealed, read_manifest, verify
+from marketfit.contract import Contract, Measurement, judge
+from marketfit.errors import BundleError, Problem, RunError
+from marketfit.records import BundleSpec
+
+_MAX_PADDING = 64
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A sealed bundle: where it is, its contract with its own size in it, and its digest."""
+
+    folder: Path
+    contract: Contract
+    manifest: Manifest
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest's file."""
+        return self.manifest.file_digest()
+
+    @property
+    def size_mb(self) -> float:
+        """Size of all its files over 10⁶ bytes."""
+        return self.manifest.bytes / 1e6
+
+
+@dataclass(frozen=True)
+class _Papers:
+    """The three files that sealing adds."""
+
+    contract: Contract
+    contract_bytes: bytes
+    card_bytes: bytes
+    manifest: Manifest
+
+
+def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path) -> Sealed:
+    """Copy an unsealed bundle into `into`, with contract, model card and manifest; atomic, and free to repeat.
+
+    The measurement of `size_mb`, if it is required, is replaced by the size of the sealed folder itself and judged
+    again: look at the returned contract. Sealing is no gate: it writes down the verdicts, whatever they are.
+
+    Raises:
+        BundleError: the folder is no sound unsealed bundle, or `into` holds something else already.
+    """
+    check_unsealed(folder)
+    papers = _papers(folder, contract, card)
+    if into.exists() or into.is_symlink():
+        return _sealed_before(into, papers)
+    into.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(into)
+    temporary = into.parent / f"{_prefix(into)}{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        _write(folder, temporary, papers)
+        if verify(temporary) != papers.manifest:
+            raise RunError(f"{folder} changed while it was being sealed; seal it again")
+        try:
+            temporary.rename(into)
+        except OSError:
+            if not into.exists():
+                raise
+            return _sealed_before(into, papers)  # another process was first
+        sync_folder(into.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Sealed(into, papers.contract, papers.manifest)
+
+
+def sealed_contract(folder: Path, *, contract: Contract, card: ModelCard) -> Contract:
+    """The contract as `seal` would write it, with the size of the sealed bundle in it; writes nothing.
+
+    Raises:
+        BundleError: the folder is no sound unsealed bundle.
+    """
+    check_unsealed(folder)
+    return _papers(folder, contract, card).contract
+
+
+def _papers(folder: Path, contract: Contract, card: ModelCard) -> _Papers:
+    """Contract, card and manifest whose size, stated inside of two of them, is the real one.
+
+    The stated number's digits are part of the size, so a fixed point is looked for. It is missed only where each
+    candidate changes the number's length back and forth; blank lines at the end of the contract then break the tie.
+    """
+    spec = read_spec(folder)
+    files = {name: file_entry(folder / name) for name in sorted(scan(folder)[0]) if name not in SEAL_FILES}
+    total = sum(entry.bytes for entry in files.values())
+    for padding in range(_MAX_PADDING):
+        for _ in range(4):
+            papers = _draft(spec, files, contract, card, total=total, padding=padding)
+            if papers.manifest.bytes == total:
+                return papers
+            total = papers.manifest.bytes
+    raise RunError(f"{folder}: found no consistent size for the sealed bundle")  # pragma: no cover
+
+
+def _draft(
+    spec: BundleSpec,
+    files: Mapping[str, FileEntry],
+    contract: Contract,
+    card: ModelCard,
+    *,
+    total: int,
+    padding: int,
+) -> _Papers:
+    stated = _with_size(contract, total / 1e6, count=len(files) + len(SEAL_FILES))
+    contract_bytes = encode(stated) + b"\n" * padding
+    card_bytes = render_card(card, spec=spec, contract=stated, size_mb=total / 1e6).encode()
+    manifest = Manifest(
+        product=spec.product,
+        task=spec.task,
+        files={**files, CONTRACT: content_entry(contract_bytes), CARD: content_entry(card_bytes)},
+    )
+    return _Papers(stated, contract_bytes, card_bytes, manifest)
+
+
+def _with_size(contract: Contract, size: float, *, count: int) -> Contract:
+    """The contract with the bundle's own size; numbers that are not finite are not measurements."""
+    clauses = []
+    for clause in contract.clauses:
+        measured = clause.measurement
+        if clause.requirement.metric == "size_mb":
+            measured = size_measurement(size, count=count, confidence=clause.requirement.confidence)
+        elif measured and not all(map(math.isfinite, (measured.value, measured.low, measured.high))):
+            measured = None
+        verdict = judge(clause.requirement, measured)
+        clauses.append(clause.model_copy(update={"measurement": measured, "verdict": verdict}))
+    return Contract(clauses=tuple(clauses))
+
+
+def size_measurement(size: float, *, count: int, confidence: float) -> Measurement:
+    """A size in MB as an exact measurement of one bundle of `count` files."""
+    return Measurement(
+        metric="size_mb",
+        value=size,
+        low=size,
+        high=size,
+        n=1,
+        confidence=confidence,
+        conditions=f"{count} files, over 10⁶ bytes",
+    )
+
+
+def _write(folder: Path, into: Path, papers: _Papers) -> None:
+    into.mkdir()
+    for name in papers.manifest.files:
+        target = into / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name == CONTRACT:
+            write_file(target, papers.contract_bytes)
+        elif name == CARD:
+            write_file(target, papers.card_bytes)
+        else:
+            shutil.copyfile(folder / name, target, follow_symlinks=False)
+            _sync_file(target)
+    write_file(into / MANIFEST, encode(papers.manifest))
+    for path in sorted(into.rglob("*")):
+        if path.is_dir():
+            sync_folder(path)
+    sync_folder(into)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sealed_before(into: Path, papers: _Papers) -> Sealed:
+    """Sealing the same thing twice is what a resumed run does; anything else there must not be replaced."""
+    problem = Problem(str(into), "another bundle is here already", "bundles are never replaced", "choose another name")
+    try:
+        manifest = read_manifest(into)
+    except BundleError as error:
+        raise BundleError([problem, *error.problems]) from error
+    if manifest != papers.manifest:
+        raise BundleError([problem])
+    verify(into)
+    return Sealed(into, papers.contract, manifest)
+
+
+def _prefix(into: Path) -> str:
+    return f".{into.name}.sealing-{socket.gethostname()}-"
+
+
+def _sweep(into: Path) -> None:
+    """Remove what killed processes of this machine left behind while sealing the same bundle."""
+    prefix = _prefix(into)
+    for left in into.parent.iterdir():
+        if left.name.startswith(prefix):
+            pid = left.name[len(prefix) :].split("-")[0]
+            if pid.isdigit() and not _is_alive(int(pid)):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # there, signal 0 would end the process; what was left behind stays
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,50 @@
+"""Demand: what people choose when they must trade attributes off. A numpy and scipy library, of use alone.
+
+>>> from marketfit.demand import ChoiceData, fit_mnl, simulate
+>>> data = ChoiceData.from_table(
+...     {"q": [1, 1, 2, 2, 3, 3, 4, 4], "alt": ["a", "b"] * 4, "won": [1, 0, 1, 0, 1, 0, 0, 1],
+...      "price": [1.0, 2.0] * 4}, task="q", alternative="alt", chosen="won", attributes=["price"])
+>>> model = fit_mnl(data)
+>>> shares = simulate(model, {"ours": {"price": 1.5}, "theirs": {"price": 1.5}})
+>>> shares.mean
+{'ours': 0.5, 'theirs': 0.5}
+"""
+
+from marketfit.demand.attribute import Attribute
+from marketfit.demand.choice_data import ChoiceData
+from marketfit.demand.coding import Coding, Design, Offer
+from marketfit.demand.coding_options import CodingOption, Levels, Piecewise
+from marketfit.demand.covariance import Errors
+from marketfit.demand.mnl import MNLResult, fit_mnl
+from marketfit.demand.price_curve import PriceCurve, price_curve
+from marketfit.demand.simulate import Shares, simulate
+from marketfit.demand.storage import model_from_json, model_to_json
+from marketfit.demand.utilities import UtilityDraws, UtilityModel, UtilitySource, draw_utilities
+from marketfit.demand.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
+
+__all__ = [
+    "Attribute",
+    "ChoiceData",
+    "Coding",
+    "CodingOption",
+    "Design",
+    "Errors",
+    "Levels",
+    "MNLResult",
+    "MoneyValue",
+    "Offer",
+    "Piecewise",
+    "PriceCurve",
+    "Shares",
+    "UtilityDraws",
+    "UtilityModel",
+    "UtilitySource",
+    "WillingnessToPay",
+    "draw_utilities",
+    "fit_mnl",
+    "model_from_json",
+    "model_to_json",
+    "price_curve",
+    "simulate",
+    "willingness_to_pay",
+]

@@ -1,0 +1,36 @@
+"""One attribute of the alternatives, as observed in choice data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Attribute:
+    """The values of one attribute, one per row.
+
+    values: (rows,) numbers in the unit of the table, or, where `levels` is given, codes into `levels`.
+    Rows of the none option hold 0 (numbers) or −1 (codes); they have no attributes.
+    """
+
+    name: str
+    values: FloatArray | IntArray
+    levels: tuple[str, ...] | None
+
+    def take(self, rows: IntArray | BoolArray) -> Attribute:
+        """The same attribute on some of the rows."""
+        return Attribute(self.name, self.values[rows], self.levels)
+
+    @property
+    def numbers(self) -> FloatArray:
+        """(rows,) the values as floats; of use for numeric attributes."""
+        return np.asarray(self.values, dtype=np.float64)
+
+    @property
+    def codes(self) -> IntArray:
+        """(rows,) the values as codes into `levels`; of use for attributes with levels."""
+        return np.asarray(self.values, dtype=np.int64)

@@ -1,0 +1,47 @@
+"""Covariance of the coefficients: classical, robust to misspecification, and clustered by respondent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray
+
+Errors: TypeAlias = Literal["classical", "robust", "clustered"]
+
+
+def covariances(
+    information: FloatArray, scores: FloatArray, respondent: IntArray | None, free: BoolArray
+) -> Mapping[Errors, FloatArray]:
+    """The covariance matrices, (columns, columns) each; rows and columns of coefficients that are not free are 0.
+
+    information: (columns, columns); scores: (tasks, columns); respondent: (tasks,) sorted, or None, which gives
+    no clustered one; free: (columns,).
+
+    With H the information and s_g the summed score of group g of G: H⁻¹, and H⁻¹ [G/(G−1) Σ s_g s_gᵀ] H⁻¹, where the
+    groups are tasks (robust: Huber 1967; White 1982) or respondents (clustered: Liang & Zeger 1986).
+    """
+    bread = np.asarray(np.linalg.inv(information[np.ix_(free, free)]), dtype=np.float64)
+    found: dict[Errors, FloatArray] = {"classical": bread}
+    if scores.shape[0] > 1:
+        found["robust"] = _sandwich(bread, scores[:, free])
+    if respondent is not None:
+        first = np.flatnonzero(np.diff(respondent, prepend=-1))
+        if first.size > 1:
+            found["clustered"] = _sandwich(bread, np.add.reduceat(scores[:, free], first, axis=0))
+    return {kind: _spread(matrix, free) for kind, matrix in found.items()}
+
+
+def _sandwich(bread: FloatArray, group_scores: FloatArray) -> FloatArray:
+    groups = group_scores.shape[0]
+    half = group_scores @ bread
+    covariance: FloatArray = groups / (groups - 1) * (half.T @ half)
+    return covariance
+
+
+def _spread(matrix: FloatArray, free: BoolArray) -> FloatArray:
+    full = np.zeros((free.size, free.size))
+    full[np.ix_(free, free)] = (matrix + matrix.T) / 2
+    return full

@@ -1,0 +1,241 @@
+"""Multinomial logit: fit by maximum likelihood (McFadden 1974; Train 2009, chapter 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketfit.demand.arrays import FloatArray, frozen
+from marketfit.demand.choice_data import ChoiceData
+from marketfit.demand.coding import Coding
+from marketfit.demand.coding_options import CodingOption
+from marketfit.demand.covariance import Errors, covariances
+from marketfit.demand.identification import check_finite, column_scales, raise_if_separated
+from marketfit.demand.likelihood import Likelihood
+from marketfit.demand.newton import Optimum, maximise
+from marketfit.errors import DataError, Problem, RunError, nearest
+
+
+@dataclass(frozen=True, eq=False)
+class MNLResult:
+    """A fitted multinomial logit.
+
+    coding: how attributes became columns. estimates: (columns,) coefficients in the order of `coding.columns`.
+    covariances: (columns, columns) for each kind of errors that the data allow; `errors` is the kind that is shown.
+    log_likelihood, log_likelihood_null: at the estimate, and with equal probabilities, both weighted.
+    observations: number of choices. respondents: number of people; 0 when the data do not say who.
+    signs: column → −1 or 1 for the constrained ones. at_bound: columns that their sign holds at 0; they have no
+    standard error, and no covariance with the others.
+    """
+
+    coding: Coding
+    estimates: FloatArray
+    covariances: Mapping[Errors, FloatArray]
+    errors: Errors
+    log_likelihood: float
+    log_likelihood_null: float
+    observations: int
+    respondents: int
+    signs: Mapping[str, int]
+    at_bound: tuple[str, ...]
+
+    @property
+    def coefficients(self) -> dict[str, float]:
+        """Column → coefficient, in utility per unit."""
+        return dict(zip(self.coding.columns, self.estimates.tolist(), strict=True))
+
+    @property
+    def covariance(self) -> FloatArray:
+        """(columns, columns) covariance of the coefficients, of the kind in `errors`."""
+        return self.covariances[self.errors]
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Column → standard error, of the kind in `errors`; NaN for a coefficient at its bound."""
+        errors = np.sqrt(np.diag(self.covariance)).tolist()
+        named = zip(self.coding.columns, errors, strict=True)
+        return {name: math.nan if name in self.at_bound else error for name, error in named}
+
+    @property
+    def sample_size(self) -> int:
+        """The n of every figure made from this fit: people, or choices when the data do not say who."""
+        return self.respondents or self.observations
+
+    @property
+    def rho_squared(self) -> float:
+        """McFadden's 1 − log-likelihood / log-likelihood with equal probabilities."""
+        return 1 - self.log_likelihood / self.log_likelihood_null
+
+    def predict(self, data: ChoiceData) -> FloatArray:
+        """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
+
+        Numbers beyond the tested range are clamped; `coding.design(data).extrapolated` says which.
+        Raises DataError when the data lack an attribute or hold an unknown level.
+        """
+        likelihood = Likelihood.of(data, self.coding.design(data).matrix, data.weights)
+        return data.in_table_order(likelihood.probabilities(self.estimates))
+
+    def draws(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """(count, columns) draws of the coefficients from their asymptotic normal distribution.
+
+        Draws of constrained coefficients that cross 0 are put at 0, as the estimator would be.
+        """
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.clip(values, 0.0, None))
+        drawn: FloatArray = self.estimates + rng.standard_normal((count, self.estimates.size)) @ root.T
+        return np.clip(drawn, *_bounds(self.coding.columns, self.signs))
+
+    def __str__(self) -> str:
+        people = f" of {self.respondents} respondents" if self.respondents else ""
+        width = max(len("coefficient"), *(len(name) for name in self.coding.columns))
+        lines = [
+            f"Multinomial logit: {self.observations} choices{people}",
+            f"log-likelihood {self.log_likelihood:.3f}, with equal probabilities {self.log_likelihood_null:.3f}, "
+            f"McFadden R² {self.rho_squared:.4f}",
+            "",
+            f"{'coefficient':<{width}} {'estimate':>12} {'std. error':>12} {'z':>9} {'p':>8}",
+        ]
+        for name, value in self.coefficients.items():
+            error = self.standard_errors[name]
+            if math.isnan(error):
+                lines.append(f"{name:<{width}} {value:>12.6g} {'at its bound':>12}")
+                continue
+            z = value / error
+            lines.append(f"{name:<{width}} {value:>12.6g} {error:>12.4g} {z:>9.2f} {_p_text(z):>8}")
+        return "\n".join([*lines, "", f"standard errors: {self.errors}"])
+
+
+def fit_mnl(
+    data: ChoiceData,
+    *,
+    coding: Coding | Mapping[str, CodingOption] | None = None,
+    constants: bool = False,
+    base: str | None = None,
+    weights: FloatArray | None = None,
+    signs: Mapping[str, int] | None = None,
+    errors: Errors | None = None,
+) -> MNLResult:
+    """Fit a multinomial logit by Newton's method.
+
+    coding: options by attribute (see `CodingOption`), or a coding that was fixed before.
+    constants: a constant for each alternative but the `base` (default: the last sorted), called `asc_<alternative>`.
+    weights: (tasks,) in place of the weights of the data; a task counts as that many choices. For weights that
+        correct the sample, show robust or clustered errors.
+    signs: attribute or column → 1 or −1: its coefficients are kept at or above, at or below 0.
+    errors: "classical", "robust" or "clustered" (default: clustered when there are at least two respondents).
+
+    Raises DataError when options do not fit the data, when coefficients cannot be told apart, or when a column
+    predicts choices without exception; RunError when the search does not end.
+
+    >>> data = ChoiceData.from_table(
+    ...     {"q": [1, 1, 2, 2, 3, 3, 4, 4], "alt": ["a", "b"] * 4, "won": [1, 0, 1, 0, 1, 0, 0, 1],
+    ...      "price": [1.0, 2.0] * 4}, task="q", alternative="alt", chosen="won", attributes=["price"])
+    >>> fit_mnl(data).coefficients["price"]  # three of four take the cheaper one: −log 3
+    -1.098612
+    """
+    coding = _coding(data, coding, constants, base)
+    columns = coding.columns
+    by_column = _signs(coding, signs or {})
+    bounds = _bounds(columns, by_column)
+    raw = Likelihood.of(data, coding.design(data).matrix, _weights(data, weights))
+    scales = column_scales(raw, columns)
+    scaled = raw.scaled(scales)
+    optimum = _search(scaled, columns, bounds)
+    estimates = optimum.coefficients / scales
+    information = raw.derivatives(estimates)[1]
+    found = covariances(information, raw.scores(estimates), data.respondent, ~optimum.at_bound)
+    return MNLResult(
+        coding=coding,
+        estimates=frozen(estimates),
+        covariances={kind: frozen(matrix) for kind, matrix in found.items()},
+        errors=_shown_errors(found, errors),
+        log_likelihood=optimum.value,
+        log_likelihood_null=raw.value(np.zeros(len(columns))),
+        observations=data.tasks,
+        respondents=data.respondents,
+        signs=by_column,
+        at_bound=tuple(name for name, held in zip(columns, optimum.at_bound, strict=True) if held),
+    )
+
+
+def _search(likelihood: Likelihood, columns: tuple[str, ...], bounds: tuple[FloatArray, FloatArray]) -> Optimum:
+    optimum = maximise(likelihood, *bounds)
+    if not optimum.converged:
+        raise_if_separated(likelihood, columns, bounds)
+        raise RunError(
+            f"the multinomial logit did not converge in {optimum.steps} steps (columns: {', '.join(columns)}); "
+            "look for attributes of extreme values and rescale them"
+        )
+    check_finite(likelihood, optimum.coefficients, columns, bounds)
+    return optimum
+
+
+def _coding(
+    data: ChoiceData, coding: Coding | Mapping[str, CodingOption] | None, constants: bool, base: str | None
+) -> Coding:
+    if not isinstance(coding, Coding):
+        return Coding.from_data(data, options=coding, constants=constants, base=base)
+    if constants or base is not None:
+        found = "given together with a coding that is already fixed"
+        raise DataError([Problem("constants, base", found, "one or the other", "set them in Coding.from_data")])
+    return coding
+
+
+def _weights(data: ChoiceData, weights: FloatArray | None) -> FloatArray:
+    if weights is None:
+        weights = data.weights
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != (data.tasks,):
+        found, do = f"has shape {weights.shape}", "give one weight per task, in the order of the data's tasks"
+        raise DataError([Problem("weights", found, f"({data.tasks},)", do)])
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        found = "hold a value that is negative, infinite or missing, or are all 0"
+        raise DataError([Problem("weights", found, "numbers of at least 0, some above 0", "correct them")])
+    return weights
+
+
+def _signs(coding: Coding, signs: Mapping[str, int]) -> dict[str, int]:
+    """Column → sign, from signs by attribute or column."""
+    problems = []
+    by_column: dict[str, int] = {}
+    for name, sign in signs.items():
+        columns = coding.columns_of(name)
+        if not columns:
+            known = {*coding.columns, *coding.attributes}
+            problems.append(Problem(f"signs['{name}']", "no such attribute", nearest(name, known), "rename it"))
+        if sign not in (-1, 1):
+            problems.append(Problem(f"signs['{name}']", f"is {sign!r}", "1 or -1", "say which way utility goes"))
+        clash = [column for column in columns if by_column.get(column, sign) != sign]
+        if clash:
+            found = f"column '{clash[0]}' has the other sign elsewhere"
+            problems.append(Problem(f"signs['{name}']", found, "one sign per column", "drop one"))
+        by_column.update(dict.fromkeys(columns, sign))
+    if problems:
+        raise DataError(problems)
+    return by_column
+
+
+def _bounds(columns: tuple[str, ...], signs: Mapping[str, int]) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper bound of every coefficient, (columns,) each."""
+    lower = np.array([0.0 if signs.get(name) == 1 else -np.inf for name in columns])
+    upper = np.array([0.0 if signs.get(name) == -1 else np.inf for name in columns])
+    return lower, upper
+
+
+def _shown_errors(found: Mapping[Errors, FloatArray], wanted: Errors | None) -> Errors:
+    if wanted is None:
+        order: tuple[Errors, ...] = ("clustered", "robust", "classical")
+        return next(kind for kind in order if kind in found)
+    if wanted not in found:
+        allowed = "allowed here: " + ", ".join(found)
+        do = "name the respondent column, or ask for another kind"
+        raise DataError([Problem("errors", f"{wanted!r} is not to be had from these data", allowed, do)])
+    return wanted
+
+
+def _p_text(z: float) -> str:
+    p = math.erfc(abs(z) / math.sqrt(2))
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"

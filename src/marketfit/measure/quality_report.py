@@ -1,0 +1,116 @@
+"""What a set of labelled rows says of a model beyond the contract: classes, confusions, errors, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketfit.measure.quality import BINS, Scored
+from marketfit.records import ClassRow, ErrorRow, QualityReport
+from marketfit.task import Example, InputReport
+
+_SHOWN_CHARACTERS = 2000
+
+
+def quality_report(
+    probabilities: NDArray[np.floating],
+    targets: NDArray[np.integer],
+    *,
+    labels: Sequence[str],
+    inputs: Sequence[Example],
+    row_numbers: Sequence[int],
+    abstain_below: float,
+    lost: InputReport,
+    max_errors: int = 100,
+) -> QualityReport:
+    """Describe the predictions for labelled rows.
+
+    `row_numbers` are the rows' numbers in their source. The misclassified rows come with the highest score first, at
+    most `max_errors` of them; confusions are counted in full. With every row abstained, `accuracy_answered` is 0.
+
+    Raises:
+        ValueError: arguments of different lengths.
+    """
+    scored = Scored.of(probabilities, targets)
+    if len(labels) != scored.classes or not len(inputs) == len(row_numbers) == scored.rows:
+        raise ValueError("labels, inputs and row numbers must fit the probabilities")
+    per_class, macro_f1 = _per_class(scored, labels)
+    reliability = _reliability(scored)
+    answered = scored.score >= abstain_below
+    return QualityReport(
+        rows=scored.rows,
+        accuracy=float(scored.correct.mean()),
+        macro_f1=macro_f1,
+        log_loss=float(scored.losses.mean()),
+        calibration_error=sum(abs(score - right) * rows for score, right, rows in reliability) / scored.rows,
+        per_class=per_class,
+        confusions=_confusions(scored, labels),
+        errors=_errors(scored, labels, inputs, row_numbers, limit=max_errors),
+        reliability=reliability,
+        abstained=float(1.0 - answered.mean()),
+        accuracy_answered=float(scored.correct[answered].mean()) if answered.any() else 0.0,
+        unknown_tokens=lost.unknown,
+        truncated=lost.truncated,
+    )
+
+
+def _per_class(scored: Scored, labels: Sequence[str]) -> tuple[tuple[ClassRow, ...], float]:
+    count = scored.classes
+    rows = np.bincount(scored.targets, minlength=count)
+    guessed = np.bincount(scored.predicted, minlength=count)
+    right = np.bincount(scored.targets[scored.correct], minlength=count)
+    precision, recall = right / np.maximum(guessed, 1), right / np.maximum(rows, 1)
+    f1 = 2 * right / np.maximum(rows + guessed, 1)
+    table = tuple(
+        ClassRow(
+            label=label,
+            precision=float(precision[k]),
+            recall=float(recall[k]),
+            f1=float(f1[k]),
+            rows=int(rows[k]),
+        )
+        for k, label in enumerate(labels)
+    )
+    return table, float(f1[(rows + guessed) > 0].mean())
+
+
+def _confusions(scored: Scored, labels: Sequence[str]) -> tuple[tuple[str, str, int], ...]:
+    wrong = ~scored.correct
+    pairs, counts = np.unique(scored.targets[wrong] * scored.classes + scored.predicted[wrong], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return tuple(
+        (labels[int(pairs[k]) // scored.classes], labels[int(pairs[k]) % scored.classes], int(counts[k])) for k in order
+    )
+
+
+def _errors(
+    scored: Scored, labels: Sequence[str], inputs: Sequence[Example], row_numbers: Sequence[int], *, limit: int
+) -> tuple[ErrorRow, ...]:
+    wrong = np.flatnonzero(~scored.correct)
+    order = wrong[np.argsort(-scored.score[wrong], kind="stable")][:limit]
+    return tuple(
+        ErrorRow(
+            row=row_numbers[k],
+            input=_shown(inputs[k]),
+            label=labels[scored.targets[k]],
+            predicted=labels[scored.predicted[k]],
+            score=float(scored.score[k]),
+        )
+        for k in order.tolist()
+    )
+
+
+def _shown(example: Example) -> str:
+    """An example as text for people; bytes are only counted."""
+    text = f"{len(example):,} bytes" if isinstance(example, bytes) else str(example)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def _reliability(scored: Scored) -> tuple[tuple[float, float, int], ...]:
+    """Mean score, accuracy and rows of each bin of equal mass that has rows."""
+    rows = np.bincount(scored.bins, minlength=BINS)
+    score = np.bincount(scored.bins, weights=scored.score, minlength=BINS)
+    right = np.bincount(scored.bins, weights=scored.correct.astype(np.float64), minlength=BINS)
+    return tuple((float(score[k] / rows[k]), float(right[k] / rows[k]), int(rows[k])) for k in range(BINS) if rows[k])

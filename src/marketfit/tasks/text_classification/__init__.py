@@ -1,0 +1,1 @@
+"""Text classification: an encoder (or one vector a token), mean pooling, a linear head."""

@@ -1,0 +1,185 @@
+"""The ONNX graph of a text model, written straight from its weights with onnxruntime's fused operators.
+
+Inputs `input_ids` and `attention_mask`, int32 (batch, tokens), padded on the right. Outputs `embedding` (batch, dim),
+the unit-length mean over tokens, and, with a head, `logits` (batch, classes). onnxruntime computes only the output it is
+asked for.
+
+Names are stable; every node is called as its first output, every weight is an initializer:
+
+    embeddings.word            (vocabulary, dim)   the one Gather, node `embeddings.word_rows`
+    embeddings.position        (positions, dim)    sliced to the batch's length; token type 0 is added in
+    embeddings.norm.gamma|beta
+    embeddings.project.weight|bias                 where the table is narrower than the model (ELECTRA)
+    layer.I.attention.qkv.weight|bias              (dim, 3·dim): Attention, com.microsoft
+    layer.I.attention.out.weight, .bias            MatMul; its bias is an input of the next norm
+    layer.I.attention.norm.gamma|beta              SkipLayerNormalization
+    layer.I.ffn.in.weight, .bias                   MatMul, then BiasGelu (FastGelu, or Add and Relu)
+    layer.I.ffn.out.weight, .bias                  MatMul; its bias is an input of the next norm
+    layer.I.ffn.norm.gamma|beta                    SkipLayerNormalization
+    head.weight, head.bias                         (dim, classes): Gemm
+
+The word table is read by a Gather of its own, so that a pass may swap the table for int8 rows and scales without
+touching what follows. MatMul weights are (in, out). There are no local paths and no metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from marketfit.task import FloatMatrix
+from marketfit.tasks.text_classification.weights import EncoderWeights
+
+_OPSET = 17
+_IR_VERSION = 10
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear classifier on the unit-length embedding: weight (classes, dim), bias (classes,)."""
+
+    weight: FloatMatrix
+    bias: FloatMatrix
+
+
+@dataclass
+class _Graph:
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    weights: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+
+    def weight(self, name: str, array: NDArray[np.generic]) -> str:
+        self.weights[name] = np.ascontiguousarray(array)
+        return name
+
+    def node(
+        self, kind: str, inputs: Sequence[str], output: str, *, fused: bool = False, **attributes: float | int
+    ) -> str:
+        domain = "com.microsoft" if fused else ""
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
+        return output
+
+
+def encoder_graph(weights: EncoderWeights, head: Head | None) -> onnx.ModelProto:
+    """The graph of a BERT-shaped encoder, with or without a head."""
+    graph = _Graph()
+    hidden = _embeddings(graph, weights)
+    graph.weight("one", np.array([1], dtype=np.int64))
+    graph.node("ReduceSum", ["attention_mask", "one"], "attention_lengths", keepdims=0)
+    for layer in range(weights.layers):
+        hidden = _layer(graph, weights, layer, hidden)
+    dim = weights.arrays[f"layer.{weights.layers - 1}.ffn.norm.bias"].shape[0]
+    _pool(graph, hidden)
+    return _model(graph, head, dim=dim)
+
+
+def static_graph(table: FloatMatrix, head: Head | None) -> onnx.ModelProto:
+    """The graph of a static model: one vector a token, their mean, no attention."""
+    graph = _Graph()
+    graph.weight("one", np.array([1], dtype=np.int64))
+    hidden = graph.node("Gather", [graph.weight("embeddings.word", table), "input_ids"], "embeddings.word_rows", axis=0)
+    _pool(graph, hidden)
+    return _model(graph, head, dim=table.shape[1])
+
+
+def _embeddings(graph: _Graph, weights: EncoderWeights) -> str:
+    arrays = weights.arrays
+    graph.weight("zero", np.array([0], dtype=np.int64))
+    word = graph.weight("embeddings.word", arrays["embeddings.word"])
+    position = graph.weight("embeddings.position", arrays["embeddings.position"])
+    rows = graph.node("Gather", [word, "input_ids"], "embeddings.word_rows", axis=0)
+    length = graph.node("Shape", ["input_ids"], "embeddings.length", start=1, end=2)
+    graph.node("Slice", [position, "zero", length, "zero"], "embeddings.position_rows")
+    norm = [
+        graph.weight("embeddings.norm.gamma", arrays["embeddings.norm.weight"]),
+        graph.weight("embeddings.norm.beta", arrays["embeddings.norm.bias"]),
+    ]
+    skip = graph.node("Unsqueeze", ["embeddings.position_rows", "zero"], "embeddings.position_batch")
+    hidden = graph.node(
+        "SkipLayerNormalization", [rows, skip, *norm], "embeddings.normed", fused=True, epsilon=weights.epsilon
+    )
+    if "embeddings.project.weight" not in arrays:
+        return hidden
+    project = graph.weight("embeddings.project.weight", arrays["embeddings.project.weight"].T)
+    bias = graph.weight("embeddings.project.bias", arrays["embeddings.project.bias"])
+    graph.node("MatMul", [hidden, project], "embeddings.project.product")
+    return graph.node("Add", ["embeddings.project.product", bias], "embeddings.projected")
+
+
+def _layer(graph: _Graph, weights: EncoderWeights, layer: int, hidden: str) -> str:
+    arrays, at = weights.arrays, f"layer.{layer}"
+    parts = [f"{at}.attention.{part}" for part in ("query", "key", "value")]
+    qkv = [
+        graph.weight(f"{at}.attention.qkv.weight", np.hstack([arrays[f"{part}.weight"].T for part in parts])),
+        graph.weight(f"{at}.attention.qkv.bias", np.concatenate([arrays[f"{part}.bias"] for part in parts])),
+    ]
+    context = graph.node(
+        "Attention",
+        [hidden, *qkv, "attention_lengths"],
+        f"{at}.attention.context",
+        fused=True,
+        num_heads=weights.heads,
+    )
+    attended = _project_and_norm(graph, weights, f"{at}.attention", context, hidden)
+    inner = _product(graph, weights, f"{at}.ffn.in", attended)
+    bias = graph.weight(f"{at}.ffn.in.bias", arrays[f"{at}.ffn.in.bias"])
+    if weights.activation == "relu":
+        inner = graph.node("Add", [inner, bias], f"{at}.ffn.in.sum")
+        inner = graph.node("Relu", [inner], f"{at}.ffn.active")
+    else:
+        kind = "BiasGelu" if weights.activation == "gelu" else "FastGelu"
+        inner = graph.node(kind, [inner, bias], f"{at}.ffn.active", fused=True)
+    return _project_and_norm(graph, weights, f"{at}.ffn", inner, attended)
+
+
+def _project_and_norm(graph: _Graph, weights: EncoderWeights, at: str, inner: str, skip: str) -> str:
+    product = _product(graph, weights, f"{at}.out", inner)
+    norm = [
+        graph.weight(f"{at}.norm.gamma", weights.arrays[f"{at}.norm.weight"]),
+        graph.weight(f"{at}.norm.beta", weights.arrays[f"{at}.norm.bias"]),
+        graph.weight(f"{at}.out.bias", weights.arrays[f"{at}.out.bias"]),
+    ]
+    return graph.node(
+        "SkipLayerNormalization", [product, skip, *norm], f"{at}.normed", fused=True, epsilon=weights.epsilon
+    )
+
+
+def _product(graph: _Graph, weights: EncoderWeights, at: str, inner: str) -> str:
+    matrix = graph.weight(f"{at}.weight", weights.arrays[f"{at}.weight"].T)
+    return graph.node("MatMul", [inner, matrix], f"{at}.product")
+
+
+def _pool(graph: _Graph, hidden: str) -> None:
+    # The mean's length cancels when it is scaled to unit length, so the masked sum is enough.
+    graph.weight("last", np.array([-1], dtype=np.int64))
+    graph.node("Cast", ["attention_mask"], "pool.mask", to=TensorProto.FLOAT)
+    graph.node("Unsqueeze", ["pool.mask", "last"], "pool.weights")
+    graph.node("Mul", [hidden, "pool.weights"], "pool.masked")
+    graph.node("ReduceSum", ["pool.masked", "one"], "pool.sum", keepdims=0)
+    graph.node("LpNormalization", ["pool.sum"], "embedding", axis=-1, p=2)
+
+
+def _model(graph: _Graph, head: Head | None, *, dim: int) -> onnx.ModelProto:
+    outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim])]
+    if head is not None:
+        weight = graph.weight("head.weight", head.weight.T)
+        bias = graph.weight("head.bias", head.bias)
+        graph.node("Gemm", ["embedding", weight, bias], "logits")
+        outputs.insert(0, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(head.bias)]))
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "tokens"])
+        for name in ("input_ids", "attention_mask")
+    ]
+    proto = helper.make_graph(
+        graph.nodes,
+        "text",
+        inputs,
+        outputs,
+        [numpy_helper.from_array(array, name) for name, array in graph.weights.items()],
+    )
+    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(proto, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="marketfit")

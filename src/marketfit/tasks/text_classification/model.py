@@ -1,0 +1,180 @@
+"""The torch model and the model folder that it is kept in.
+
+A model folder holds `model.safetensors` (`encoder.*` as transformers names them, `head.weight` (classes, dim) and
+`head.bias`, which read the unit-length embedding), `config.json` (the encoder's), `tokenizer.json`, and
+`marketfit.json` (`Card`): labels, preprocessor, lineage. It has all that scoring, export and model passes need.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+import transformers
+from pydantic import BaseModel, ConfigDict, JsonValue
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers.modeling_outputs import BaseModelOutput
+
+from marketfit.records import Backbone
+from marketfit.task import FloatMatrix
+from marketfit.tasks.text_classification.runtime import Preprocessor
+from marketfit.tasks.text_classification.sources import Source, refused
+from marketfit.tasks.text_classification.tokens import save_tokenizer
+
+STATIC_TYPE = "marketfit-static"
+
+
+class Card(BaseModel):
+    """`marketfit.json` of a model folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    labels: tuple[str, ...]
+    preprocessor: Mapping[str, JsonValue]
+    backbone: Backbone
+    pooling: str = "mean"
+
+    def how(self) -> Preprocessor:
+        """The preprocessor."""
+        return Preprocessor(**cast("Mapping[str, int]", self.preprocessor))  # type: ignore[arg-type]
+
+
+class StaticEncoder(nn.Module):
+    """One vector a token, as an encoder."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__()
+        self.word = nn.Embedding.from_pretrained(table, freeze=False)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> BaseModelOutput:  # noqa: ARG002 - as encoders do
+        """Vectors (b, tokens, dim)."""
+        return BaseModelOutput(last_hidden_state=cast("torch.FloatTensor", self.word(input_ids)))
+
+
+class TextModel(nn.Module):
+    """Encoder, mean pooling, unit length, linear head.
+
+    The head reads `scale` × the unit-length features. In training the scale is √dim, so that each coordinate has
+    about unit variance and one learning rate suits head and encoder; a saved head has it folded in.
+    """
+
+    def __init__(self, encoder: nn.Module, head: nn.Linear | None, *, scale: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+        self.scale = scale
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
+        """`features` (b, dim), and `logits` (b, classes) where there is a head."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        with torch.autocast(device_type=hidden.device.type, enabled=False):
+            masked = hidden.float() * attention_mask.unsqueeze(-1).float()
+            features = functional.normalize(masked.sum(dim=1), dim=-1)
+            if self.head is None:
+                return {"features": features}
+            return {"features": features, "logits": self.head(features * self.scale)}
+
+
+def load_encoder(source: Source, *, layers: int | None) -> nn.Module:
+    """The source's encoder in float32, with its first layers only where `layers` is given.
+
+    Raises:
+        BriefError: transformers can't load it, or the files lack a tensor of it.
+    """
+    config = transformers.AutoConfig.from_pretrained(source.folder)
+    if layers is not None:
+        config.num_hidden_layers = layers
+    with _quiet():
+        try:
+            encoder, loaded = transformers.AutoModel.from_pretrained(
+                source.folder, config=config, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+            )
+        except (OSError, ValueError) as error:
+            raise refused(source.name, str(error).splitlines()[0], "an encoder that transformers loads") from error
+    missing = [name for name in loaded["missing_keys"] if not name.startswith("pooler.")]
+    if missing:
+        raise refused(source.name, f"its weights lack {', '.join(sorted(missing)[:5])}", "a whole encoder")
+    return without_pooler(encoder).eval()
+
+
+def without_pooler(encoder: nn.Module) -> nn.Module:
+    """Drop BERT's pooler: we pool ourselves."""
+    if hasattr(encoder, "pooler"):
+        encoder.pooler = None  # type: ignore[assignment]  # transformers' own way of having none
+    return encoder
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, Tensor]:
+    """`input_ids` and `attention_mask`, int64 (b, longest), padded on the right."""
+    longest = max(len(row) for row in rows)
+    ids = torch.full((len(rows), longest), pad_id, dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for line, row in enumerate(rows):
+        ids[line, : len(row)] = torch.tensor(row, dtype=torch.int64)
+        mask[line, : len(row)] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def save_model(model: TextModel, card: Card, tokenizer: Tokenizer, into: Path) -> None:
+    """Write a model folder."""
+    into.mkdir(parents=True, exist_ok=True)
+    tensors = {f"encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
+    if model.head is not None:
+        tensors["head.weight"] = model.head.weight.detach() * model.scale
+        tensors["head.bias"] = model.head.bias.detach()
+    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
+              into / "model.safetensors")  # fmt: skip
+    config = _config_of(model.encoder)
+    (into / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
+    (into / "marketfit.json").write_text(card.model_dump_json(indent=1), encoding="utf-8")
+    save_tokenizer(tokenizer, into)
+
+
+def load_model(folder: Path) -> tuple[TextModel, Card]:
+    """Read a model folder back."""
+    card = Card.model_validate_json((folder / "marketfit.json").read_text(encoding="utf-8"))
+    tensors = load_file(folder / "model.safetensors")
+    state = {name.removeprefix("encoder."): tensor for name, tensor in tensors.items() if name.startswith("encoder.")}
+    head = nn.Linear(tensors["head.weight"].shape[1], tensors["head.weight"].shape[0])
+    head.load_state_dict({"weight": tensors["head.weight"], "bias": tensors["head.bias"]})
+    return TextModel(_encoder_of(folder, state), head, scale=1.0).eval(), card
+
+
+def encoder_arrays(encoder: nn.Module) -> dict[str, FloatMatrix]:
+    """An encoder's state as float32 arrays."""
+    return {name: tensor.detach().cpu().float().numpy() for name, tensor in encoder.state_dict().items()
+            if tensor.is_floating_point()}  # fmt: skip
+
+
+def _encoder_of(folder: Path, state: Mapping[str, Tensor]) -> nn.Module:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config["model_type"] == STATIC_TYPE:
+        return StaticEncoder(state["word.weight"])
+    encoder = without_pooler(transformers.AutoModel.from_config(transformers.AutoConfig.from_pretrained(folder)))
+    encoder.load_state_dict(state)
+    return encoder
+
+
+def _config_of(encoder: nn.Module) -> Mapping[str, JsonValue]:
+    if isinstance(encoder, StaticEncoder):
+        rows, dim = encoder.word.weight.shape
+        return {"model_type": STATIC_TYPE, "vocab_size": rows, "hidden_size": dim}
+    config = cast("transformers.PreTrainedModel", encoder).config.to_dict()
+    return {name: value for name, value in config.items() if not name.startswith("_")}
+
+
+class _quiet:  # noqa: N801 - reads as a statement
+    """Keep transformers' report on unused weights (a cut model has them by design) off standard error."""
+
+    def __enter__(self) -> None:
+        self._level = transformers.logging.get_verbosity()
+        transformers.logging.set_verbosity_error()
+
+    def __exit__(self, *_: object) -> None:
+        transformers.logging.set_verbosity(self._level)

@@ -1,0 +1,208 @@
+"""The light half: tokenizer and onnxruntime session, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeGuard
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from marketfit.errors import BundleError, DataError, Problem
+from marketfit.records import BundleSpec, SessionSettings
+from marketfit.task import Example, FloatMatrix, InputReport
+
+_MOST_ROWS = 64
+_MOST_TOKENS = 4096
+_FEW = 4  # up to so many texts a loop costs less than the tokenizer's threads
+
+
+@dataclass(frozen=True)
+class Preprocessor:
+    """How text becomes token ids; the `preprocessor` part of a text bundle's spec.
+
+    `special_tokens`: put the tokenizer's start and end marks around a text. `empty_id` stands for a text that has no
+    tokens at all; `unknown_id` is None where every text can be spelt.
+    """
+
+    max_length: int
+    pad_id: int
+    empty_id: int
+    unknown_id: int | None
+    special_tokens: bool
+
+    @classmethod
+    def of(cls, spec: BundleSpec) -> Self:
+        """Read it from a spec.
+
+        Raises:
+            BundleError: a field is missing or has the wrong type.
+        """
+        given = spec.preprocessor
+        numbers = {name: given.get(name) for name in ("max_length", "pad_id", "empty_id")}
+        unknown = given.get("unknown_id")
+        special = given.get("special_tokens")
+        found = {name: value for name, value in numbers.items() if isinstance(value, int)}
+        if len(found) < len(numbers) or not (unknown is None or isinstance(unknown, int)) or type(special) is not bool:
+            problem = Problem(
+                "bundle.json: preprocessor",
+                f"{dict(given)}",
+                "max_length, pad_id, empty_id (integers), unknown_id (integer or null), special_tokens (boolean)",
+                "write the bundle again",
+            )
+            raise BundleError([problem])
+        return cls(**found, unknown_id=unknown, special_tokens=special)
+
+
+@dataclass(frozen=True)
+class TextRuntime:
+    """Predicts with a text bundle. Calls from several threads at once are fine."""
+
+    session: onnxruntime.InferenceSession
+    tokenizer: Tokenizer
+    preprocessor: Preprocessor
+    inverse_temperature: float
+    classes: int
+
+    @classmethod
+    def load(cls, folder: Path, spec: BundleSpec, *, session: SessionSettings) -> Self:
+        """Open a bundle folder whose files were verified already.
+
+        Raises:
+            BundleError: the spec's preprocessor part is not one of text.
+        """
+        preprocessor = Preprocessor.of(spec)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(preprocessor.max_length)
+        return cls(
+            session=open_session(folder / "model.onnx", session),
+            tokenizer=tokenizer,
+            preprocessor=preprocessor,
+            inverse_temperature=1.0 / spec.temperature,
+            classes=len(spec.labels),
+        )
+
+    def predict(self, examples: Sequence[Example]) -> FloatMatrix:
+        """Class probabilities (n, classes), calibrated by the spec's temperature. Rows sum to one.
+
+        Raises:
+            DataError: an example is not a string; all such positions are named.
+            BundleError: the bundle is headless.
+        """
+        if not self.classes:
+            problem = Problem("bundle.json", "a headless bundle, which has no labels", "embed", "use a classifier")
+            raise BundleError([problem])
+        logits = self._run("logits", examples, width=self.classes)
+        logits *= self.inverse_temperature
+        logits -= logits.max(axis=1, keepdims=True, initial=-np.inf)
+        np.exp(logits, out=logits)
+        logits /= logits.sum(axis=1, keepdims=True)
+        return logits
+
+    def embed(self, examples: Sequence[Example]) -> FloatMatrix:
+        """One feature row per example (n, dim), of unit length: what the head reads.
+
+        Raises:
+            DataError: an example is not a string; all such positions are named.
+        """
+        width = next(output.shape[1] for output in self.session.get_outputs() if output.name == "embedding")
+        return self._run("embedding", examples, width=int(width))
+
+    def inspect(self, examples: Sequence[Example]) -> InputReport:
+        """Share of the tokens that are unknown, and of the examples that are longer than the model reads.
+
+        Raises:
+            DataError: an example is not a string; all such positions are named.
+        """
+        tokens = unknown = cut = 0
+        for encoding in self._encode(checked_texts(examples)):
+            tokens += encoding.special_tokens_mask.count(0)
+            unknown += encoding.ids.count(self.preprocessor.unknown_id)
+            cut += bool(encoding.overflowing)
+        return InputReport(unknown=unknown / max(1, tokens), truncated=cut / max(1, len(examples)))
+
+    def _encode(self, texts: list[str]) -> list[Encoding]:
+        special = self.preprocessor.special_tokens
+        if len(texts) <= _FEW:
+            return [self.tokenizer.encode(text, add_special_tokens=special) for text in texts]
+        return self.tokenizer.encode_batch(texts, add_special_tokens=special)
+
+    def _run(self, output: str, examples: Sequence[Example], *, width: int) -> FloatMatrix:
+        ids = [encoding.ids or [self.preprocessor.empty_id] for encoding in self._encode(checked_texts(examples))]
+        if len(ids) == 1:
+            tokens = np.array(ids, dtype=np.int32)
+            return self._call(output, tokens, np.ones_like(tokens))
+        result = np.empty((len(ids), width), dtype=np.float32)
+        for rows in by_length([len(row) for row in ids]):
+            longest = max(len(ids[row]) for row in rows)
+            tokens = np.full((len(rows), longest), self.preprocessor.pad_id, dtype=np.int32)
+            mask = np.zeros_like(tokens)
+            for line, row in enumerate(rows):
+                tokens[line, : len(ids[row])] = ids[row]
+                mask[line, : len(ids[row])] = 1
+            result[rows] = self._call(output, tokens, mask)
+        return result
+
+    def _call(self, output: str, tokens: NDArray[np.int32], mask: NDArray[np.int32]) -> FloatMatrix:
+        values: FloatMatrix = self.session.run([output], {"input_ids": tokens, "attention_mask": mask})[0]
+        return values
+
+
+def open_session(path: Path, settings: SessionSettings) -> onnxruntime.InferenceSession:
+    """An onnxruntime session on the processor, with the variant's settings."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = settings.threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = settings.arena
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings.spinning else "0")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Row numbers of batches of like length, bounded in rows and in tokens.
+
+    >>> list(by_length([3, 9, 4]))
+    [[0, 2, 1]]
+    """
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) == _MOST_ROWS or (len(batch) + 1) * lengths[row] > _MOST_TOKENS):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def checked_texts(examples: Sequence[Example]) -> list[str]:
+    texts = [example for example in examples if _is_text(example)]
+    if len(texts) < len(examples):
+        raise DataError(
+            [
+                Problem(f"example {position}", _name(example), "a string of Unicode text", "give the text itself")
+                for position, example in enumerate(examples)
+                if not _is_text(example)
+            ]
+        )
+    return texts
+
+
+def _is_text(example: Example) -> TypeGuard[str]:
+    if not isinstance(example, str):
+        return False
+    try:
+        example.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can carry and no tokenizer takes
+        return False
+    return True
+
+
+def _name(example: Example) -> str:
+    return "a string with half of a surrogate pair" if isinstance(example, str) else type(example).__name__
