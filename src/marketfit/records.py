@@ -206,7 +206,7 @@ class PartWorth(Record):
 
     name: str
     value: float
-    standard_error: float
+    standard_error: float | None  # None: held at 0 by its sign constraint
 
 
 class Ratio(Record):
@@ -232,7 +232,11 @@ class ChoiceStudy(Record):
 
 
 class Opinions(Record):
-    """What people say of single examples: `consensus` is a Parquet table (input, label, probability)."""
+    """What people say of single examples: `consensus` is a Parquet table (input, label, probability).
+
+    `reliability` is one of (respondent, answers, reliability, low, high) with one-sided 95 % bounds; `method` is
+    `one-coin` or `full-confusion`.
+    """
 
     consensus: Blob
     items: int
@@ -241,6 +245,9 @@ class Opinions(Record):
     unreliable: tuple[str, ...]
     mean_reliability: float
     simulated: bool
+    reliability: Blob | None = None
+    method: str = ""
+    converged: bool = True
 
 
 class MarketView(Record):

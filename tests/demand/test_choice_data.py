@@ -137,6 +137,13 @@ def test_each_mistake_names_its_rows(read_choices: Maker, table: object, parts: 
     assert any(all(part in problem for part in parts) for problem in found), found
 
 
+def test_only_the_chosen_rows_of_a_task_are_named(read_choices: Maker) -> None:
+    table = {"task": [1, 1, 1, 2, 2], "alt": list("xyzxy"), "won": [1, 0, 1, 1, 0], "price": [1, 2, 3, 4, 5]}
+    found = problems(read_choices, table, respondent=None, attributes=["price"])
+    assert len(found) == 1
+    assert found[0].startswith("rows 1, 3: two or more are chosen in one task (tasks with this: 1)")
+
+
 def test_all_mistakes_are_told_at_once(read_choices: Maker) -> None:
     table = changed(won={2: 1, 4: 0}, price={6: None}, brand={1: None}, person={5: None})
     found = problems(read_choices, table, attributes=["price", "size", "brand", "prize"])

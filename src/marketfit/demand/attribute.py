@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, IntArray
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +20,9 @@ class Attribute:
     name: str
     values: FloatArray | IntArray
     levels: tuple[str, ...] | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", frozen(self.values))
 
     def take(self, rows: IntArray | BoolArray) -> Attribute:
         """The same attribute on some of the rows."""

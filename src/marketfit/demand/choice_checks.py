@@ -148,7 +148,7 @@ def _check_choices(layout: Layout, chosen: FloatArray, problems: list[Problem]) 
         problems.append(
             Problem(
                 where=rows_text(layout.order[rows]),
-                found=f"two or more are chosen in one task ({int(several.sum())} tasks)",
+                found=f"two or more are chosen in one task (tasks with this: {int(several.sum())})",
                 allowed="exactly one",
                 do="keep the one that was chosen, or drop the task",
             )
@@ -158,7 +158,7 @@ def _check_choices(layout: Layout, chosen: FloatArray, problems: list[Problem]) 
         problems.append(
             Problem(
                 where=rows_text(layout.order[layout.starts[nothing]]),
-                found=f"nothing is chosen in the task that has this row ({int(nothing.sum())} tasks)",
+                found=f"nothing is chosen in the task that begins here (tasks with this: {int(nothing.sum())})",
                 allowed="exactly one",
                 do="mark the chosen row, add a row for the none option, or drop the task",
             )

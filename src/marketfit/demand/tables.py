@@ -105,13 +105,15 @@ def _as_arrow(table: object, wanted: Sequence[str]) -> Column:
 
 
 def _column_by_column(table: Column, names: Iterable[str], wanted: Sequence[str]) -> Column:
-    chosen = [name for name in names if name in set(wanted)]
-    repeated = {name for name in chosen if chosen.count(name) > 1}
-    arrays = [pa.nulls(len(table)) if name in repeated else _column(table[name]) for name in chosen]
+    listed = list(names)
+    read = {name: _column(table[name]) for name in listed if name in set(wanted) and listed.count(name) == 1}
+    # Columns that nobody asked for, or that share a name, keep their name only.
+    blank = pa.nulls(max(map(len, read.values()), default=0))
+    arrays = [read.get(name, blank) for name in listed]
     try:
-        return pa.Table.from_arrays(arrays, names=chosen)
+        return pa.Table.from_arrays(arrays, names=listed)
     except pa.ArrowInvalid:
-        lengths = ", ".join(f"{name} {len(array)}" for name, array in zip(chosen, arrays, strict=True))
+        lengths = ", ".join(f"{name} {len(array)}" for name, array in read.items())
         raise DataError(
             [
                 Problem(
@@ -158,13 +160,23 @@ def read_numbers(column: Column) -> FloatArray:
     return np.asarray(values, dtype=np.float64)
 
 
+def _plain(column: Column) -> Column:
+    """A column of categories as the values that they stand for."""
+    chunks = []
+    for chunk in column.chunks:
+        values = chunk.dictionary
+        values = values.cast(pa.large_string()) if _is_string(values.type) else values
+        chunks.append(values.take(chunk.indices))
+    return pa.chunked_array(chunks)
+
+
 def read_codes(column: Column) -> Codes:
     """The column as codes. Empty text counts as a missing cell."""
     declared = pa.types.is_dictionary(column.type)
     if pa.types.is_null(column.type) or not len(column):
         return Codes(np.full(len(column), -1, dtype=np.int64), np.empty(0, dtype=np.str_), declared)
     if declared:
-        column = column.cast(column.type.value_type)
+        column = _plain(column)
     if _is_string(column.type):
         column = column.cast(pa.large_string())
     if pa.types.is_floating(column.type):

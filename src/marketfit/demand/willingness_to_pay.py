@@ -69,8 +69,7 @@ def willingness_to_pay(
     ratios = -estimates / slope
     errors = _delta_errors(estimates, covariance, index)
     drawn = result.draws(draws, np.random.default_rng(rng))
-    slopes = drawn[:, index]
-    low, high = interval(_draw_ratios(drawn, slopes), level)
+    low, high = interval(draw_ratios(drawn, index), level)
     half = special.ndtri((1 + level) / 2) * errors
     values = {}
     for k, name in enumerate(columns):
@@ -79,7 +78,7 @@ def willingness_to_pay(
         held = name in result.at_bound
         parts = (errors[k], ratios[k] - half[k], ratios[k] + half[k], low[k], high[k])
         values[name] = MoneyValue(float(ratios[k]), *(math.nan if held else float(part) for part in parts))
-    return WillingnessToPay(price, values, level, draws, float((slopes >= 0).mean()), result.sample_size)
+    return WillingnessToPay(price, values, level, draws, float((drawn[:, index] >= 0).mean()), result.sample_size)
 
 
 def _price_index(result: MNLResult, price: str) -> int:
@@ -97,9 +96,12 @@ def _price_index(result: MNLResult, price: str) -> int:
     return index
 
 
-def _draw_ratios(drawn: FloatArray, slopes: FloatArray) -> FloatArray:
-    """(draws, columns) −β_k / β_price. A sign-constrained price may be drawn at 0: the limit from below is taken."""
-    divisors = np.where(slopes == 0, -0.0, slopes)[:, None]
+def draw_ratios(drawn: FloatArray, index: int) -> FloatArray:
+    """(draws, columns) −β_k / β_price, from draws (draws, columns) with price in the column `index`.
+
+    A sign-constrained price may be drawn at 0: the limit from below is taken.
+    """
+    divisors = np.where(drawn[:, index] == 0, -0.0, drawn[:, index])[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = -drawn / divisors
     return np.where(np.isnan(ratios), 0.0, ratios)

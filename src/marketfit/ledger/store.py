@@ -161,13 +161,21 @@ class Ledger:
         """Write events in one transaction and give how many were new: one whose id is known is left as it is."""
         if not events:
             return 0
-        with self._engine.begin() as connection:
-            ids = [event.id for event in events]
-            known = set(connection.execute(select(EVENTS.c.id).where(EVENTS.c.id.in_(ids))).scalars())
-            fresh = {event.id: event for event in events if event.id not in known}
-            if fresh:
-                connection.execute(insert(EVENTS), [_row(event) for event in fresh.values()])
-        return len(fresh)
+        ids = [event.id for event in events]
+        while True:
+            known: set[str] = set()
+            try:
+                with self._engine.begin() as connection:
+                    for start in range(0, len(ids), _PAGE):
+                        query = select(EVENTS.c.id).where(EVENTS.c.id.in_(ids[start : start + _PAGE]))
+                        known.update(connection.execute(query).scalars())
+                    fresh = {event.id: event for event in events if event.id not in known}
+                    if fresh:
+                        connection.execute(insert(EVENTS), [_row(event) for event in fresh.values()])
+                return len(fresh)
+            except IntegrityError:
+                if not self.events_by_id(ids).keys() - known:
+                    raise  # not another writer that was first with one of these ids
 
     def events(
         self, product: str, *, kinds: Sequence[EventKind] = (), after: int = 0, subject: str | None = None
@@ -193,11 +201,65 @@ class Ledger:
         with self._engine.connect() as connection:
             return int(connection.execute(query).scalar() or 0)
 
+    def products(self, *, kind: EventKind) -> tuple[str, ...]:
+        """The products that have events of a kind, sorted."""
+        query = select(EVENTS.c.product).where(EVENTS.c.kind == kind).distinct().order_by(EVENTS.c.product)
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(query).scalars())
+
     def event(self, identifier: str) -> Event | None:
         """One event by its id."""
         with self._engine.connect() as connection:
             row = connection.execute(select(EVENTS).where(EVENTS.c.id == identifier)).mappings().first()
         return Event(**dict(row)) if row else None
+
+    def events_by_id(self, identifiers: Sequence[str]) -> dict[str, Event]:
+        """Those of some events that there are, by id."""
+        found: dict[str, Event] = {}
+        wanted = list(dict.fromkeys(identifiers))
+        with self._engine.connect() as connection:
+            for start in range(0, len(wanted), _PAGE):
+                query = select(EVENTS).where(EVENTS.c.id.in_(wanted[start : start + _PAGE]))
+                found |= {row["id"]: Event(**dict(row)) for row in connection.execute(query).mappings()}
+        return found
+
+    def unreviewed(self, product: str, *, after: int = 0, limit: int) -> tuple[Event, ...]:
+        """Audited predictions that nobody has said the truth of yet, oldest first."""
+        truth = EVENTS.alias()
+        query = select(EVENTS).where(
+            EVENTS.c.product == product,
+            EVENTS.c.kind == "prediction",
+            EVENTS.c.sequence > after,
+            EVENTS.c.payload["audited"].as_boolean(),
+            EVENTS.c.payload["input"].as_string().is_not(None),  # null once it is erased
+            ~select(truth.c.id).where(truth.c.subject == EVENTS.c.id, truth.c.kind == "truth").exists(),
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(EVENTS.c.sequence).limit(limit)).mappings().all()
+        return tuple(Event(**dict(row)) for row in rows)
+
+    def erase(self, product: str, identifier: str) -> int:
+        """Blank what a person wrote in an event and in all that is about it; gives the number of events blanked.
+
+        What was counted (labels, scores, thumbs) stays. The `input` of the payload becomes null, and an erasure event
+        says so; 0 means that there is no such event.
+        """
+        about = (EVENTS.c.product == product) & ((EVENTS.c.id == identifier) | (EVENTS.c.subject == identifier))
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA secure_delete=ON")  # overwrite the old bytes, not only unlink them
+            rows = connection.execute(select(EVENTS.c.sequence, EVENTS.c.kind, EVENTS.c.payload).where(about)).all()
+            touched = [row for row in rows if row.kind in ("prediction", "feedback", "truth")]
+            for row in touched:
+                payload = {**row.payload, "input": None} if "input" in row.payload else row.payload
+                connection.execute(update(EVENTS).where(EVENTS.c.sequence == row.sequence).values(payload=payload))
+            if touched and not any(row.kind == "erasure" for row in rows):
+                event = Event(product=product, kind="erasure", subject=identifier, payload={"events": len(touched)})
+                connection.execute(insert(EVENTS).values(**_row(event)))
+        if touched and self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()  # the log held the old pages
+        return len(touched)
 
     def last_decision(self, product: str) -> Event | None:
         """The newest decision of a product: which bundle is champion and why."""

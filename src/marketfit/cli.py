@@ -1,0 +1,245 @@
+"""The command line: parse, call, print. No logic lives here.
+
+Results go to standard output, progress and logs to standard error. Exit status: 0 done, 1 a contract that is not
+met, 2 bad input or a tampered bundle, 3 an internal error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from pydantic import JsonValue
+
+from marketfit import engine, loop
+from marketfit.errors import InputError, MarketfitError, Problem
+from marketfit.report.text import (
+    describe_check,
+    describe_improvement,
+    describe_outcome,
+    describe_verification,
+)
+
+app = typer.Typer(
+    name="marketfit",
+    help="Product–market fit, with fit(): from a product brief to the model that best serves its market.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+BriefPath = Annotated[Path, typer.Argument(metavar="BRIEF", help="the brief, a YAML file")]
+BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed bundle's folder")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
+WorkspaceDir = Annotated[
+    Path | None, typer.Option("--workspace", metavar="DIR", help="where runs live; default: beside the brief")
+]
+LedgerUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger", envvar="MARKETFIT_LEDGER", metavar="URL", help="the ledger's database; default: SQLite in the workspace"
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", help="why; it is written down")]
+
+
+def _print(text: str, document: JsonValue, *, as_json: bool) -> None:
+    shown = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) if as_json else text
+    typer.echo(shown)
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder that does not exist yet, or is empty")],
+    as_json: Json = False,
+) -> None:
+    """Make a folder with a commented brief and a small data file to start from."""
+    path = loop.new_brief(folder)
+    _print(f"{path}\nNext: marketfit check {path}", {"status": "done", "brief": str(path)}, as_json=as_json)
+
+
+@app.command()
+def check(
+    brief: BriefPath,
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+    options: Annotated[bool, typer.Option("--options", help="list every option of a brief with its help")] = False,
+) -> None:
+    """Check a brief and its files before any training: rows needed for each proof, time needed for the run."""
+    if options:
+        rows = loop.brief_options()
+        text = "\n".join(f"{name:40} {default:24} {text}" for name, default, text in rows)
+        _print(text, [{"option": n, "default": d, "help": t} for n, d, t in rows], as_json=as_json)
+        return
+    found = loop.check(brief, workspace=workspace, ledger=ledger)
+    _print(describe_check(found), found.model_dump(mode="json"), as_json=as_json)
+
+
+@app.command()
+def run(
+    brief: BriefPath,
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take a brief through the loop to a bundle and a report. The same command again resumes."""
+    outcome = loop.fit(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
+    _print(describe_outcome(outcome), outcome.as_json(), as_json=as_json)
+    raise typer.Exit(0 if outcome.status == "shipped" else 1)
+
+
+@app.command()
+def report(brief: BriefPath, workspace: WorkspaceDir = None, as_json: Json = False) -> None:
+    """Say where the newest report of a product is."""
+    path = loop.newest_report(brief, workspace=workspace)
+    _print(str(path), {"status": "done", "report": str(path)}, as_json=as_json)
+
+
+@app.command()
+def predict(
+    bundle: BundlePath,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="csv, tsv, jsonl, parquet, or txt with one input a line")],
+    column: Annotated[str | None, typer.Option("--column", help="column of the inputs; default: the training column")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="default: as measured")] = None,
+    as_json: Json = False,
+) -> None:
+    """Label every row of a file, as a stream: CSV on standard output, or with --json a list of objects."""
+    write = loop.write_json_predictions if as_json else loop.write_csv_predictions
+    write(bundle, file, sys.stdout, column=column, threads=threads)
+
+
+@app.command()
+def serve(
+    brief: Annotated[Path, typer.Argument(metavar="BRIEF_OR_BUNDLE", help="a brief (its champion) or a bundle")],
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one, printed")] = 8000,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="a server setting; 'serve --set help' lists them")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve the champion over HTTP and write down what users say. A new champion is picked up without a restart."""
+    if setting == ["help"]:
+        rows = loop.serve_options()
+        text = "\n".join(f"{name:24} {default:12} {text}" for name, default, text in rows)
+        _print(text, [{"setting": n, "default": d, "help": t} for n, d, t in rows], as_json=as_json)
+        return
+    address = loop.serving(brief, workspace=workspace, ledger=ledger, host=host, port=port, settings=setting or [])
+    with address as server:
+        _print(f"serving {server.product} on {server.url}", {"status": "serving", "url": server.url}, as_json=as_json)
+        sys.stdout.flush()
+        server.wait()
+
+
+@app.command()
+def feedback(
+    brief: BriefPath,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="jsonl or csv: corrections, thumbs, truths, new examples")],
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Write feedback from a file into the ledger."""
+    added = loop.add_feedback(brief, file, workspace=workspace, ledger=ledger)
+    document: JsonValue = {"status": "done", "events": added}
+    _print(f"{added} events written", document, as_json=as_json)
+
+
+@app.command()
+def improve(
+    brief: BriefPath,
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn from feedback: train a challenger and let it prove itself against the champion."""
+    outcome = loop.improve(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
+    _print(describe_improvement(outcome), outcome.as_json(), as_json=as_json)
+
+
+@app.command()
+def promote(
+    brief: BriefPath,
+    bundle: BundlePath,
+    reason: Reason,
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Put a bundle into service by hand."""
+    made = loop.promote(brief, bundle, reason=reason, workspace=workspace, ledger=ledger)
+    _print(f"champion: {made.folder}", {"status": "done", **made.model_dump(mode="json")}, as_json=as_json)
+
+
+@app.command()
+def rollback(
+    brief: BriefPath,
+    reason: Reason,
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Put the champion before this one back into service."""
+    made = loop.rollback(brief, reason=reason, workspace=workspace, ledger=ledger)
+    _print(f"champion: {made.folder}", {"status": "done", **made.model_dump(mode="json")}, as_json=as_json)
+
+
+@app.command()
+def verify(
+    bundle: BundlePath,
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check every byte of a bundle and measure its contract again on this machine."""
+    found = loop.verify(bundle, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
+    _print(describe_verification(found), found.as_json(), as_json=as_json)
+    raise typer.Exit(0 if found.contract.kept else 1)
+
+
+def main() -> None:
+    """Run the command line; every outcome becomes its exit status."""
+    arguments = sys.argv[1:]
+    try:
+        status = app(args=arguments, standalone_mode=False)
+        code = status if isinstance(status, int) else 0
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as misuse:
+        problem = Problem("command line", misuse.format_message(), "see --help", "correct the command")
+        code = _fail(InputError([problem]), as_json="--json" in arguments)
+    except MarketfitError as error:
+        code = _fail(error, as_json="--json" in arguments)
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("stopped; the same command resumes\n")
+        code = 130
+    except BrokenPipeError:  # the reader of standard output went away
+        sys.stderr.close()
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: our fault, status 3, whole trace for us
+        traceback.print_exc()
+        code = _fail(MarketfitError(f"internal error: {error!r}; please report it"), as_json="--json" in arguments)
+    sys.exit(code)
+
+
+def _fail(error: MarketfitError, *, as_json: bool) -> int:
+    if as_json:
+        problems: list[JsonValue] = []
+        if isinstance(error, InputError):
+            problems = [{"where": p.where, "found": p.found, "allowed": p.allowed, "do": p.do} for p in error.problems]
+        typer.echo(json.dumps({"status": "error", "message": str(error), "problems": problems}, ensure_ascii=False))
+    else:
+        sys.stderr.write(f"marketfit: {error}\n")
+    return error.exit_status

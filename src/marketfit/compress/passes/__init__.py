@@ -1,0 +1,73 @@
+"""The Pass contract: one way of making a model smaller or faster. Members are found through `marketfit.passes`.
+
+A pass works on a model folder before export (`stage = "model"`) or on an unsealed bundle (`stage = "graph"`), reads
+its artefact and writes a whole new one; it never changes what it was given. Every member passes
+`marketfit.testing.passes.check_pass`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pydantic import JsonValue
+
+from marketfit.errors import BriefError, Problem, nearest
+from marketfit.task import Example, IntVector, Progress
+
+Stage = Literal["model", "graph"]
+Options = Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What a pass takes and gives: a model folder (of the task's Trainer) or an unsealed bundle."""
+
+    stage: Stage
+    folder: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a pass may use: training rows to calibrate or fit on, a seed, and a place to write to.
+
+    `into` does not exist yet; the pass creates it. `targets` (n,) index `labels`.
+    """
+
+    into: Path
+    inputs: Sequence[Example]
+    targets: IntVector
+    labels: tuple[str, ...]
+    seed: int
+    progress: Progress
+
+
+class Pass(Protocol):
+    """One compression pass."""
+
+    stage: Stage
+
+    def applies(self, artefact: Artefact) -> str:
+        """Why the pass has nothing to do here, or an empty string where it applies."""
+        ...
+
+    def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
+        """Write the compressed artefact to `context.into`. The same arguments give the same bytes.
+
+        Raises:
+            BriefError: an option that the pass does not take.
+        """
+        ...
+
+
+def refuse_unknown(name: str, options: Options, allowed: Sequence[str]) -> None:
+    """Raise a BriefError that names every option that a pass does not take."""
+    problems = [
+        Problem(f"pass {name}", f"unknown option '{option}'", nearest(option, allowed), "rename or drop it")
+        for option in options
+        if option not in allowed
+    ]
+    if problems:
+        raise BriefError(problems)

@@ -1,0 +1,84 @@
+"""int8: matrix products in 8-bit integers, activations scaled for each request (dynamic quantisation).
+
+onnxruntime's quantiser does the work: weights are signed, with one scale a column; activations unsigned, with one
+scale a tensor, found at run time. Measured on MiniLM on an AVX-512 VNNI processor (one thread, about ten tokens):
+2.6 times as fast as float32, and as good (93.7 % against 93.8 % of 3,000 CLINC150 rows); unsigned weights are slower
+by half, one scale a matrix loses 0.5 points, and leaving Attention in float32 costs 0.8 ms.
+
+Without VNNI, products of 8-bit unsigned and signed numbers are summed in 16 bits and can saturate; there, 7 bits of
+each weight are used. `range: full` or `range: reduced` overrides what this machine suggests.
+"""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes.graph_file import read_graph, rewrite, weight_bytes
+from marketfit.errors import BriefError, Problem
+
+_OPERATORS = ("MatMul", "Attention", "Gemm")
+_WORTHWHILE = 0.1  # share of the weights that must be in matrix products
+
+
+class Int8:
+    """Dynamic quantisation of MatMul, Gemm and Attention. Option `range`: auto, full or reduced."""
+
+    stage: Stage = "graph"
+
+    def applies(self, artefact: Artefact) -> str:
+        """It needs float32 matrix products that hold a tenth of the weights or more."""
+        import onnx
+
+        model = read_graph(artefact)
+        sizes = weight_bytes(model)
+        floats = {tensor.name for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
+        inside = {node.input[1] for node in model.graph.node if node.op_type in _OPERATORS and node.input[1] in floats}
+        share = sum(sizes[name] for name in inside) / max(1, sum(sizes.values()))
+        if share < _WORTHWHILE:
+            return f"only {share:.1%} of the weights are in matrix products"
+        return ""
+
+    def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
+        """Quantise; see the module's docstring."""
+        refuse_unknown("int8", options, ("range",))
+        wanted = options.get("range", "auto")
+        if wanted not in ("auto", "full", "reduced"):
+            raise BriefError([Problem("pass int8: range", f"{wanted!r}", "auto, full or reduced", "use one of them")])
+        reduced = wanted == "reduced" or (wanted == "auto" and not has_vnni())
+        step = "int8 weights of 7 bits and activations in matrix products" if reduced else "int8 matrix products"
+        made = rewrite(
+            artefact, context.into, step=step, change=lambda before, after: _quantise(before, after, reduced=reduced)
+        )
+        context.progress(1.0)
+        return made
+
+
+def _quantise(before: Path, after: Path, *, reduced: bool) -> None:
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+    model = onnx.load(str(before), load_external_data=False)
+    # Says that nothing is left to infer: the graph comes with all its types, which the quantiser warns about otherwise.
+    add_pre_process_metadata(model)
+    quantize_dynamic(
+        model,
+        str(after),
+        op_types_to_quantize=list(_OPERATORS),
+        per_channel=True,
+        reduce_range=reduced,
+        weight_type=QuantType.QInt8,
+        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+    )
+
+
+def has_vnni() -> bool:
+    """Whether 8-bit products are summed in 32 bits here. Arm does so; where nothing is known the answer is no."""
+    if platform.machine() in ("aarch64", "arm64"):
+        return True
+    try:
+        return "vnni" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False

@@ -1,0 +1,119 @@
+"""int8-embeddings: lookup tables in 8-bit integers with one scale a row, made float again after the lookup.
+
+A table W (rows, dim) becomes round(W / s) with s = max |W| / 127 of each row, so that a looked-up value is off by s / 2
+at the most. The table takes a quarter of its bytes; a request pays for one more lookup (of the scale) and one product.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes.graph_file import read_graph, rewrite
+from marketfit.task import FloatMatrix
+
+if TYPE_CHECKING:
+    import onnx
+
+_SMALLEST = 100_000  # values; below that a table is not worth two more operators
+_LEVELS = 127
+
+
+class Int8Embeddings:
+    """8-bit lookup tables. Takes no options."""
+
+    stage: Stage = "graph"
+
+    def applies(self, artefact: Artefact) -> str:
+        """It needs a lookup in a float32 table of 100,000 values or more."""
+        if not _tables(read_graph(artefact)):
+            return f"no lookup in a float32 table of {_SMALLEST:,} values or more"
+        return ""
+
+    def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
+        """Rewrite every such lookup; what reads it sees the same name."""
+        refuse_unknown("int8-embeddings", options, ())
+        made = rewrite(artefact, context.into, step="int8 lookup tables, one scale a row", change=_rewrite_tables)
+        context.progress(1.0)
+        return made
+
+
+def quantise_rows(table: FloatMatrix) -> tuple[NDArray[np.int8], FloatMatrix]:
+    """Integers (rows, dim) from −127 to 127 and scales (rows, 1); rows of zeros have the scale 1.
+
+    >>> whole, scale = quantise_rows(np.array([[0.0, 0.0], [2.54, -1.0]], dtype=np.float32))
+    >>> whole.tolist(), scale.ravel().round(3).tolist()
+    ([[0, 0], [127, -50]], [1.0, 0.02])
+    """
+    largest = np.abs(table).max(axis=1, keepdims=True)
+    scale = np.where(largest > 0, largest / _LEVELS, 1.0).astype(np.float32)
+    return np.rint(table / scale).astype(np.int8), scale
+
+
+def _tables(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
+    """Table → the Gather along its first axis that alone reads it."""
+    import onnx
+
+    big = {
+        tensor.name
+        for tensor in model.graph.initializer
+        if tensor.data_type == onnx.TensorProto.FLOAT
+        and len(tensor.dims) == 2
+        and tensor.dims[0] * tensor.dims[1] >= _SMALLEST
+    }
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in model.graph.node:
+        for name in set(node.input):
+            readers.setdefault(name, []).append(node)
+    return {
+        name: nodes[0]
+        for name, nodes in readers.items()
+        if name in big and len(nodes) == 1 and _is_row_lookup(nodes[0], name)
+    }
+
+
+def _is_row_lookup(node: onnx.NodeProto, table: str) -> bool:
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+    return node.op_type == "Gather" and node.domain == "" and axis == 0 and node.input[0] == table
+
+
+def _rewrite_tables(before: Path, after: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(before), load_external_data=False)
+    tables = _tables(model)
+    kept = [tensor for tensor in model.graph.initializer if tensor.name not in tables]
+    made: list[onnx.TensorProto] = []
+    for tensor in model.graph.initializer:
+        if tensor.name in tables:
+            whole, scale = quantise_rows(numpy_helper.to_array(tensor))
+            made.append(numpy_helper.from_array(whole, f"{tensor.name}.int8"))
+            made.append(numpy_helper.from_array(scale, f"{tensor.name}.scale"))
+    lookups = {node.output[0]: name for name, node in tables.items()}
+    nodes = [
+        new
+        for node in model.graph.node
+        for new in (_lookup(node, lookups[node.output[0]]) if node.output[0] in lookups else [node])
+    ]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend([*kept, *made])
+    model.graph.node.extend(nodes)
+    onnx.save_model(model, str(after))
+
+
+def _lookup(node: onnx.NodeProto, table: str) -> list[onnx.NodeProto]:
+    """rows = int8 table[ids] as float × scale[ids]; the scale of a row spreads over its values."""
+    from onnx import TensorProto, helper
+
+    ids, output = node.input[1], node.output[0]
+    return [
+        helper.make_node("Gather", [f"{table}.int8", ids], [f"{output}.int8"], name=f"{output}.int8", axis=0),
+        helper.make_node("Cast", [f"{output}.int8"], [f"{output}.float"], name=f"{output}.float", to=TensorProto.FLOAT),
+        helper.make_node("Gather", [f"{table}.scale", ids], [f"{output}.scale"], name=f"{output}.scale", axis=0),
+        helper.make_node("Mul", [f"{output}.float", f"{output}.scale"], [output], name=output),
+    ]

@@ -1,0 +1,175 @@
+"""Parts of the traffic in which users say that the model is wrong more often than elsewhere.
+
+The parts are drawn without looking at the failures: by predicted label, by word or pair of words, and by clusters of
+the champion's embeddings. Each is tested against the rest by Fisher's exact test (1935), one-sided, with Holm's
+correction (1979) over all parts, so that with probability 95 % no part is named by chance. The intervals of those that
+are named are widened for having been chosen (Benjamini & Yekutieli 2005).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketfit.measure.intervals import clopper_pearson
+from marketfit.records import Slice
+from marketfit.task import FloatMatrix
+
+ALPHA = 0.05
+FEWEST = 8  # rows of a part
+_MOST_PHRASES = 2000
+_EXAMPLES = 5
+_ROUNDS = 30
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the traffic: which rows belong to it."""
+
+    description: str
+    rows: Mask
+
+
+def failing_slices(
+    texts: Sequence[str], labels: Sequence[str], failed: Mask, embeddings: FloatMatrix | None
+) -> tuple[Slice, ...]:
+    """The parts that fail more than the rest, worst evidence first; parts that repeat a named one are left out.
+
+    Args:
+        texts: the inputs (n,), as text.
+        labels: the predicted labels (n,).
+        failed: whether users said that the prediction is wrong (n,).
+        embeddings: feature rows (n, dim) of unit length, or None.
+    """
+    if not failed.any() or failed.all():
+        return ()
+    parts = [
+        *_by_label(labels),
+        *_by_phrase(texts),
+        *(_by_cluster(texts, embeddings) if embeddings is not None else ()),
+    ]
+    named = [parts[number] for number in _significant(parts, failed)]
+    confidence = 1.0 - ALPHA * max(1, len(named)) / max(1, len(parts))
+    slices: list[Slice] = []
+    covered = np.zeros(len(texts), dtype=np.bool_)
+    for part in named:
+        mine = part.rows & failed
+        if (mine & covered).sum() > 0.5 * mine.sum():
+            continue
+        covered |= mine
+        count, failures = int(part.rows.sum()), int(mine.sum())
+        bounds = clopper_pearson(failures, count, confidence=confidence)
+        examples = tuple(dict.fromkeys(texts[row] for row in np.flatnonzero(mine).tolist()))[:_EXAMPLES]
+        slices.append(
+            Slice(
+                description=part.description,
+                examples=examples,
+                rows=count,
+                failures=failures,
+                low=bounds.low,
+                high=bounds.high,
+            )
+        )
+    return tuple(slices)
+
+
+def _significant(parts: Sequence[Part], failed: Mask) -> list[int]:
+    """Numbers of the parts that fail more than the rest, smallest p-value first (Holm)."""
+    from scipy.stats import hypergeom
+
+    total, failures = len(failed), int(failed.sum())
+    sizes = np.array([part.rows.sum() for part in parts], dtype=np.int64)
+    hits = np.array([(part.rows & failed).sum() for part in parts], dtype=np.int64)
+    values = np.asarray(hypergeom.sf(hits - 1, total, failures, sizes), dtype=np.float64)
+    order = sorted(range(len(parts)), key=lambda number: (values[number], number))
+    kept: list[int] = []
+    for rank, number in enumerate(order):
+        if values[number] > ALPHA / (len(parts) - rank):
+            break
+        kept.append(number)
+    return kept
+
+
+def _by_label(labels: Sequence[str]) -> list[Part]:
+    given = np.array(labels, dtype=np.str_)
+    counts = Counter(labels)
+    return [
+        Part(f"predicted as '{label}'", given == label)
+        for label in sorted(counts)
+        if FEWEST <= counts[label] < len(labels)
+    ]
+
+
+def phrases(text: str) -> set[str]:
+    """The words and the pairs of neighbouring words of a text.
+
+    >>> sorted(phrases("Play it, please"))
+    ['it', 'it please', 'play', 'play it', 'please']
+    """
+    words = re.findall(r"\w+", text.lower())
+    return {*words, *(f"{first} {second}" for first, second in itertools.pairwise(words))}
+
+
+def _by_phrase(texts: Sequence[str]) -> list[Part]:
+    members: dict[str, list[int]] = {}
+    for number, text in enumerate(texts):
+        for phrase in phrases(text):
+            members.setdefault(phrase, []).append(number)
+    frequent = [phrase for phrase, rows in members.items() if FEWEST <= len(rows) < len(texts)]
+    frequent.sort(key=lambda phrase: (-len(members[phrase]), phrase))
+    parts = []
+    for phrase in frequent[:_MOST_PHRASES]:
+        rows = np.zeros(len(texts), dtype=np.bool_)
+        rows[members[phrase]] = True
+        parts.append(Part(f"inputs with '{phrase}'", rows))
+    return parts
+
+
+def _by_cluster(texts: Sequence[str], embeddings: FloatMatrix) -> list[Part]:
+    count = min(20, len(texts) // (3 * FEWEST))
+    if count < 2:
+        return []
+    centres, nearest = clusters(embeddings, count)
+    parts = []
+    for number in range(len(centres)):
+        rows = nearest == number
+        if FEWEST <= rows.sum() < len(texts):
+            typical = int(np.argmax(np.where(rows, embeddings @ centres[number], -np.inf)))
+            parts.append(Part(f"inputs like '{texts[typical]}'", rows))
+    return parts
+
+
+def clusters(embeddings: FloatMatrix, count: int) -> tuple[FloatMatrix, NDArray[np.int64]]:
+    """Spherical k-means (Dhillon & Modha 2001), started from rows far apart (Gonzalez 1985): no randomness.
+
+    Args:
+        embeddings: rows (n, dim) of unit length.
+        count: clusters at the most; fewer where rows repeat.
+    """
+    start = int(np.argmax(embeddings @ embeddings.mean(axis=0)))
+    chosen = [start]
+    closest = embeddings @ embeddings[start]
+    while len(chosen) < count and closest.min() < 1.0 - 1e-5:
+        chosen.append(int(np.argmin(closest)))
+        closest = np.maximum(closest, embeddings @ embeddings[chosen[-1]])
+    centres = embeddings[chosen].copy()
+    nearest = np.argmax(embeddings @ centres.T, axis=1)
+    for _ in range(_ROUNDS):
+        for number in range(len(centres)):
+            rows = embeddings[nearest == number]
+            if len(rows):
+                total = rows.sum(axis=0)
+                centres[number] = total / max(float(np.linalg.norm(total)), 1e-12)
+        again = np.argmax(embeddings @ centres.T, axis=1)
+        if (again == nearest).all():
+            break
+        nearest = again
+    return centres, nearest.astype(np.int64)

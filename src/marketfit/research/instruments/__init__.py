@@ -1,0 +1,45 @@
+"""The Instrument contract: a way of asking the market. Members are found through `marketfit.instruments`.
+
+An instrument designs a questionnaire, reads the file of its answers, and estimates a record from them. Every member
+passes `marketfit.testing.instruments.check_instrument`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from marketfit.brief import MarketSpec
+from marketfit.engine import Run
+from marketfit.records import Record
+from marketfit.research.questionnaire import Questionnaire
+
+PlanT_contra = TypeVar("PlanT_contra", bound=Record, contravariant=True)
+AnswersT = TypeVar("AnswersT")
+FindingT_co = TypeVar("FindingT_co", bound=Record, covariant=True)
+
+
+class Instrument(Protocol[PlanT_contra, AnswersT, FindingT_co]):
+    """One way of asking, over three types: the plan, the validated answers, and the finding."""
+
+    def design(self, plan: PlanT_contra, *, seed: int) -> Questionnaire:
+        """The questionnaire of a plan; the same plan and seed give the same one.
+
+        Raises:
+            DataError: everything that makes the plan impossible.
+        """
+        ...
+
+    def read(self, path: Path, market: MarketSpec) -> AnswersT:
+        """Read a file of answers (csv, tsv, jsonl, parquet) with the columns of the questionnaire.
+
+        Raises:
+            DataError: every mistake in the file, each with file and row.
+        """
+        ...
+
+    def estimate(self, answers: AnswersT, market: MarketSpec, *, run: Run) -> FindingT_co:
+        """What the answers say, as a record; large parts go to the run's workspace. The same answers and seed of
+        the run give the same record.
+        """
+        ...

@@ -1,0 +1,163 @@
+"""Choice survey (conjoint): people choose among products, and a multinomial logit says what each attribute is worth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from marketfit.brief import MarketSpec
+from marketfit.demand import ChoiceData, model_to_json
+from marketfit.demand.choice_table import DEFAULT_NONE
+from marketfit.engine import Run
+from marketfit.errors import DataError, Problem
+from marketfit.records import ChoiceStudy, PartWorth, Record
+from marketfit.research import cells
+from marketfit.research.attributes import declaration_problems, is_number, signs
+from marketfit.research.choice_design import ChoicePlan, balanced_design
+from marketfit.research.choice_model import fit_choices, money
+from marketfit.research.files import RawFile, Table, read_raw
+from marketfit.research.questionnaire import Option, Question, Questionnaire
+
+KEYS = ("respondent", "task", "alternative")
+CHOSEN = "chosen"
+
+
+@dataclass(frozen=True, eq=False)
+class ChoiceAnswers:
+    """Validated choices; `unused` are columns that are neither keys nor attributes of the brief."""
+
+    data: ChoiceData
+    unused: tuple[str, ...]
+
+
+class ChoiceFinding(Record):
+    """The estimated study, with notes on how the model came about."""
+
+    study: ChoiceStudy
+    notes: tuple[str, ...]
+
+
+class Choice:
+    """Choice survey by multinomial logit."""
+
+    def design(self, plan: ChoicePlan, *, seed: int) -> Questionnaire:
+        """A random balanced design: see `choice_design.balanced_design`."""
+        names = tuple(plan.levels)
+        if taken := [name for name in names if name in (*KEYS, CHOSEN)]:
+            problems = [
+                Problem(f"levels.{name}", "is a column of the survey file", "another", "rename") for name in taken
+            ]
+            raise DataError(problems)
+        none = (Option(name=DEFAULT_NONE),) if plan.none else ()
+        questions = []
+        for person, design in enumerate(balanced_design(plan, seed=seed), start=1):
+            for task, alternatives in enumerate(design.tolist(), start=1):
+                shown = [
+                    Option(
+                        name=str(place),
+                        values={name: plan.levels[name][code] for name, code in zip(names, codes, strict=True)},
+                    )
+                    for place, codes in enumerate(alternatives, start=1)
+                ]
+                text = "Which of these would you choose?"
+                questions.append(
+                    Question(id=str(task), respondent=f"r{person:03d}", text=text, options=(*shown, *none))
+                )
+        return Questionnaire(
+            instrument="choice",
+            title="Choice survey",
+            columns=(*KEYS, CHOSEN, *names),
+            keeps="options",
+            questions=tuple(questions),
+        )
+
+    def read(self, path: Path, market: MarketSpec) -> ChoiceAnswers:
+        """Read the long form: respondent, task, alternative, chosen and one column per attribute.
+
+        An alternative `none` with empty attribute cells is the option to take nothing.
+        """
+        problems = declaration_problems(market)
+        attributes = tuple(market.attributes)
+        wanted = (*KEYS, CHOSEN, *attributes)
+        raw = read_raw(path, wanted, problems)
+        if raw is None:
+            raise DataError(problems)
+        if not attributes:
+            do = "declare them in market.attributes"
+            problems.append(Problem(str(path), "no attribute is declared", "one or more", do))
+            raise DataError(problems)
+        # Told here and not by demand, because here all names of the file are known.
+        problems.extend(raw.missing(wanted))
+        table = _typed(raw, market, problems)
+        try:
+            data = ChoiceData.from_table(
+                table, task="task", alternative="alternative", chosen=CHOSEN, attributes=attributes,
+                respondent="respondent",
+            )  # fmt: skip
+        except DataError as error:
+            told = {f"column '{name}'" for name in wanted if name not in raw.table.column_names}
+            found = [
+                Problem(f"{path}: {p.where}", p.found, p.allowed, p.do) for p in error.problems if p.where not in told
+            ]
+            raise DataError([*problems, *found]) from error
+        if problems:
+            raise DataError(problems)
+        return ChoiceAnswers(data, raw.unused)
+
+    def estimate(self, answers: ChoiceAnswers, market: MarketSpec, *, run: Run) -> ChoiceFinding:
+        """Part-worths with errors clustered by respondent, willingness to pay, log-likelihoods.
+
+        Raises:
+            DataError: coefficients can't be told apart, or something predicts choices without exception.
+        """
+        data = answers.data
+        try:
+            with run.reporter.task("choice model") as progress:
+                fitted = fit_choices(data, signs=signs(market), price=market.price, progress=progress)
+        except DataError as error:
+            raise DataError(
+                [Problem(f"{market.choices}: {p.where}", p.found, p.allowed, p.do) for p in error.problems]
+            ) from error
+        model = fitted.model
+        seed = run.seed_for("research", "willingness to pay")
+        worth, money_notes = money(fitted.straight_price, price=market.price, seed=seed)
+        errors = model.standard_errors
+        study = ChoiceStudy(
+            model=run.workspace.put_bytes(model_to_json(model).encode(), suffix=".json"),
+            part_worths=tuple(
+                PartWorth(name=name, value=value, standard_error=_finite(errors[name]))
+                for name, value in model.coefficients.items()
+            ),
+            willingness_to_pay=worth,
+            log_likelihood=model.log_likelihood,
+            log_likelihood_null=model.log_likelihood_null,
+            respondents=model.respondents,
+            tasks=model.observations,
+            simulated=market.simulated,
+        )
+        return ChoiceFinding(study=study, notes=(*fitted.notes, *money_notes))
+
+
+def _typed(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> Table:
+    """The columns as numbers or names, as the brief declares them; missing ones are for `ChoiceData` to report."""
+    table = {}
+    for name in raw.table.column_names:
+        column = raw.table.column(name)
+        if name in KEYS:
+            table[name] = cells.names(raw.path, name, column, problems, required=False)
+        elif name == CHOSEN:
+            table[name] = cells.numbers(raw.path, name, column, problems, allowed="1 (chosen) or 0")
+        elif is_number(market.attributes[name]):
+            allowed = "numbers; to make them names, quote an offer of the attribute in the brief"
+            table[name] = cells.numbers(raw.path, name, column, problems, allowed=allowed)
+        else:
+            # As categories: declared as names, "1" and "unlimited" are two of them.
+            table[name] = cells.names(raw.path, name, column, problems, required=False).dictionary_encode()
+    return pa.table(table)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,149 @@
+"""The exam of every Instrument: a deterministic design, answers that read back, mistakes told with their rows.
+
+    case = InstrumentCase(plan=MyPlan(...), market=MarketSpec(...))
+    check_instrument(MyInstrument(), case, folder=tmp_path, run=run)
+
+raises `AssertionError` with what is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from marketfit.brief import MarketSpec
+from marketfit.engine import Run
+from marketfit.errors import DataError
+from marketfit.records import Record
+from marketfit.research.files import Table
+from marketfit.research.instruments import Instrument
+from marketfit.research.questionnaire import Answer, Cell, Field, Questionnaire
+
+PlanT = TypeVar("PlanT", bound=Record)
+
+
+@dataclass(frozen=True)
+class InstrumentCase(Generic[PlanT]):
+    """A plan that the instrument can design, and the market section under which its answers are read."""
+
+    plan: PlanT
+    market: MarketSpec
+
+
+def check_instrument(
+    instrument: Instrument[PlanT, object, Record], case: InstrumentCase[PlanT], *, folder: Path, run: Run
+) -> None:
+    """Run the whole exam. `folder` is for the files it writes, `run` for what the estimate stores."""
+    check_design(instrument, case)
+    check_reading(instrument, case, folder=folder, run=run)
+    check_mistakes(instrument, case, folder=folder)
+
+
+def check_design(instrument: Instrument[PlanT, object, Record], case: InstrumentCase[PlanT]) -> None:
+    """The same plan and seed give the same questionnaire, which is a record with questions and columns."""
+    first, again = instrument.design(case.plan, seed=1), instrument.design(case.plan, seed=1)
+    _demand(first == again, "design() gave two questionnaires for one seed")
+    _demand(Questionnaire.model_validate_json(first.model_dump_json()) == first, "the questionnaire is lost in JSON")
+    _demand(bool(first.questions) and bool(first.columns), "the questionnaire has no questions or no columns")
+    empty = first.table(())
+    _demand(tuple(empty.column_names) == first.columns and not empty.num_rows, "without answers the table is not empty")
+
+
+def check_reading(
+    instrument: Instrument[PlanT, object, Record], case: InstrumentCase[PlanT], *, folder: Path, run: Run
+) -> None:
+    """Answers to its own questionnaire are read from every kind of file, and estimated as a record, twice alike."""
+    table = simulated_answers(instrument.design(case.plan, seed=1), seed=2)
+    found = []
+    for path in _written(table, folder):
+        finding = instrument.estimate(instrument.read(path, case.market), case.market, run=run)
+        _demand(isinstance(finding, Record), "estimate() gave no record")
+        back = type(finding).model_validate_json(finding.model_dump_json())
+        _demand(back == finding, f"the estimate is lost in JSON ({type(finding).__name__})")
+        found.append(finding)
+    _demand(all(finding == found[0] for finding in found), "the same answers in another kind of file, another estimate")
+
+
+def check_mistakes(instrument: Instrument[PlanT, object, Record], case: InstrumentCase[PlanT], *, folder: Path) -> None:
+    """Every mistake is a DataError that names the file and the row or the column; several are told together."""
+    table = simulated_answers(instrument.design(case.plan, seed=1), seed=2)
+    for name in table.column_names:
+        text = _refusal(instrument, case, table.drop_columns([name]), folder / "lacking.csv")
+        _demand(f"'{name}'" in text, f"a file without the column '{name}' is refused in other words: {text}")
+    key = table.column_names[0]
+    cells = [None if row in (1, 2) else cell for row, cell in enumerate(table.column(key).to_pylist())]
+    emptied = table.set_column(0, key, pa.array(cells))
+    text = _refusal(instrument, case, emptied, folder / "emptied.csv")
+    _demand("2, 3" in text and "emptied.csv" in text, f"empty cells of '{key}' in rows 2 and 3 are not named: {text}")
+    torn = folder / "torn.csv"
+    pa_csv.write_csv(table, torn)
+    lines = torn.read_text("utf-8").splitlines()
+    lines[2] += ",surplus"
+    torn.write_text("\n".join(lines) + "\n", "utf-8")
+    text = _read_refusal(instrument, torn, case.market)
+    _demand("row 2" in text, f"a row with a cell too many is not named: {text}")
+    none = folder / "none.csv"
+    none.write_bytes(b"")
+    _demand("empty" in _read_refusal(instrument, none, case.market), "an empty file is not called empty")
+
+
+def simulated_answers(questionnaire: Questionnaire, *, seed: int, forms: int = 4) -> Table:
+    """The survey file of people who answer at random; a form is filled in `forms` times."""
+    rng = np.random.default_rng(seed)
+    answers = []
+    for place, question in enumerate(questionnaire.questions):
+        if question.options:
+            picked = question.options[int(rng.integers(len(question.options)))].name
+            answers.append(Answer(question=place, picked=picked))
+            continue
+        for number in range(forms):
+            cells = {field.name: _cell(field, number, rng) for field in question.fields}
+            answers.append(Answer(question=place, cells=cells))
+    return questionnaire.table(answers)
+
+
+def _cell(field: Field, number: int, rng: np.random.Generator) -> Cell:
+    if field.kind == "number":
+        return float(rng.integers(1, 100))
+    return field.allowed[int(rng.integers(len(field.allowed)))] if field.allowed else f"{field.name} {number + 1}"
+
+
+def _written(table: Table, folder: Path) -> tuple[Path, ...]:
+    paths = tuple(folder / f"answers.{kind}" for kind in ("csv", "tsv", "jsonl", "parquet"))
+    pa_csv.write_csv(table, paths[0])
+    pa_csv.write_csv(table, paths[1], pa_csv.WriteOptions(delimiter="\t"))
+    import polars as pl
+
+    frame = pl.from_arrow(table)
+    _demand(isinstance(frame, pl.DataFrame), "the answers are no table")
+    if isinstance(frame, pl.DataFrame):
+        frame.write_ndjson(paths[2])
+    pq.write_table(table, paths[3])
+    return paths
+
+
+def _refusal(
+    instrument: Instrument[PlanT, object, Record], case: InstrumentCase[PlanT], table: Table, path: Path
+) -> str:
+    pa_csv.write_csv(table, path)
+    return _read_refusal(instrument, path, case.market)
+
+
+def _read_refusal(instrument: Instrument[PlanT, object, Record], path: Path, market: MarketSpec) -> str:
+    try:
+        instrument.read(path, market)
+    except DataError as error:
+        _demand(all(p.where and p.found and p.do for p in error.problems), f"a problem lacks a part: {error}")
+        return str(error)
+    raise AssertionError(f"{path.name}: a file with a mistake was read without complaint")
+
+
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise AssertionError(otherwise)

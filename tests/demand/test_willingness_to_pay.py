@@ -1,0 +1,95 @@
+"""Willingness to pay: ratios, both kinds of intervals, and when there is none to be had."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from marketfit.demand import ChoiceData, MNLResult, fit_mnl, willingness_to_pay
+from marketfit.demand.willingness_to_pay import draw_ratios
+from marketfit.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def model(data: ChoiceData) -> MNLResult:
+    return fit_mnl(data)
+
+
+def sharper(model: MNLResult, factor: float) -> MNLResult:
+    return replace(model, covariances={kind: matrix / factor for kind, matrix in model.covariances.items()})
+
+
+def test_ratios_and_delta_errors_by_finite_differences(model: MNLResult) -> None:
+    worth = willingness_to_pay(model, level=0.9)
+    price = model.coding.columns.index("price")
+    assert "price" not in worth.values
+    for k, name in enumerate(model.coding.columns):
+        if k == price:
+            continue
+        value = worth.values[name]
+        assert value.value == pytest.approx(-model.coefficients[name] / model.coefficients["price"])
+        slope = np.zeros(model.estimates.size)
+        for j in range(slope.size):
+            shift = np.eye(slope.size)[j] * 1e-6
+            up, down = model.estimates + shift, model.estimates - shift
+            slope[j] = (-up[k] / up[price] + down[k] / down[price]) / 2e-6
+        assert value.standard_error == pytest.approx(math.sqrt(slope @ model.covariance @ slope), rel=1e-5)
+        assert value.high - value.low == pytest.approx(2 * 1.6448536 * value.standard_error, rel=1e-6)
+        assert (value.high + value.low) / 2 == pytest.approx(value.value)
+
+
+def test_simulated_interval_agrees_where_the_price_is_certain(model: MNLResult) -> None:
+    worth = willingness_to_pay(sharper(model, 100), draws=50_000, rng=1)
+    assert (worth.draws, worth.wrong_sign, worth.sample_size) == (50_000, 0.0, model.respondents)
+    for value in worth.values.values():
+        assert value.simulated_low == pytest.approx(value.low, abs=0.05 * value.standard_error)
+        assert value.simulated_high == pytest.approx(value.high, abs=0.05 * value.standard_error)
+
+
+def test_simulated_interval_follows_its_definition(model: MNLResult) -> None:
+    worth = willingness_to_pay(model, draws=500, rng=7, level=0.8)
+    drawn = dict(zip(model.coding.columns, model.draws(500, np.random.default_rng(7)).T, strict=True))
+    low, high = np.quantile(-drawn["size"] / drawn["price"], (0.1, 0.9))
+    assert (worth.values["size"].simulated_low, worth.values["size"].simulated_high) == pytest.approx((low, high))
+
+
+def test_uncertain_price_is_told(model: MNLResult) -> None:
+    worth = willingness_to_pay(sharper(model, 1e-3))
+    assert worth.wrong_sign > 0.2
+
+
+def test_draws_at_a_zero_price_reach_infinity(data: ChoiceData) -> None:
+    model = sharper(fit_mnl(data, signs={"price": -1}), 1e-3)
+    value = willingness_to_pay(model).values["brand_bolt"]
+    assert (value.simulated_low, value.simulated_high) == (-math.inf, math.inf)
+
+
+def test_a_draw_at_a_zero_price_takes_the_side_of_the_attribute() -> None:
+    ratios = draw_ratios(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.0], [1.0, -0.5]]), index=1)
+    assert ratios[:, 0].tolist() == [math.inf, -math.inf, 0.0, 2.0]
+
+
+def test_coefficient_at_its_bound_has_no_interval(data: ChoiceData) -> None:
+    value = willingness_to_pay(fit_mnl(data, signs={"size": -1})).values["size"]
+    assert value.value == 0
+    assert all(map(math.isnan, (value.standard_error, value.low, value.high, value.simulated_low)))
+
+
+def test_too_few_draws_have_no_interval(model: MNLResult) -> None:
+    assert math.isnan(willingness_to_pay(model, draws=10).values["size"].simulated_low)
+
+
+def test_refusals(data: ChoiceData, model: MNLResult) -> None:
+    with pytest.raises(DataError, match="a higher price is no disadvantage"):
+        willingness_to_pay(replace(model, estimates=-model.estimates))
+    with pytest.raises(DataError, match="a higher price is no disadvantage"):
+        willingness_to_pay(fit_mnl(data, signs={"price": 1}))
+    with pytest.raises(DataError, match="did you mean 'price'"):
+        willingness_to_pay(model, price="prise")
+    with pytest.raises(DataError, match="coded by levels or in pieces"):
+        willingness_to_pay(fit_mnl(data, coding={"price": "piecewise"}))
+    with pytest.raises(DataError, match="between 0 and 1"):
+        willingness_to_pay(model, level=95)

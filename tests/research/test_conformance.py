@@ -1,0 +1,63 @@
+"""Every registered instrument passes the exam, and none is registered that this list does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from marketfit import registry
+from marketfit.brief import AttributeSpec, MarketSpec
+from marketfit.engine import Run
+from marketfit.errors import DataError
+from marketfit.records import Record
+from marketfit.research.choice_design import ChoicePlan
+from marketfit.research.instruments import Instrument
+from marketfit.research.instruments.competitors import CompetitorPlan, Competitors, CompetitorTable
+from marketfit.research.instruments.opinions import OpinionPlan
+from marketfit.testing.instruments import InstrumentCase, check_instrument
+
+MARKET = MarketSpec(
+    attributes={
+        "speed": AttributeSpec(metric="latency_p95_ms", better="lower"),
+        "colour": AttributeSpec(offer=("red",)),
+        "price": AttributeSpec(offer=(1.0,)),
+    }
+)
+CASES: dict[str, InstrumentCase[Record]] = {
+    "choice": InstrumentCase(
+        ChoicePlan(
+            levels={"speed": (1.0, 2.0, 3.0), "colour": ("red", "green"), "price": (1.0, 2.0, 3.0, 4.0)}, respondents=20
+        ),
+        MARKET,
+    ),
+    "competitors": InstrumentCase(
+        CompetitorPlan(attributes={"speed": (), "colour": ("red", "green"), "price": ()}), MARKET
+    ),
+    "opinions": InstrumentCase(
+        OpinionPlan(items=tuple(f"text {n}" for n in range(30)), labels=("a", "b", "c"), respondents=7), MARKET
+    ),
+}
+
+
+def test_the_registered_instruments_are_those_of_the_list() -> None:
+    assert registry.names("instruments") == tuple(sorted(CASES))
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_instrument_passes_the_exam(name: str, tmp_path: Path, run: Run) -> None:
+    kind = cast("type[Instrument[Record, object, Record]]", registry.load("instruments", name))
+    check_instrument(kind(), CASES[name], folder=tmp_path, run=run)
+
+
+def test_the_exam_fails_an_instrument_that_swallows_mistakes(tmp_path: Path, run: Run) -> None:
+    class Careless(Competitors):
+        def read(self, path: Path, market: MarketSpec) -> CompetitorTable:
+            try:
+                return super().read(path, market)
+            except DataError:
+                return CompetitorTable(offers=())
+
+    with pytest.raises(AssertionError, match="without complaint"):
+        check_instrument(Careless(), CASES["competitors"], folder=tmp_path, run=run)  # type: ignore[arg-type]
