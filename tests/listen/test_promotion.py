@@ -19,7 +19,6 @@ from marketfit.ledger import Ledger
 from marketfit.ledger import champion as champions
 from marketfit.listen import (
     THRESHOLD,
-    Promotion,
     audited,
     challenge,
     compare,
@@ -30,7 +29,7 @@ from marketfit.listen import (
     replay,
     rollback,
 )
-from marketfit.records import Blob, Dataset, Folder, LengthProfile, Settlement
+from marketfit.records import Blob, Dataset, Folder, LengthProfile, Promotion, Settlement
 
 NEED = Requirement.parse("accuracy", ">= 0.7")
 MET = Contract.of([NEED], [Measurement(metric="accuracy", value=0.9, low=0.85, high=0.95, n=300)])

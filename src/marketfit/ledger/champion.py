@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, JsonValue
 
 from marketfit.errors import InputError, Problem, RunError
 from marketfit.ledger.events import Event
 from marketfit.ledger.store import Ledger
-from marketfit.records import digest_of, sha256_file
-
-Action = Literal["promote", "rollback", "keep", "wait"]
+from marketfit.records import Action, digest_of, sha256_file
 
 _MANIFEST = "manifest.json"  # its SHA-256 is the digest of a sealed bundle
 

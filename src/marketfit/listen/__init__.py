@@ -1,10 +1,10 @@
 """Step 6, user feedback: rows to learn from, slices that fail, drift; and whether a challenger may take over."""
 
-from marketfit.listen.compare import Comparison, TestComparison, answers_right, compare, compare_on_test
+from marketfit.listen.compare import answers_right, compare, compare_on_test
 from marketfit.listen.evalue import THRESHOLD, evalue
 from marketfit.listen.files import feedback_file
 from marketfit.listen.gather import AuditedPair, audited
-from marketfit.listen.judge import Promotion, challenge, judge_challenger
+from marketfit.listen.judge import challenge, judge_challenger
 from marketfit.listen.promotion import promote, rollback
 from marketfit.listen.replay import Replay, replay
 from marketfit.listen.step import listen
@@ -12,10 +12,7 @@ from marketfit.listen.step import listen
 __all__ = [
     "THRESHOLD",
     "AuditedPair",
-    "Comparison",
-    "Promotion",
     "Replay",
-    "TestComparison",
     "answers_right",
     "audited",
     "challenge",

@@ -12,43 +12,9 @@ from marketfit.bundle import Bundle
 from marketfit.listen.evalue import evalue
 from marketfit.listen.gather import AuditedPair, comparable
 from marketfit.measure.compare import compare_scores, mcnemar
-from marketfit.records import Record
+from marketfit.records import Comparison, TestComparison
 
 _PIECE = 256
-
-
-class Comparison(Record):
-    """Both bundles on audited traffic.
-
-    `excluded` pairs are not counted: their inputs are among the challenger's training rows. `e_better` and `e_harm` are
-    evidence that the challenger is right more often, or less often, than the champion.
-    """
-
-    champion: str
-    challenger: str
-    pairs: int
-    excluded: int
-    simulated: int
-    champion_right: int
-    challenger_right: int
-    only_champion: int
-    only_challenger: int
-    e_better: float
-    e_harm: float
-
-
-class TestComparison(Record):
-    """Both bundles on the locked test: challenger minus champion, with one-sided bounds at `level` each."""
-
-    __test__ = False  # no test of pytest's
-
-    rows: int
-    difference: float
-    low: float
-    high: float
-    level: float
-    only_champion: int
-    only_challenger: int
 
 
 def compare(

@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from marketfit import bundle
 from marketfit.bundle import Bundle
 from marketfit.contract import Clause, Contract, Verdict
 from marketfit.engine import Run
-from marketfit.ledger.champion import Action, Champion
-from marketfit.listen.compare import Comparison, TestComparison, answers_right, compare, compare_on_test
+from marketfit.ledger.champion import Champion
+from marketfit.listen.compare import answers_right, compare, compare_on_test
 from marketfit.listen.evalue import THRESHOLD
 from marketfit.listen.gather import audited
-from marketfit.records import Dataset, Record, Settlement
+from marketfit.records import Comparison, Dataset, Promotion, PromotionStatus, Settlement, TestComparison
 
 MARGIN = 0.01
 """What the challenger may lose on the locked test at the most: one point."""
-
-Status = Literal["promoted", "kept", "insufficient evidence"]
-
-
-class Promotion(Record):
-    """What became of a challenger, and why. A part that was never reached is missing.
-
-    `kept`: the champion stays because the challenger does harm or breaks a promise.
-    """
-
-    status: Status
-    reason: str
-    champion: str
-    challenger: str
-    comparison: Comparison | None = None
-    test: TestComparison | None = None
-    contract: Contract | None = None
-
-    @property
-    def action(self) -> Action:
-        """The decision that goes into the ledger."""
-        actions: dict[Status, Action] = {"promoted": "promote", "kept": "keep", "insufficient evidence": "wait"}
-        return actions[self.status]
 
 
 def judge_challenger(comparison: Comparison, test: TestComparison, contract: Contract) -> Promotion:
@@ -51,7 +27,7 @@ def judge_challenger(comparison: Comparison, test: TestComparison, contract: Con
     """
     harm = [*_broken(contract), *_harm(comparison, test)]
     lacking = _lacking(comparison, test, contract)
-    status: Status = "kept" if harm else "insufficient evidence" if lacking else "promoted"
+    status: PromotionStatus = "kept" if harm else "insufficient evidence" if lacking else "promoted"
     headline = {
         "promoted": "promoted: the challenger is better on audited traffic and keeps every promise",
         "kept": "the champion is kept: " + "; ".join(harm),

@@ -85,4 +85,3 @@ def _parameters(source: Source, *, cut: int | None, static: bool) -> int:
     with torch.device("meta"):
         encoder = without_pooler(transformers.AutoModel.from_config(config))
     return sum(parameter.numel() for parameter in encoder.parameters())
-

