@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from marketfit.errors import BriefError, Problem
 from marketfit.records import Backbone, FitSummary, Recipe
-from marketfit.task import FloatMatrix, Labelled, Progress
+from marketfit.task import Example, FloatMatrix, Labelled, Progress
 from marketfit.tasks.text_classification.kinds import find
 from marketfit.tasks.text_classification.model import (
     Card,
@@ -36,7 +35,7 @@ from marketfit.tasks.text_classification.tokens import (
     token_ids,
 )
 from marketfit.training.logistic import LinearHead, Probe
-from marketfit.training.loop import Course, Tensors, loss_of, train
+from marketfit.training.loop import Course, Tensors, train
 from marketfit.training.methods import merged, with_dropout, with_lora
 from marketfit.training.terms import Batch, Facts, Objective
 
@@ -200,25 +199,12 @@ def outputs_of(
     return result
 
 
-def scores(folder: Path, texts: Sequence[str], *, progress: Progress) -> FloatMatrix:
+def scores(folder: Path, examples: Sequence[Example], *, progress: Progress) -> FloatMatrix:
     """Logits (n, classes) of a model folder."""
+    texts = checked_texts(examples)
     model, card = load_model(folder)
     if not texts:
+        progress(1.0)
         return np.zeros((0, len(card.labels)), dtype=np.float32)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     return outputs_of(model, token_ids(tokenizer, texts, card.how()), card.how(), "logits", progress)
-
-
-def seconds_per_epoch(backbone: Backbone, recipe: Recipe, rows: Labelled, *, base: Path) -> float:
-    """Seconds of one epoch, from a few real steps on batches of typical length. See `Trainer.seconds_per_epoch`."""
-    check(backbone, recipe, rows)
-    objective = Objective.of(recipe.terms, facts_of(rows))
-    prepared = prepare(backbone, texts_of(rows), base=base)
-    if recipe.method == "probe":
-        started = time.perf_counter()
-        probe_head(prepared, recipe, rows, objective)
-        return time.perf_counter() - started
-    return 0.0
-
-
-_ = (copy, loss_of)

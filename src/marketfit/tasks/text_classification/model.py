@@ -103,6 +103,11 @@ def load_encoder(source: Source, *, layers: int | None) -> nn.Module:
     return without_pooler(encoder).eval()
 
 
+def width(encoder: nn.Module) -> int:
+    """Dimensions of an encoder's output."""
+    return int(cast("int", config_of(encoder)["hidden_size"]))
+
+
 def without_pooler(encoder: nn.Module) -> nn.Module:
     """Drop BERT's pooler: we pool ourselves."""
     if hasattr(encoder, "pooler"):
@@ -130,7 +135,7 @@ def save_model(model: TextModel, card: Card, tokenizer: Tokenizer, into: Path) -
         tensors["head.bias"] = model.head.bias.detach()
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
               into / "model.safetensors")  # fmt: skip
-    config = _config_of(model.encoder)
+    config = config_of(model.encoder)
     (into / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True), encoding="utf-8")
     (into / "marketfit.json").write_text(card.model_dump_json(indent=1), encoding="utf-8")
     save_tokenizer(tokenizer, into)
@@ -161,7 +166,8 @@ def _encoder_of(folder: Path, state: Mapping[str, Tensor]) -> nn.Module:
     return encoder
 
 
-def _config_of(encoder: nn.Module) -> Mapping[str, JsonValue]:
+def config_of(encoder: nn.Module) -> Mapping[str, JsonValue]:
+    """An encoder's configuration as JSON, without what belongs to the place where it was loaded."""
     if isinstance(encoder, StaticEncoder):
         rows, dim = encoder.word.weight.shape
         return {"model_type": STATIC_TYPE, "vocab_size": rows, "hidden_size": dim}

@@ -1,0 +1,127 @@
+"""From a torch model to an unsealed bundle: the graph, checked against the model that it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from pydantic import JsonValue
+from tokenizers import Tokenizer
+
+from marketfit.bundle import write_spec
+from marketfit.errors import RunError
+from marketfit.records import Backbone, BundleSpec, SessionSettings
+from marketfit.tasks.text_classification.fitting import prepare
+from marketfit.tasks.text_classification.graph import Head, encoder_graph, static_graph
+from marketfit.tasks.text_classification.model import StaticEncoder, TextModel, config_of, encoder_arrays, load_model
+from marketfit.tasks.text_classification.runtime import Preprocessor, open_session
+from marketfit.tasks.text_classification.tokens import save_tokenizer
+from marketfit.tasks.text_classification.traced import traced_graph
+from marketfit.tasks.text_classification.weights import encoder_weights, is_bert_shaped
+
+TASK = "text-classification"
+
+# Largest difference between the graph's outputs and torch's, relative to the largest output: float32 rounding in other
+# orders, no more.
+_TOLERANCE = 2e-3
+# Rows of the check, in tokens: one alone, then a padded batch.
+_CHECKED = ((5,), (3, 17))
+
+
+def write_bundle(model: Path, into: Path, *, product: str, lineage: Sequence[str]) -> None:
+    """Export a model folder. See `Trainer.export`."""
+    loaded, card = load_model(model)
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    spec = _spec(product, card.how(), labels=card.labels, lineage=lineage)
+    _write(loaded, tokenizer, card.how(), spec, into)
+
+
+def write_embedder(backbone: Backbone, into: Path, *, base: Path) -> None:
+    """Export a frozen backbone without a head. See `Trainer.embedder`."""
+    prepared = prepare(backbone, None, base=base)
+    # The name may be a path of this machine; the digest says as much.
+    spec = _spec("embedder", prepared.how, labels=(), lineage=(f"frozen, weights {backbone.weights_sha256[:16]}",))
+    _write(TextModel(prepared.encoder, None, scale=1.0).eval(), prepared.tokenizer, prepared.how, spec, into)
+
+
+def graph_of(model: TextModel) -> onnx.ModelProto:
+    """The ONNX graph of a model: from the weights where we know the architecture, else traced."""
+    encoder, head = model.encoder, _head(model)
+    if isinstance(encoder, StaticEncoder):
+        return static_graph(encoder.word.weight.detach().float().numpy(), head)
+    config = config_of(encoder)
+    if is_bert_shaped(config):
+        return encoder_graph(encoder_weights(config, encoder_arrays(encoder)), head)
+    return traced_graph(model)
+
+
+def check_graph(path: Path, model: TextModel, how: Preprocessor) -> None:
+    """Hold the graph's outputs against torch's, on rows alone and padded.
+
+    Raises:
+        RunError: they differ by more than rounding.
+    """
+    session = open_session(path, SessionSettings(threads=torch.get_num_threads()))
+    random = np.random.default_rng(0)
+    size = _vocabulary(model)
+    for lengths in _CHECKED:
+        ids = np.full((len(lengths), max(lengths)), how.pad_id, dtype=np.int32)
+        mask = np.zeros_like(ids)
+        for row, length in enumerate(lengths):
+            ids[row, :length] = random.integers(0, size, length)
+            mask[row, :length] = 1
+        with torch.inference_mode():
+            wanted = model(input_ids=torch.from_numpy(ids).long(), attention_mask=torch.from_numpy(mask).long())
+        _compare(session, ids, mask, {_OUTPUTS[name]: tensor.float().numpy() for name, tensor in wanted.items()})
+
+
+_OUTPUTS = {"features": "embedding", "logits": "logits"}
+
+
+def _compare(
+    session: onnxruntime.InferenceSession, ids: np.ndarray, mask: np.ndarray, wanted: Mapping[str, np.ndarray]
+) -> None:
+    found = session.run(list(wanted), {"input_ids": ids, "attention_mask": mask})
+    for (name, expected), values in zip(wanted.items(), found, strict=True):
+        gap = float(np.abs(values - expected).max())
+        # NaN fails this comparison too.
+        if not gap <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
+            raise RunError(f"the exported graph's {name} differ from the model's by {gap:.2g}")
+
+
+def _write(model: TextModel, tokenizer: Tokenizer, how: Preprocessor, spec: BundleSpec, into: Path) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    graph = graph_of(model)
+    onnx.checker.check_model(graph)
+    # SerializeToString orders nothing by chance: equal graphs give equal bytes.
+    (into / "model.onnx").write_bytes(graph.SerializeToString(deterministic=True))
+    check_graph(into / "model.onnx", model, how)
+    save_tokenizer(tokenizer, into)
+    write_spec(into, spec)
+
+
+def _spec(product: str, how: Preprocessor, *, labels: tuple[str, ...], lineage: Sequence[str]) -> BundleSpec:
+    preprocessor: dict[str, JsonValue] = json.loads(json.dumps(asdict(how)))
+    return BundleSpec(product=product, task=TASK, labels=labels, preprocessor=preprocessor, lineage=tuple(lineage))
+
+
+def _head(model: TextModel) -> Head | None:
+    if model.head is None:
+        return None
+    weight = model.head.weight.detach() * model.scale
+    return Head(weight=weight.float().numpy(), bias=model.head.bias.detach().float().numpy())
+
+
+def _vocabulary(model: TextModel) -> int:
+    if isinstance(model.encoder, StaticEncoder):
+        return model.encoder.word.num_embeddings
+    size = config_of(model.encoder)["vocab_size"]
+    if not isinstance(size, int):
+        raise RunError(f"the model's configuration says vocab_size: {size!r}, which is no number")
+    return size

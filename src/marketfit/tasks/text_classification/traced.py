@@ -1,0 +1,98 @@
+"""The ONNX graph of an encoder whose architecture we do not write ourselves: traced, then fused by onnxruntime.
+
+The older exporter (`dynamo=False`) with eager attention is used on purpose: onnxruntime's fusions recognise the
+attention that it writes, and none of what the newer one writes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import cast
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from marketfit.tasks.text_classification.model import TextModel
+
+_OPSET = 17
+_TOKENS = 7  # of the example that is traced; both axes are free afterwards
+
+
+class _Int32Inputs(nn.Module):
+    """The model as the runtime calls it: int32 in, `embedding` (and `logits`) out."""
+
+    def __init__(self, model: TextModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        said = self.model(input_ids=input_ids.long(), attention_mask=attention_mask.long())
+        return (said["logits"], said["features"]) if "logits" in said else (said["features"],)
+
+
+def traced_graph(model: TextModel) -> onnx.ModelProto:
+    """Trace and fuse; no metadata and no local paths stay in the graph."""
+    outputs = ["logits", "embedding"] if model.head is not None else ["embedding"]
+    attention = model.encoder.config._attn_implementation
+    model.encoder.set_attn_implementation("eager")
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "traced.onnx"
+            _trace(model, path, outputs)
+            graph = _fused(path, model)
+    finally:
+        model.encoder.set_attn_implementation(attention)
+    return stripped(graph)
+
+
+def _trace(model: TextModel, path: Path, outputs: list[str]) -> None:
+    ids = torch.ones((2, _TOKENS), dtype=torch.int32)
+    mask = torch.ones_like(ids)
+    mask[1, -2:] = 0
+    free = {name: {0: "batch", 1: "tokens"} for name in ("input_ids", "attention_mask")}
+    with warnings.catch_warnings():
+        # It warns of its own deprecation and of every Python branch that it follows; check_graph sees what matters.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Int32Inputs(model).eval(),
+            (ids, mask),
+            path,
+            input_names=["input_ids", "attention_mask"],
+            output_names=outputs,
+            dynamic_axes={**free, **{name: {0: "batch"} for name in outputs}},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+
+
+def _fused(path: Path, model: TextModel) -> onnx.ModelProto:
+    from onnxruntime.transformers import optimizer
+
+    config = model.encoder.config
+    found = optimizer.optimize_model(
+        str(path),
+        model_type="bert",
+        num_heads=int(config.num_attention_heads),
+        hidden_size=int(config.hidden_size),
+        opt_level=0,
+        use_gpu=False,
+    )
+    return cast("onnx.ModelProto", found.model)
+
+
+def stripped(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Without what an exporter leaves behind: source locations, metadata, its own name and version."""
+    graph.producer_name, graph.producer_version, graph.doc_string = "marketfit", "", ""
+    del graph.metadata_props[:]
+    graph.graph.name, graph.graph.doc_string = "text", ""
+    del graph.graph.metadata_props[:]
+    for node in graph.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in (*graph.graph.input, *graph.graph.output, *graph.graph.value_info, *graph.graph.initializer):
+        value.doc_string = ""
+    del graph.graph.value_info[:]
+    return graph
