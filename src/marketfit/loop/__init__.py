@@ -1,0 +1,41 @@
+"""The loop: the steps in order, resume, seal, promote, roll back. `turn.py` reads like the map's diagram."""
+
+from marketfit.loop.check import Check, check
+from marketfit.loop.fit import fit, improve
+from marketfit.loop.operate import (
+    Added,
+    InService,
+    add_feedback,
+    brief_options,
+    newest_report,
+    promote,
+    rollback,
+    serve_options,
+    serving,
+)
+from marketfit.loop.outcome import OfferShare, Outcome
+from marketfit.loop.predict_file import predict_file, write_csv, write_json
+from marketfit.loop.verify import Verification, verify
+
+__all__ = [
+    "Added",
+    "Check",
+    "InService",
+    "OfferShare",
+    "Outcome",
+    "Verification",
+    "add_feedback",
+    "brief_options",
+    "check",
+    "fit",
+    "improve",
+    "newest_report",
+    "predict_file",
+    "promote",
+    "rollback",
+    "serve_options",
+    "serving",
+    "verify",
+    "write_csv",
+    "write_json",
+]

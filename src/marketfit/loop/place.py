@@ -1,0 +1,45 @@
+"""Where a brief's workspace and ledger are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from marketfit.brief import Brief, load_brief
+from marketfit.errors import InputError, Problem
+from marketfit.ledger import Ledger
+
+WORKSPACE = "marketfit-workspace"
+"""Name of the folder beside the brief in which runs live by default."""
+
+
+def loaded(brief: Brief | Path | str) -> Brief:
+    """A brief as it is, or read from its file.
+
+    Raises:
+        BriefError: everything that is wrong with the file.
+    """
+    return brief if isinstance(brief, Brief) else load_brief(Path(brief))
+
+
+def workspace_of(brief: Brief, asked: Path | str | None) -> Path:
+    """The workspace that was named, or the one beside the brief."""
+    return Path(asked) if asked is not None else brief.base / WORKSPACE
+
+
+@contextlib.contextmanager
+def existing(root: Path, *, ledger: str | None) -> Iterator[Ledger]:
+    """The ledger of a workspace that a run made; nothing is created.
+
+    Raises:
+        InputError: nothing has run there yet, or the database can't be opened.
+    """
+    if not (root / "runs").is_dir():
+        problem = Problem(str(root), "there is no workspace", "", "run the brief first, or name it with --workspace")
+        raise InputError([problem])
+    opened = Ledger.beside(root, url=ledger)
+    try:
+        yield opened
+    finally:
+        opened.close()
