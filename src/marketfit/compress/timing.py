@@ -7,13 +7,37 @@ from collections.abc import Sequence
 from marketfit.brief import Brief
 from marketfit.compress.material import Material
 from marketfit.engine import Run
+from marketfit.measure.machine import fingerprint
+from marketfit.measure.probe import REQUESTS, Probed, Setting, probe, process_measurements
 from marketfit.records import Variant
-
-PROCESSES, REQUESTS = 5, 400
+from marketfit.task import Example
 
 
 def time_variants(
     brief: Brief, variants: Sequence[Variant], material: Material, *, run: Run
 ) -> tuple[tuple[Variant, ...], str]:
-    """The variants with their process measurements, and the fingerprint of the machine."""
-    raise NotImplementedError
+    """The variants with their process measurements, and the fingerprint of the machine.
+
+    A variant whose process fails is rejected, with what the process said.
+    """
+    setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour)
+    folders = {variant.name: run.workspace.open_folder(variant.bundle) for variant in variants}
+    inputs = _sample(material.valid.inputs, setting.processes * REQUESTS, run=run)
+    with run.reporter.task(f"timing of {len(variants)} variants in fresh processes") as progress:
+        probed = probe(
+            folders, inputs, threads=setting.threads, processes=setting.processes, requests=REQUESTS, progress=progress
+        )
+    return tuple(_timed(variant, probed[variant.name], setting) for variant in variants), fingerprint()
+
+
+def _sample(inputs: Sequence[Example], most: int, *, run: Run) -> list[Example]:
+    """Valid inputs in random order, each once; where they are few the probe starts again with the first."""
+    order = run.rng("compress", "timing").permutation(len(inputs))[:most]
+    return [inputs[row] for row in order.tolist()]
+
+
+def _timed(variant: Variant, probed: Probed, setting: Setting) -> Variant:
+    if probed.failure:
+        return variant.model_copy(update={"rejected": probed.failure})
+    measured = process_measurements(probed.processes, setting)
+    return variant.model_copy(update={"measurements": (*variant.measurements, *measured)})

@@ -1,0 +1,73 @@
+"""The fingerprint of this machine: what a latency or a memory size depends on, in one readable line."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+# Instruction sets for which onnxruntime has kernels of its own.
+_FLAGS = (
+    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm", "bf16",
+)  # fmt: skip
+
+_CPUINFO = Path("/proc/cpuinfo")
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+@functools.cache
+def fingerprint() -> str:
+    """CPU, cores, instruction sets, memory, system, Python and onnxruntime; the same line while none of them changes.
+
+    >>> "onnxruntime" in fingerprint()
+    True
+    """
+    facts = cpu_facts(_CPUINFO.read_text("utf-8", "replace") if _CPUINFO.is_file() else "")
+    flags = set(" ".join(facts.get(key, "") for key in ("flags", "Features")).split())
+    parts = (
+        facts.get("model name") or platform.processor() or "unknown CPU",
+        f"{usable_cores()} of {os.cpu_count()} cores{_quota()}",
+        f"{platform.machine()} {' '.join(flag for flag in _FLAGS if flag in flags)}".strip(),
+        f"{psutil.virtual_memory().total / 2**30:.1f} GiB memory",
+        f"{platform.system()} {platform.release()}",
+        f"Python {sys.version.split()[0]}",
+        f"onnxruntime {version('onnxruntime')}",
+    )
+    return ", ".join(parts)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(cores())
+
+
+def cores() -> tuple[int, ...]:
+    """Numbers of the cores that this process may run on."""
+    if sys.platform == "linux":
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def cpu_facts(text: str) -> Mapping[str, str]:
+    r"""The first processor of `/proc/cpuinfo`.
+
+    >>> cpu_facts("processor\t: 0\nmodel name\t: Fast One\n\nprocessor\t: 1\nmodel name\t: Slow\n")["model name"]
+    'Fast One'
+    """
+    first = text.partition("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _quota() -> str:
+    """A container's limit on processor time: it shows as requests that take much longer now and then."""
+    if not _QUOTA.is_file():
+        return ""
+    limit, _, period = _QUOTA.read_text("ascii").strip().partition(" ")
+    return f" (at most {int(limit) / int(period):g} at a time)" if limit.isdigit() and period.isdigit() else ""
