@@ -6,11 +6,9 @@ import functools
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-
-import psutil
 
 # Instruction sets for which onnxruntime has kernels of its own.
 _FLAGS = (
@@ -32,9 +30,9 @@ def fingerprint() -> str:
     flags = set(" ".join(facts.get(key, "") for key in ("flags", "Features")).split())
     parts = (
         facts.get("model name") or platform.processor() or "unknown CPU",
-        f"{usable_cores()} of {os.cpu_count()} cores{_quota()}",
+        f"{len(cores())} of {os.cpu_count()} cores{_quota()}",
         f"{platform.machine()} {' '.join(flag for flag in _FLAGS if flag in flags)}".strip(),
-        f"{psutil.virtual_memory().total / 2**30:.1f} GiB memory",
+        f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB memory",
         f"{platform.system()} {platform.release()}",
         f"Python {sys.version.split()[0]}",
         f"onnxruntime {version('onnxruntime')}",
@@ -42,16 +40,10 @@ def fingerprint() -> str:
     return ", ".join(parts)
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(cores())
-
-
 def cores() -> tuple[int, ...]:
     """Numbers of the cores that this process may run on."""
-    if sys.platform == "linux":
-        return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(range(os.cpu_count() or 1))
+    allowed: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)  # Linux only
+    return tuple(sorted(allowed(0))) if allowed else tuple(range(os.cpu_count() or 1))
 
 
 def cpu_facts(text: str) -> Mapping[str, str]:

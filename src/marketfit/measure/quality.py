@@ -61,12 +61,13 @@ class Scored:
     @property
     def classes(self) -> int:
         """Number of classes, with or without rows."""
-        return self.probabilities.shape[1]
+        return int(self.probabilities.shape[1])
 
     @cached_property
     def predicted(self) -> IntVector:
         """(n,) the most probable class."""
-        return self.probabilities.argmax(axis=1).astype(np.int64)
+        best: IntVector = self.probabilities.argmax(axis=1).astype(np.int64)
+        return best
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -89,7 +90,8 @@ class Scored:
         """(n,) bin of equal mass, by rising score; rows with one score share a bin."""
         order = np.sort(self.score)
         edges = order[[self.rows * k // BINS for k in range(1, BINS)]]
-        return np.searchsorted(edges, self.score, side="right").astype(np.int64)
+        bins: IntVector = np.searchsorted(edges, self.score, side="right").astype(np.int64)
+        return bins
 
 
 def measure_quality(
