@@ -32,7 +32,7 @@ def fingerprint() -> str:
         facts.get("model name") or platform.processor() or "unknown CPU",
         f"{len(cores())} of {os.cpu_count()} cores{_quota()}",
         f"{platform.machine()} {' '.join(flag for flag in _FLAGS if flag in flags)}".strip(),
-        f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB memory",
+        f"{_memory_bytes() / 2**30:.1f} GiB memory",
         f"{platform.system()} {platform.release()}",
         f"Python {sys.version.split()[0]}",
         f"onnxruntime {version('onnxruntime')}",
@@ -55,6 +55,10 @@ def cpu_facts(text: str) -> Mapping[str, str]:
     first = text.partition("\n\n")[0]
     pairs = (line.partition(":") for line in first.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _quota() -> str:
