@@ -1,0 +1,155 @@
+"""What a section is made of: text, facts, tables, lists, charts. The template has one macro for each kind.
+
+Everything is plain text here; the template escapes it. The only markup is the SVG of a chart, which comes from
+Vega's own writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Tone = Literal["", "good", "warn", "bad", "quiet"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell; `mark` is a badge around its text, `quiet` is small print below it."""
+
+    text: str
+    tone: Tone = ""
+    badge: bool = False
+    below: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table column."""
+
+    title: str
+    numeric: bool = False
+    long: bool = False  # holds sentences: it takes what room there is
+
+
+@dataclass(frozen=True)
+class Row:
+    """A table row; `strong` marks the winner's, `quiet` what is out of the race."""
+
+    cells: tuple[Cell, ...]
+    strong: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption. `left_out` rows are not shown, and that is said. `cards` on a phone: one a row."""
+
+    kind: ClassVar[str] = "table"
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    left_out: int = 0
+    note: str = ""
+    cards: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+    tone: Tone = ""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure that stands alone, with what must be said beside it: n and interval, or that there is none."""
+
+    name: str
+    value: str
+    evidence: str = ""
+    tone: Tone = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Some figures side by side."""
+
+    kind: ClassVar[str] = "facts"
+    items: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences. `left_out` of them are not shown."""
+
+    kind: ClassVar[str] = "bullets"
+    title: str
+    items: tuple[str, ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart, drawn for a wide page and for a phone, with the data behind it."""
+
+    kind: ClassVar[str] = "chart"
+    title: str
+    alt: str
+    wide: str  # SVG
+    narrow: str  # SVG
+    data: Table | None
+    simulated: bool = False
+
+
+Block = Text | Heading | Facts | Table | Bullets | Chart
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page. `simulated`: some of what it shows rests on answers made by a program."""
+
+    id: str
+    title: str
+    lead: str
+    blocks: tuple[Block, ...]
+    simulated: bool = False
+
+
+def row(*cells: str | Cell, strong: bool = False, quiet: bool = False) -> Row:
+    """A row of plain or marked cells."""
+    return Row(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells), strong=strong, quiet=quiet)
+
+
+def columns(*titles: str) -> tuple[Column, ...]:
+    """Columns from titles: `#title` holds numbers, `~title` sentences.
+
+    >>> [(c.title, c.numeric, c.long) for c in columns("name", "#n", "~reason")]
+    [('name', False, False), ('n', True, False), ('reason', False, True)]
+    """
+    return tuple(Column(title.lstrip("#~"), title.startswith("#"), title.startswith("~")) for title in titles)
+
+
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[Row], *, most: int | None = None, note: str = "", total: int = 0
+) -> Table:
+    """A table of at most `most` rows; what is left out of `total` rows (default: those given) is counted."""
+    every = tuple(rows)
+    shown = every if most is None else every[:most]
+    return Table(caption, columns(*head), shown, left_out=max(total, len(every)) - len(shown), note=note)
+
+
+def bullets(title: str, items: Sequence[str], *, most: int = 30) -> tuple[Bullets, ...]:
+    """A list, or nothing where there are no items."""
+    return (Bullets(title, tuple(items[:most]), left_out=max(0, len(items) - most)),) if items else ()
