@@ -131,6 +131,10 @@ class MarketSpec(_Section):
             raise MistakeError(
                 "a profit goal needs a price", f"an attribute '{self.price}' with 'offer'", "add it to attributes"
             )
+        if self.goal == "profit" and any(isinstance(price, str) for price in prices):
+            raise MistakeError(
+                f"the prices of '{self.price}' are names", "numbers", "write them without quotation marks"
+            )
         if self.choices is not None and not self.attributes:
             raise MistakeError(
                 "a choice survey needs attributes", "one entry for each of its attribute columns", "add them"
@@ -247,6 +251,9 @@ class Brief(_Section):
         wanted = [need.metric for need in self.require] + [a.metric or "" for a in self.market.attributes.values()]
         if "cost_per_1000" in wanted and self.target.price_per_hour is None:
             raise MistakeError("cost_per_1000 needs a price", "target.price_per_hour: NUMBER", "add it")
+        if self.market.predictions_per_buyer and self.market.goal == "profit" and self.target.price_per_hour is None:
+            allowed = "target.price_per_hour: NUMBER"
+            raise MistakeError("predictions_per_buyer needs the price of the machine", allowed, "add it")
         groups = {"worst_group_accuracy", "accuracy_gap"} & set(wanted)
         if groups and not self.data.sensitive:
             raise MistakeError(f"{sorted(groups)[0]} needs groups", "data.sensitive: [COLUMN]", "name the columns")

@@ -71,9 +71,7 @@ def _alone(measured: Measurement, common: FloatArray, name: str, run: Run) -> Fl
     return np.asarray(measured.value + np.where(common < 0, below, above) * common)
 
 
-def _jointly(
-    scored: Mapping[str, Scored], metrics: Sequence[str], *, seed: int
-) -> dict[tuple[str, str], FloatArray]:
+def _jointly(scored: Mapping[str, Scored], metrics: Sequence[str], *, seed: int) -> dict[tuple[str, str], FloatArray]:
     rows = next(iter(scored.values())).rows
     parts: dict[tuple[str, str], list[FloatArray]] = {}
     for weight in weights(rows, resamples=DRAWS, seed=seed):

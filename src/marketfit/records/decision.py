@@ -10,16 +10,21 @@ from marketfit.records.base import Record
 
 
 class Standing(Record):
-    """A (variant, offer) pair on the market: the predicted value of the goal and how sure we are of it."""
+    """A (variant, offer) pair on the market: the predicted value of the goal and how sure we are of it.
+
+    `value` is the goal: share, profit a month, utility, the weighted sum, or the first requirement's metric. Intervals
+    are central, at 95 %. Share and value are missing where they can't be computed: there is no survey, or a metric
+    that they need was not measured.
+    """
 
     variant: str
     price: float | None
     share: float | None
     share_low: float | None
     share_high: float | None
-    value: float  # the goal: share, profit a month, utility, or the first requirement's metric
-    value_low: float
-    value_high: float
+    value: float | None
+    value_low: float | None
+    value_high: float | None
     probability_kept: float  # that the contract will be met on the locked test
     probability_best: float
     feasible: bool

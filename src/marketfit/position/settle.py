@@ -1,0 +1,184 @@
+"""The locked test: opened for the winner alone, and the contract that follows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from marketfit.brief import Brief
+from marketfit.bundle import Bundle, load_unsealed
+from marketfit.contract import METRICS, Clause, Contract, Measurement, Requirement, Verdict, judge
+from marketfit.engine import Run, step
+from marketfit.errors import RunError
+from marketfit.measure.quality import measure_quality
+from marketfit.measure.quality_report import quality_report
+from marketfit.position.levels import confidence_at, level_of
+from marketfit.position.proof import more_rows
+from marketfit.records import Dataset, Decision, QualityReport, Settlement, Variant, Variants
+from marketfit.task import Example, FloatMatrix, IntVector
+
+
+@dataclass(frozen=True, eq=False)
+class TestRows:
+    """The rows of the locked test; `groups` is sensitive attribute → its value for each of them."""
+
+    __test__ = False  # no test of pytest's
+
+    numbers: Sequence[int]
+    inputs: Sequence[Example]
+    targets: IntVector
+    groups: Mapping[str, Sequence[str | None]]
+
+
+@step(version=1, gives=Settlement, reads=("product", "require", "seed"))
+def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decision, /, *, run: Run) -> Settlement:
+    """Put the winner to the locked test, or say why there is none.
+
+    The opening is written down before a row is read; it is judged at α/(k(k+1)) for opening number k of the product.
+    No runner-up is tried. Without a winner the test stays shut.
+
+    Raises:
+        RunError: the decision names a variant that is not there.
+    """
+    if decision.winner is None:
+        return _refused(brief, variants, decision)
+    winner = next((variant for variant in variants.variants if variant.name == decision.winner), None)
+    if winner is None:
+        raise RunError(f"the decision names '{decision.winner}', which is none of the variants")
+    if not dataset.splits.get("test", 0):
+        return _settlement(brief, winner, Contract.of(brief.require, winner.measurements), None, opening=0)
+    opening = run.ledger.open_test(
+        product=run.product, test_digest=dataset.test_digest, bundle_digest=winner.bundle.digest(), run=run.id
+    )
+    rows = _test_rows(dataset, run)
+    reloaded = load_unsealed(run.workspace.open_folder(winner.bundle), threads=os.cpu_count() or 1)
+    with run.reporter.task(f"locked test, opening {opening}: {winner.name} on {len(rows.inputs)} rows") as progress:
+        probabilities = reloaded.probabilities(rows.inputs)
+        progress(1.0)
+    quality = _quality(brief.require, probabilities, rows, opening, run=run)
+    others = [found for found in winner.measurements if not METRICS[found.metric].of_test_rows]
+    contract = Contract.of(brief.require, [*quality, *others])
+    return _settlement(brief, winner, contract, _report(reloaded, probabilities, rows), opening=opening)
+
+
+def _test_rows(dataset: Dataset, run: Run) -> TestRows:
+    table: pa.Table = run.workspace.table(dataset.rows)
+    table = table.filter(pc.equal(table.column("split"), "test"))
+    number = {label: index for index, label in enumerate(dataset.labels)}
+    sensitive = [name for name in table.column_names if name.startswith("sensitive.")]
+    return TestRows(
+        numbers=table.column("row").to_pylist(),
+        inputs=table.column("input").to_pylist(),
+        targets=np.array([number[label] for label in table.column("label").to_pylist()], dtype=np.int64),
+        groups={
+            name.removeprefix("sensitive."): [
+                None if value is None else str(value) for value in table.column(name).to_pylist()
+            ]
+            for name in sensitive
+        },
+    )
+
+
+def _quality(
+    requirements: Sequence[Requirement], probabilities: FloatMatrix, rows: TestRows, opening: int, *, run: Run
+) -> list[Measurement]:
+    """Each required quality metric, at the confidence that this opening asks for."""
+    found: list[Measurement] = []
+    for need in requirements:
+        if METRICS[need.metric].of_test_rows:
+            confidence = confidence_at(need, opening)
+            found += measure_quality(
+                [need.metric],
+                probabilities,
+                rows.targets,
+                groups=rows.groups,
+                confidence=confidence,
+                seed=run.seed_for("settle", need.metric),
+                conditions=f"locked test, opening {opening}, level {1.0 - confidence:.4g}, reloaded bundle",
+            )
+    return found
+
+
+def _report(reloaded: Bundle, probabilities: FloatMatrix, rows: TestRows) -> QualityReport:
+    return quality_report(
+        probabilities,
+        rows.targets,
+        labels=reloaded.labels,
+        inputs=rows.inputs,
+        row_numbers=rows.numbers,
+        abstain_below=reloaded.spec.abstain_below,
+        lost=reloaded.inspect(rows.inputs),
+    )
+
+
+def _settlement(
+    brief: Brief, winner: Variant, contract: Contract, quality: QualityReport | None, *, opening: int
+) -> Settlement:
+    rows = quality.rows if quality else 0
+    return Settlement(
+        status="shipped" if contract.kept else "refused",
+        variant=winner.name,
+        opening=opening,
+        level=level_of(opening) if opening else 0.0,
+        contract=contract,
+        quality=quality,
+        reason=_kept(contract, opening, rows) if contract.kept else _not_kept(brief, winner, contract, opening),
+    )
+
+
+def _kept(contract: Contract, opening: int, rows: int) -> str:
+    count = len(contract.clauses)
+    said = "the requirement is" if count == 1 else f"all {count} requirements are"
+    test = f" on {rows} test rows, opening {opening}" if opening else ""
+    return f"{said} met{test}"
+
+
+def _not_kept(brief: Brief, winner: Variant, contract: Contract, opening: int) -> str:
+    """Every clause that is not met, and what would settle it."""
+    told = [f"{clause.requirement} is {clause.verdict}{_found(clause)}" for clause in contract.broken]
+    told += [
+        advice
+        for clause in contract.broken
+        if clause.verdict is Verdict.UNPROVEN and (advice := more_rows(clause, opening=opening + 1))
+    ]
+    stays = f" No other variant is tried on the same rows: {winner.name} was the choice for {brief.product}."
+    return "; ".join(told) + "." + stays
+
+
+def _found(clause: Clause) -> str:
+    found = clause.measurement
+    return f" at {found.value:.4g} ({found.low:.4g} to {found.high:.4g}, n = {found.n})" if found else ""
+
+
+def _refused(brief: Brief, variants: Variants, decision: Decision) -> Settlement:
+    """No winner: the test stays shut; what is known of the nearest variant is shown, and proves nothing of quality."""
+    nearest = next((variant for variant in variants.variants if variant.name == decision.nearest), None)
+    standing = next((line for line in decision.standings if line.variant == decision.nearest), None)
+    words = [f"nothing can be expected to keep the contract; the binding requirement is {decision.binding}"]
+    if nearest is not None:
+        words.append(f"nearest to it is {nearest.name}" + (f" ({standing.reason})" if standing else ""))
+    words.append("the locked test stays shut")
+    return Settlement(
+        status="refused",
+        variant=None,
+        opening=0,
+        level=0.0,
+        contract=Contract(clauses=tuple(_unopened(need, nearest) for need in brief.require)),
+        quality=None,
+        reason="; ".join(words),
+    )
+
+
+def _unopened(need: Requirement, nearest: Variant | None) -> Clause:
+    """A clause without the locked test: valid rows may break a requirement of quality, they never prove it."""
+    measured = nearest.measured(need.metric) if nearest else None
+    verdict = judge(need, measured)
+    if measured is not None and METRICS[need.metric].of_test_rows:
+        verdict = Verdict.UNPROVEN if verdict is Verdict.MET else verdict
+        measured = measured.model_copy(update={"conditions": f"the locked test stayed shut; {measured.conditions}"})
+    return Clause(requirement=need, measurement=measured, verdict=verdict)
