@@ -63,8 +63,8 @@ def _together(
     variant, outlook = max(judged, key=lambda item: (-max(item[1].distances.values()), item[1].kept, item[0].name))
     name = max(outlook.distances, key=lambda item: (outlook.distances[item], -outlook.probabilities[item]))
     if outlook.distances[name] > 0 and math.isfinite(outlook.distances[name]):
-        found = _missed(name, variant, requirements)
-        return Obstacle(name, variant.name, f"no variant meets all requirements at once; {found.words}")
+        alone = _missed(name, variant, requirements)
+        return Obstacle(name, variant.name, f"no variant meets all requirements at once; {alone.words}")
     why = outlook.reason or "it lacks a measurement that the goal needs"
     return Obstacle(name, variant.name, f"{variant.name} comes nearest: {why}")
 

@@ -152,10 +152,10 @@ def _text(need: Requirement, test: Test, margins: Sequence[RowsFor], provable: f
     fewest = next((margin for margin in reversed(margins) if margin.rows is not None), None)
     if provable is None:
         least = f"; {about}{fewest.rows:,} would do if it is {fewest.expected:.4g}" if fewest else ""
-        return f"{need}: {test.rows:,} test rows{whose} cannot prove it{strictness}, not even without an error{least}."
+        return f"{need}: {test.rows:,} test rows{whose} can't prove it{strictness}, not even without an error{least}."
     planned = (
-        f"{need}: {test.rows:,} test rows{whose} prove it{strictness} with a chance of {POWER:.0%} if the true value is "
-        f"{about}{provable:.4g} or better"
+        f"{need}: {test.rows:,} test rows{whose} prove it{strictness} with a chance of {POWER:.0%} if the true value "
+        f"is {about}{provable:.4g} or better"
     )
     tighter = [margin for margin in margins if margin.expected < provable and margin.rows is not None]
     more = f"; for {tighter[-1].expected:.4g} it takes {about}{tighter[-1].rows:,}" if tighter else ""
