@@ -32,6 +32,6 @@ def more_rows(clause: Clause, *, opening: int) -> str:
         rows, about = math.ceil(found.n * (reach / margin) ** 2), "about "
     more = max(rows - found.n, 1)
     return (
-        f"if {need.metric} stays at {found.value:.4g}, {about}{more:,} more test rows ({found.n + more:,} in all) would "
-        f"prove it at opening {opening}"
+        f"if {need.metric} stays at {found.value:.4g}, {about}{more:,} more test rows ({found.n + more:,} in all) "
+        f"would prove it at opening {opening}"
     )
