@@ -203,6 +203,19 @@ def test_the_same_seed_gives_the_same_decision(
         assert position(brief, again.dataset(), elsewhere, same, run=other) == first
 
 
+def test_measurement_error_makes_the_choice_less_sure(
+    survey: tuple[Brief, MarketView, Run], make: Callable[[Run], Shop]
+) -> None:
+    """Equal but for 3 of 600 rows: whatever tastes are, which one is more accurate stays open."""
+    brief, market, run = survey
+    shop = make(run)
+    one = priced(brief, attributes=one_price(brief, 4.0))
+    variants = of(shop.variant("more", wrong=range(30)), shop.variant("less", wrong=range(100, 133)))
+    decision = position(one, shop.dataset(), market, variants, run=run)
+    assert decision.winner == "more"
+    assert 0.5 < decision.probability_best < 0.8
+
+
 # --- without a survey --------------------------------------------------------------------------------------------
 
 
@@ -220,7 +233,8 @@ def test_without_a_survey_the_first_requirement_ranks(brief_with: MakeBrief, sho
     by_speed = position(speed, shop.dataset(), EMPTY, variants, run=run)
     assert (by_speed.goal, by_speed.winner) == ("latency_p95_ms", "quick")
     assert line(by_speed, "quick").value == pytest.approx(2.0)
-    assert by_speed.expected_regret >= 0.0
+    assert by_speed.probability_best == 1.0  # 2 against 5 ms, each within 5 %
+    assert by_speed.expected_regret == 0.0
 
 
 def test_without_a_survey_weights_rank_in_the_better_direction(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
@@ -282,6 +296,14 @@ def test_a_variant_that_the_test_would_refuse_gives_way_to_a_likely_one(
     assert doubtful.feasible
     assert 0.05 < doubtful.probability_kept < 0.5
     assert "probability" in doubtful.reason
+
+
+def test_an_opened_test_is_harder_to_keep_a_contract_on(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
+    variants, dataset = of(shop.variant("v", wrong=range(66))), shop.dataset()
+    first = position(brief_with(), dataset, EMPTY, variants, run=run)
+    run.ledger.open_test(product=run.product, test_digest="t", bundle_digest="b", run=run.id)
+    later = position(brief_with(), dataset, EMPTY, of(shop.variant("w", wrong=range(66))), run=run)
+    assert later.standings[0].probability_kept < first.standings[0].probability_kept - 0.1
 
 
 @pytest.mark.parametrize(
