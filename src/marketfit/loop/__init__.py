@@ -1,7 +1,7 @@
 """The loop: the steps in order, resume, seal, promote, roll back. `turn.py` reads like the map's diagram."""
 
-from marketfit.loop.check import Check, check
-from marketfit.loop.fit import fit, improve
+from marketfit.loop.checking import Check, check
+from marketfit.loop.cycle import fit, improve
 from marketfit.loop.operate import (
     Added,
     InService,
@@ -14,8 +14,8 @@ from marketfit.loop.operate import (
     serving,
 )
 from marketfit.loop.outcome import OfferShare, Outcome
-from marketfit.loop.predict_file import predict_file, write_csv, write_json
-from marketfit.loop.verify import Verification, verify
+from marketfit.loop.predictions import predict_file, write_csv, write_json
+from marketfit.loop.verification import Verification, verify
 
 __all__ = [
     "Added",

@@ -27,7 +27,7 @@ class InService(Record):
     status: str = "done"
     product: str
     bundle: str
-    digest: str
+    bundle_sha256: str
     previous: str
     reason: str
 
@@ -35,12 +35,12 @@ class InService(Record):
     def of(cls, product: str, made: Champion) -> InService:
         """From the ledger's record."""
         return cls(
-            product=product, bundle=str(made.folder), digest=made.digest, previous=made.previous, reason=made.reason
+            product=product, bundle=str(made.folder), bundle_sha256=made.digest, previous=made.previous, reason=made.reason
         )
 
     def as_text(self) -> str:
         """One line."""
-        return f"champion of {self.product}: {self.bundle} ({self.digest[:16]}…)"
+        return f"champion of {self.product}: {self.bundle} ({self.bundle_sha256[:16]}…)"
 
 
 class Added(Record):

@@ -22,7 +22,7 @@ class OfferShare(Record):
 class Outcome(Record):
     """What one turn of the loop came to.
 
-    `bundle`, `digest` and `report` are paths and digests of what was written; `champion` says whether that bundle is
+    `bundle` and `report` are paths of what was written, `bundle_sha256` is the digest of the bundle's manifest; `champion` says whether that bundle is
     in service now. After `improve`, `promotion` says what became of the challenger and `champion_contract` is the
     contract of the bundle that was in service before. `winner` and its parts are also given where the locked test
     refused it.
@@ -32,7 +32,7 @@ class Outcome(Record):
     status: Literal["shipped", "refused"]
     reason: str
     bundle: str | None
-    digest: str | None
+    bundle_sha256: str | None
     report: str
     winner: str | None
     backbone: str | None

@@ -126,7 +126,7 @@ class SessionSettings(Record):
 class BundleSpec(Record):
     """`bundle.json`: all that is needed to run a bundle, beside the graph and the preprocessor's files.
 
-    `preprocessor` belongs to the task's Runtime. `labels` is empty for a headless bundle, which only embeds.
+    `input_name` is the column that the inputs came from. `preprocessor` belongs to the task's Runtime. `labels` is empty for a headless bundle, which only embeds.
     Scores are `softmax(logits / temperature)`; below `abstain_below` the answer is marked as an abstention.
     """
 
@@ -134,6 +134,7 @@ class BundleSpec(Record):
     product: str
     task: str
     labels: tuple[str, ...]
+    input_name: str = ""
     temperature: float = 1.0
     abstain_below: float = 0.0
     session: SessionSettings = SessionSettings()

@@ -50,7 +50,7 @@ class Probe:
         outputs = Outputs(logits=head(self.features), features=self.features)
         penalty = head.weight.square().sum() / (2.0 * self.regularisation * rows)
         value = self.objective.loss(outputs, self.batch, head) + penalty
-        value.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        value.backward()
         if head.weight.grad is None or head.bias.grad is None:
             raise RunError("the objective of the probe does not depend on its head")
         gradient = torch.cat([head.weight.grad, head.bias.grad[:, None]], dim=1)
@@ -64,7 +64,7 @@ class Probe:
         """
         dim = self.features.shape[1]
         start = np.zeros(self.classes * (dim + 1))
-        options = {"maxiter": _ITERATIONS, "gtol": _TOLERANCE / self.classes**0.5, "maxcor": 10}
+        options: dict[str, float] = {"maxiter": _ITERATIONS, "gtol": _TOLERANCE / self.classes**0.5, "maxcor": 10}
         with torch.enable_grad():
             found = minimize(self.value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
         if not np.isfinite(found.fun) or not np.isfinite(found.x).all():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import peft
+import transformers
 from torch import nn
 
 from marketfit.errors import RunError
@@ -41,7 +42,7 @@ def with_lora(encoder: nn.Module, *, rank: int, dropout: float) -> peft.PeftMode
     if not targets:
         raise RunError("LoRA finds no attention projection in this encoder; use the methods probe or full")
     config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=dropout, target_modules=list(targets))
-    return peft.PeftModel(cast("peft.PreTrainedModel", encoder), config)
+    return peft.PeftModel(cast("transformers.PreTrainedModel", encoder), config)
 
 
 def merged(lora: peft.PeftModel) -> nn.Module:

@@ -1,6 +1,6 @@
 """The recipes that every study starts from, and the range around each in which the search looks.
 
-Length of a training: at least 800 optimiser steps and at least 4 passes over the data, at most 40 passes; batches of
+Length of a training: at least 300 optimiser steps and at least 4 passes over the data, at most 20 passes; batches of
 64, or of 32 below 2,000 rows. A small data set so gets many passes, a large one few. A static model, whose steps cost
 next to nothing, gets 3 times as many passes.
 """
@@ -15,8 +15,8 @@ from marketfit.records import Backbone, Recipe, TermSpec
 
 Method = Literal["probe", "full", "lora"]
 
-STEPS = 800
-FEWEST_PASSES, MOST_PASSES = 4, 40
+STEPS = 300
+FEWEST_PASSES, MOST_PASSES = 4, 20
 SMALL = 2000
 STATIC_FACTOR = 3
 
@@ -42,7 +42,7 @@ def passes(rows: int, *, static: bool = False) -> int:
     """Passes over the data of a full training.
 
     >>> [passes(rows) for rows in (100, 1000, 5000, 15000)]
-    [40, 26, 11, 4]
+    [20, 10, 4, 4]
     """
     needed = math.ceil(STEPS * batch_size(rows) / max(1, rows))
     return min(max(needed, FEWEST_PASSES), MOST_PASSES) * (STATIC_FACTOR if static else 1)

@@ -120,7 +120,7 @@ def _head(model: TextModel) -> Head | None:
 
 def _vocabulary(model: TextModel) -> int:
     if isinstance(model.encoder, StaticEncoder):
-        return model.encoder.word.num_embeddings
+        return int(model.encoder.word.num_embeddings)
     size = config_of(model.encoder)["vocab_size"]
     if not isinstance(size, int):
         raise RunError(f"the model's configuration says vocab_size: {size!r}, which is no number")

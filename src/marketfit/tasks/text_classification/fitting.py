@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -131,7 +132,7 @@ def prepare(backbone: Backbone, texts: Sequence[str] | None, *, base: Path) -> P
 
 def head_scale(dim: int) -> float:
     """Unit-length features times √dim have coordinates of about unit variance."""
-    return float(dim) ** 0.5
+    return math.sqrt(dim)
 
 
 def as_linear(head: LinearHead) -> nn.Linear:

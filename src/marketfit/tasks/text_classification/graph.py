@@ -60,7 +60,9 @@ class _Graph:
         self, kind: str, inputs: Sequence[str], output: str, *, fused: bool = False, **attributes: float | int
     ) -> str:
         domain = "com.microsoft" if fused else ""
-        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
+        node = helper.make_node(kind, inputs, [output], name=output, domain=domain)
+        node.attribute.extend(helper.make_attribute(key, value) for key, value in sorted(attributes.items()))
+        self.nodes.append(node)
         return output
 
 

@@ -7,8 +7,9 @@ A model folder holds `model.safetensors` (`encoder.*` as transformers names them
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -90,7 +91,7 @@ def load_encoder(source: Source, *, layers: int | None) -> nn.Module:
     config = transformers.AutoConfig.from_pretrained(source.folder)
     if layers is not None:
         config.num_hidden_layers = layers
-    with _quiet():
+    with _quietly():
         try:
             encoder, loaded = transformers.AutoModel.from_pretrained(
                 source.folder, config=config, dtype=torch.float32, use_safetensors=True, output_loading_info=True
@@ -175,12 +176,15 @@ def config_of(encoder: nn.Module) -> Mapping[str, JsonValue]:
     return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
-class _quiet:  # noqa: N801 - reads as a statement
-    """Keep transformers' report on unused weights (a cut model has them by design) off standard error."""
-
-    def __enter__(self) -> None:
-        self._level = transformers.logging.get_verbosity()
-        transformers.logging.set_verbosity_error()
-
-    def __exit__(self, *_: object) -> None:
-        transformers.logging.set_verbosity(self._level)
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep transformers' bars, and its report on unused weights (a cut model has them by design), off the screen."""
+    level, bars = transformers.logging.get_verbosity(), transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(level)
+        if bars:
+            transformers.logging.enable_progress_bar()

@@ -70,7 +70,7 @@ def _seconds_per_step(
         tensors = {name: tensor.to(where) for name, tensor in course.collate(rows).items()}
         with torch.autocast(device_type=where.type, dtype=torch.bfloat16, enabled=has_bf16()):
             loss = loss_of(model, tensors, objective)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        loss.backward()
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         optimiser.zero_grad()

@@ -122,7 +122,7 @@ class TextRuntime:
         tokens = unknown = cut = 0
         for encoding in self._encode(checked_texts(examples)):
             tokens += encoding.special_tokens_mask.count(0)
-            unknown += encoding.ids.count(self.preprocessor.unknown_id)
+            unknown += sum(token == self.preprocessor.unknown_id for token in encoding.ids)
             cut += bool(encoding.overflowing)
         return InputReport(unknown=unknown / max(1, tokens), truncated=cut / max(1, len(examples)))
 

@@ -54,7 +54,7 @@ def static_table(source: Source) -> FloatMatrix:
 def _make(source: Source) -> FloatMatrix:
     encoder = load_encoder(source, layers=None)
     before, after = marks(load_tokenizer(source))
-    vocabulary = int(encoder.get_input_embeddings().weight.shape[0])  # type: ignore[operator,union-attr]
+    vocabulary = int(encoder.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
     rows = torch.tensor([[*before, token, *after] for token in range(vocabulary)])
     return reduced(_means(encoder, rows)) * zipf_weights(vocabulary)[:, None]
 
@@ -73,11 +73,13 @@ def reduced(vectors: FloatMatrix) -> FloatMatrix:
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     values, axes = np.linalg.eigh(centred.T @ centred)
     largest = np.argsort(values)[::-1][:DIMENSIONS]
-    return (centred @ axes[:, largest]).astype(np.float32)
+    components: FloatMatrix = (centred @ axes[:, largest]).astype(np.float32)
+    return components
 
 
 def zipf_weights(count: int) -> FloatMatrix:
     """Weights (count,) of tokens by rank, most frequent first: rare tokens weigh more."""
     inverse = 1.0 / np.arange(2, count + 2)
     share = inverse / inverse.sum()
-    return (_SIF / (_SIF + share)).astype(np.float32)
+    weights: FloatMatrix = (_SIF / (_SIF + share)).astype(np.float32)
+    return weights

@@ -13,6 +13,7 @@ from typing import cast
 
 import onnx
 import torch
+import transformers
 from torch import Tensor, nn
 
 from marketfit.tasks.text_classification.model import TextModel
@@ -36,15 +37,16 @@ class _Int32Inputs(nn.Module):
 def traced_graph(model: TextModel) -> onnx.ModelProto:
     """Trace and fuse; no metadata and no local paths stay in the graph."""
     outputs = ["logits", "embedding"] if model.head is not None else ["embedding"]
-    attention = model.encoder.config._attn_implementation
-    model.encoder.set_attn_implementation("eager")
+    encoder = cast("transformers.PreTrainedModel", model.encoder)
+    attention = encoder.config._attn_implementation
+    encoder.set_attn_implementation("eager")
     try:
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "traced.onnx"
             _trace(model, path, outputs)
             graph = _fused(path, model)
     finally:
-        model.encoder.set_attn_implementation(attention)
+        encoder.set_attn_implementation(attention)
     return stripped(graph)
 
 
@@ -71,7 +73,7 @@ def _trace(model: TextModel, path: Path, outputs: list[str]) -> None:
 def _fused(path: Path, model: TextModel) -> onnx.ModelProto:
     from onnxruntime.transformers import optimizer
 
-    config = model.encoder.config
+    config = cast("transformers.PreTrainedModel", model.encoder).config
     found = optimizer.optimize_model(
         str(path),
         model_type="bert",
