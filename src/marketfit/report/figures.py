@@ -20,7 +20,7 @@ def number(value: float | None, *, digits: int = 4) -> str:
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else ("infinite" if value > 0 else "−infinite")
     size = abs(value)
-    if size >= 10**digits:
+    if size >= min(1000, 10**digits):
         return _signed(f"{value:,.0f}")
     return _signed(f"{value:.{digits}g}")
 

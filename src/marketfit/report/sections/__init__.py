@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from marketfit.report.blocks import Section
 from marketfit.report.sections.contract import contract_section
 from marketfit.report.sections.data import data_section
+from marketfit.report.sections.market import market_section
 from marketfit.report.story import Story
 from marketfit.workspace import Workspace
 
@@ -15,3 +16,4 @@ def sections(story: Story, *, workspace: Workspace) -> Iterator[Section]:
     """Every section. A step that left nothing has a section that says so."""
     yield contract_section(story)
     yield data_section(story, workspace=workspace)
+    yield market_section(story, workspace=workspace)

@@ -1,0 +1,1 @@
+"""Charts: Vega-Lite through altair, drawn as SVG on this machine by vl-convert; no network, no script."""
