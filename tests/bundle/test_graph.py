@@ -95,6 +95,13 @@ def test_external_data_is_found_wherever_it_is(said_of: SayOf, model: ModelProto
     assert "a tensor is stored outside the file" in said_of(model)
 
 
+@pytest.mark.parametrize("field", ["data_location", "external_data"])
+def test_either_sign_of_external_data_is_enough(said_of: SayOf, field: str) -> None:
+    tensor = external("w")
+    tensor.ClearField("external_data" if field == "data_location" else "data_location")
+    assert "a tensor is stored outside the file" in said_of(model_of(plain(), constants=(tensor,)))
+
+
 def test_external_data_of_sparse_tensors_is_found(said_of: SayOf) -> None:
     model = model_of(plain())
     model.graph.sparse_initializer.add().values.CopyFrom(external("w"))
