@@ -357,8 +357,8 @@ def decision() -> Decision:
             )  # fmt: skip
     standings.append(
         Standing(
-            variant="minilm.t0.int8", price=4.0, share=None, share_low=None, share_high=None, value=math.nan,
-            value_low=math.nan, value_high=math.nan, probability_kept=0.02, probability_best=0.0, feasible=False,
+            variant="minilm.t0.int8", price=4.0, share=None, share_low=None, share_high=None, value=None,
+            value_low=None, value_high=None, probability_kept=0.02, probability_best=0.0, feasible=False,
             reason="size_mb <= 30 is broken: 42.77 MB",
         )
     )  # fmt: skip

@@ -111,6 +111,7 @@ class Chart:
     narrow: str  # SVG
     data: Table | None
     simulated: bool = False
+    open: bool = False  # the data are shown beside the picture at once
 
 
 Block = Text | Heading | Facts | Table | Bullets | Chart

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marketfit.report.charts.draw import BLUE, GREY, INK, MUTED, data, fitted, height_of, labels
+from marketfit.report.charts.draw import BLUE, GREY, INK, MUTED, data, extent, fitted, height_of, labels
 
 if TYPE_CHECKING:
     import altair as alt
@@ -42,7 +42,9 @@ def dots(items: Sequence[Dot], axis: Axis, *, bars: bool = False) -> Callable[[i
         import altair as alt
 
         values = _values(items, width)
-        lines = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False, labelPadding=8))
+        room = extent([str(value["name"]) for value in values])
+        side = alt.Axis(ticks=False, domain=False, labelPadding=8, minExtent=room)
+        lines = alt.Y("name:N", sort=None, title=None, axis=side)
         ticks = alt.Axis(format=axis.form, tickCount=5 if width < 500 else 8, grid=True)
         scale = alt.Scale(zero=axis.zero or bars)
         colour = alt.Color("colour:N", scale=None, legend=None)

@@ -44,6 +44,7 @@ def chart(
     *,
     data: Table | None,
     simulated: bool = False,
+    opened: bool = False,
 ) -> Chart:
     """Draw both sizes.
 
@@ -53,6 +54,7 @@ def chart(
         build: the drawing for a width in pixels, axes included.
         data: the table behind it.
         simulated: whether it rests on answers made by a program.
+        opened: whether the table is shown at once.
     """
     return Chart(
         title=title,
@@ -61,6 +63,7 @@ def chart(
         narrow=_svg(build(NARROW), alt_text),
         data=data,
         simulated=simulated,
+        open=opened,
     )
 
 
@@ -94,6 +97,11 @@ def labels(texts: Sequence[str], width: int) -> list[str]:
         seen[short] += 1
         made.append(short if seen[short] == 1 else f"{short} ({seen[short]})")
     return made
+
+
+def extent(names: Sequence[str]) -> float:
+    """Pixels for labels beside a plot; the reader's font may be wider than the one that Vega measured with."""
+    return 6.9 * max((len(name) for name in names), default=0) + 8
 
 
 def fitted(drawing: Drawing, width: int, height: int) -> Drawing:

@@ -8,6 +8,8 @@ from marketfit.report.blocks import Section
 from marketfit.report.sections.contract import contract_section
 from marketfit.report.sections.data import data_section
 from marketfit.report.sections.market import market_section
+from marketfit.report.sections.position import position_section
+from marketfit.report.sections.variants import variants_section
 from marketfit.report.story import Story
 from marketfit.workspace import Workspace
 
@@ -17,3 +19,5 @@ def sections(story: Story, *, workspace: Workspace) -> Iterator[Section]:
     yield contract_section(story)
     yield data_section(story, workspace=workspace)
     yield market_section(story, workspace=workspace)
+    yield variants_section(story)
+    yield position_section(story)

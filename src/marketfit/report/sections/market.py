@@ -109,6 +109,7 @@ def _per_unit(study: ChoiceStudy, data: Table) -> Chart:
         dots(scaled[:_DRAWN], Axis("part-worth in standard errors, with 95 % interval", marks=(0.0,), zero=True)),
         data=data,
         simulated=study.simulated,
+        opened=True,
     )
 
 
@@ -129,7 +130,7 @@ def _money(study: ChoiceStudy, people: str) -> list[Block]:
     axis = Axis("units of price for one unit of the attribute, with 95 % interval", marks=(0.0,), zero=True)
     return [
         chart("What one unit of each attribute is worth in money", alt_text, dots(shown[:_DRAWN], axis), data=data,
-              simulated=study.simulated)
+              simulated=study.simulated, opened=True)
     ]  # fmt: skip
 
 

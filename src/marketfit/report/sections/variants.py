@@ -1,0 +1,111 @@
+"""All variants: the frontier of what can be shipped, and why the others can't."""
+
+from __future__ import annotations
+
+from marketfit.contract import Measurement
+from marketfit.records import Standing, Variant
+from marketfit.report import figures
+from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, bullets, row, table
+from marketfit.report.charts.draw import chart
+from marketfit.report.charts.pareto import Limits, Point, frontier, pareto
+from marketfit.report.story import Story
+
+_SHOWN = 60
+_METRICS = ("accuracy", "macro_f1", "latency_p50_ms", "latency_p95_ms", "memory_mb", "size_mb")
+
+
+def variants_section(story: Story) -> Section:
+    """The Pareto chart and the table behind it."""
+    variants = story.variants.variants
+    keys = {variant.name: str(number) for number, variant in enumerate(variants, start=1)}
+    points = [point for variant in variants if (point := _point(variant, keys[variant.name], story))]
+    blocks: list[Block] = []
+    listed = _table(story, keys)
+    if points:
+        alt_text = (
+            f"Accuracy against 95th percentile of latency of {figures.counted(len(points), 'variant')}. "
+            + " ".join(
+                f"{p.key}: {p.accuracy:.3f} at {p.latency:.2f} ms, {p.size:.1f} MB{', the winner' if p.winner else ''}."
+                for p in points
+            )
+        )
+        title = "Accuracy against latency; area is size, whiskers are intervals, the ring is the winner"
+        blocks.append(chart(title, alt_text, pareto(points, _limits(story)), data=listed, opened=True))
+        best = ", ".join(point.key for point in frontier(points))
+        said = f"Dashed: limits of the contract. Line: the frontier, beaten on both axes by no other ({best})."
+        blocks.append(Text(said + _undrawn(len(variants) - len(points)), "quiet"))
+    else:
+        blocks += [listed, Text("No variant has both accuracy and latency measured, so there is no chart.", "quiet")]
+    blocks += bullets("Notes on the variants", story.variants.notes)
+    return Section("variants", "Variants", _lead(story), tuple(blocks))
+
+
+def _lead(story: Story) -> str:
+    variants = story.variants.variants
+    rejected = sum(bool(variant.rejected) for variant in variants)
+    away = f", {rejected} of them can't ship" if rejected else ""
+    return (
+        f"{figures.counted(len(variants), 'variant')} were written as bundles, reloaded and measured{away}. Quality is of "
+        "valid rows here; the locked test speaks for the winner alone."
+    )
+
+
+def _undrawn(number: int) -> str:
+    return f" Not drawn, for lack of a measurement: {figures.counted(number, 'variant')}." if number else ""
+
+
+def _limits(story: Story) -> Limits:
+    bounds = {clause.requirement.metric: clause.requirement.limit for clause in story.settlement.contract.clauses}
+    return Limits(accuracy=bounds.get("accuracy"), latency=bounds.get("latency_p95_ms"))
+
+
+def _point(variant: Variant, key: str, story: Story) -> Point | None:
+    accuracy, latency = variant.measured("accuracy"), variant.measured("latency_p95_ms")
+    size = variant.measured("size_mb")
+    if accuracy is None or latency is None or size is None or latency.value <= 0:
+        return None
+    return Point(
+        key=key,
+        name=variant.name,
+        family=variant.backbone,
+        accuracy=accuracy.value,
+        accuracy_low=accuracy.low,
+        accuracy_high=accuracy.high,
+        latency=latency.value,
+        latency_low=latency.low,
+        latency_high=latency.high,
+        size=size.value,
+        winner=variant.name == story.decision.winner,
+    )
+
+
+def _table(story: Story, keys: dict[str, str]) -> Table:
+    metrics = [name for name in _METRICS if any(v.measured(name) for v in story.variants.variants)]
+    standings = {standing.variant: standing for standing in reversed(story.decision.standings)}
+    rows = [_row(variant, keys, metrics, standings.get(variant.name), story) for variant in story.variants.variants]
+    head = ("No.", "Variant", *(f"#{_head(name)}" for name in metrics), "Can ship", "~Why not")
+    note = (
+        f"Below each value its interval (one-sided bounds) and n. Measured on: {story.variants.machine or 'not said'}."
+    )
+    return table("Every variant that was made", head, rows, most=_SHOWN, note=note)
+
+
+def _head(name: str) -> str:
+    return f"{figures.title(name)} {f'({figures.unit(name)})' if figures.unit(name) else ''}".strip()
+
+
+def _row(variant: Variant, keys: dict[str, str], metrics: list[str], standing: Standing | None, story: Story) -> Row:
+    won = variant.name == story.decision.winner
+    feasible = not variant.rejected and (standing is None or standing.feasible)
+    why = variant.rejected or (standing.reason if standing is not None and not standing.feasible else "")
+    name = Cell(variant.name, below="the winner" if won else "")
+    ships = Cell("yes" if feasible else "no", "good" if feasible else "bad")
+    values = [_value(variant.measured(metric)) for metric in metrics]
+    return row(keys[variant.name], name, *values, ships, why, strong=won, quiet=bool(variant.rejected))
+
+
+def _value(measured: Measurement | None) -> Cell:
+    if measured is None:
+        return Cell(figures.MISSING, below="not measured")
+    below = f"{figures.interval(measured)}, n = {measured.n:,}"
+    return Cell(figures.metric(measured.metric, measured.value), below=below)
