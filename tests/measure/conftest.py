@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Made:
-    """`probabilities` (rows, classes) are true: each row's target was drawn from them."""
-
-    probabilities: NDArray[np.float64]
-    targets: NDArray[np.int64]
-
-    @property
-    def logits(self) -> NDArray[np.float64]:
-        return np.log(self.probabilities)
-
-    def sharpened(self, power: float) -> NDArray[np.float64]:
-        """Too sure (power above 1) or too modest (below 1)."""
-        raised = self.probabilities**power
-        return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-
-
 @pytest.fixture(scope="session")
-def make() -> Callable[..., Made]:
-    """Make calibrated probabilities; `spread` says how sure they are."""
+def make() -> Callable[..., SimpleNamespace]:
+    """Make rows whose probabilities are true: each target is drawn from its own; `spread` says how sure they are.
 
-    def draw(rows: int, *, classes: int = 4, spread: float = 2.0, seed: int = 0) -> Made:
+    `probabilities` (rows, classes), `targets` (rows,), and `sharpened(power)`, the same probabilities made too sure
+    (power above 1) or too modest (below 1).
+    """
+
+    def draw(rows: int, *, classes: int = 4, spread: float = 2.0, seed: int = 0) -> SimpleNamespace:
         generator = np.random.default_rng(seed)
         logits = spread * generator.standard_normal((rows, classes))
         scores = np.exp(logits - logits.max(axis=1, keepdims=True))
         scores /= scores.sum(axis=1, keepdims=True)
         below = scores.cumsum(axis=1) < generator.random((rows, 1))
-        return Made(scores, np.minimum(below.sum(axis=1), classes - 1).astype(np.int64))
+        targets = np.minimum(below.sum(axis=1), classes - 1).astype(np.int64)
+
+        def sharpened(power: float) -> NDArray[np.float64]:
+            raised = scores**power
+            return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+        return SimpleNamespace(probabilities=scores, targets=targets, sharpened=sharpened)
 
     return draw

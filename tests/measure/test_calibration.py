@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from marketfit.measure.intervals import clopper_pearson
 
 
 @pytest.mark.parametrize("power", [0.25, 0.5, 1.0, 3.0, 8.0])
-def test_temperature_undoes_the_power_that_was_applied(make: Callable[..., object], power: float) -> None:
+def test_temperature_undoes_the_power_that_was_applied(make: Callable[..., SimpleNamespace], power: float) -> None:
     made = make(5000)
     assert fit_temperature(np.log(made.sharpened(power)), made.targets) == pytest.approx(power, rel=0.1)
 
@@ -24,7 +25,7 @@ def test_temperature_undoes_the_power_that_was_applied(make: Callable[..., objec
 @settings(max_examples=30, deadline=None)
 @given(power=st.floats(0.2, 6), seed=st.integers(0, 1000))
 def test_temperature_never_makes_the_log_loss_worse_than_its_smoothing_costs(
-    make: Callable[..., object], power: float, seed: int
+    make: Callable[..., SimpleNamespace], power: float, seed: int
 ) -> None:
     made = make(400, seed=seed)
     logits = np.log(np.clip(made.sharpened(power), 1e-12, 1))
@@ -34,7 +35,7 @@ def test_temperature_never_makes_the_log_loss_worse_than_its_smoothing_costs(
     assert after <= before + 0.005
 
 
-def test_temperature_improves_fresh_rows(make: Callable[..., object]) -> None:
+def test_temperature_improves_fresh_rows(make: Callable[..., SimpleNamespace]) -> None:
     made, fresh = make(800, seed=1), make(4000, seed=2)
     temperature = fit_temperature(np.log(np.clip(made.sharpened(4.0), 1e-12, 1)), made.targets)
     before = np.clip(fresh.sharpened(4.0), 1e-12, 1)
@@ -42,7 +43,7 @@ def test_temperature_improves_fresh_rows(make: Callable[..., object]) -> None:
     assert log_loss(fresh.targets, after) < log_loss(fresh.targets, before / before.sum(axis=1, keepdims=True)) - 0.1
 
 
-def test_temperature_is_the_minimum_of_the_loss(make: Callable[..., object]) -> None:
+def test_temperature_is_the_minimum_of_the_loss(make: Callable[..., SimpleNamespace]) -> None:
     made = make(3000)
     logits = np.log(made.sharpened(2.0))
     found = fit_temperature(logits, made.targets)
@@ -59,10 +60,12 @@ def test_rows_that_are_all_right_do_not_ask_for_absolute_certainty() -> None:
     assert 0.3 < found < 1.0
 
 
-def test_a_constant_for_each_row_does_not_matter(make: Callable[..., object]) -> None:
+def test_a_constant_for_each_row_does_not_matter(make: Callable[..., SimpleNamespace]) -> None:
     made = make(300)
-    shifted = made.logits + np.arange(300)[:, None]
-    assert fit_temperature(shifted, made.targets) == pytest.approx(fit_temperature(made.logits, made.targets), rel=1e-4)
+    shifted = np.log(made.probabilities) + np.arange(300)[:, None]
+    assert fit_temperature(shifted, made.targets) == pytest.approx(
+        fit_temperature(np.log(made.probabilities), made.targets), rel=1e-4
+    )
 
 
 def test_what_has_no_temperature_is_refused() -> None:
@@ -77,14 +80,14 @@ def test_what_has_no_temperature_is_refused() -> None:
 # --- abstention
 
 
-def test_the_promise_is_kept_on_fresh_rows(make: Callable[..., object]) -> None:
+def test_the_promise_is_kept_on_fresh_rows(make: Callable[..., SimpleNamespace]) -> None:
     """Of many thresholds said to be proven, at most about 5 % let through less than the target."""
     target, broken, proven = 0.9, 0, 0
-    fresh = make(200_000, seed=10**6)
+    fresh = make(200_000, spread=3.0, seed=10**6)
     score, right = fresh.probabilities.max(axis=1), fresh.probabilities.argmax(axis=1) == fresh.targets
     trials = 200
     for seed in range(trials):
-        made = make(300, seed=seed)
+        made = make(400, spread=3.0, seed=seed)
         rule = abstention_threshold(made.probabilities, made.targets, target_accuracy=target, confidence=0.95)
         proven += rule.proven
         broken += rule.proven and right[score >= rule.threshold].mean() < target
@@ -98,7 +101,7 @@ def test_a_model_that_is_good_enough_answers_everything() -> None:
     assert (rule.threshold, rule.proven, rule.accepted, rule.rows) == (0.0, True, 200, 200)
 
 
-def test_it_answers_where_the_score_is_right_and_not_where_it_is_not(make: Callable[..., object]) -> None:
+def test_it_answers_where_the_score_is_right_and_not_where_it_is_not(make: Callable[..., SimpleNamespace]) -> None:
     made = make(3000, spread=3.0)
     rule = abstention_threshold(made.probabilities, made.targets, target_accuracy=0.95, confidence=0.95)
     accepted = made.probabilities.max(axis=1) >= rule.threshold

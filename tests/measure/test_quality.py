@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_perfect_rows_do_not_prove_perfection(metric: str) -> None:
         assert found.high > 0.04
 
 
-def test_the_truth_lies_above_the_lower_bounds_as_often_as_they_say(make: Callable[..., object]) -> None:
+def test_the_truth_lies_above_the_lower_bounds_as_often_as_they_say(make: Callable[..., SimpleNamespace]) -> None:
     truth = population(make)
     missed = dict.fromkeys(truth, 0)
     trials = 120
@@ -87,7 +88,7 @@ def test_the_truth_lies_above_the_lower_bounds_as_often_as_they_say(make: Callab
     assert {metric: count / trials for metric, count in missed.items() if count / trials > allowed} == {}
 
 
-def population(make: Callable[..., object]) -> dict[str, float]:
+def population(make: Callable[..., SimpleNamespace]) -> dict[str, float]:
     """The metrics of the process itself, from very many rows."""
     made = make(200_000, seed=10**6)
     guess = made.probabilities.argmax(axis=1)
@@ -136,10 +137,10 @@ def test_the_bounds_of_the_worst_rate_and_the_gap_cover() -> None:
 
 
 def test_groups_are_measured_by_each_attribute() -> None:
-    right = np.array([True] * 45 + [False] * 5 + [True] * 30 + [False] * 20)
+    right = np.array([True] * 90 + [False] * 10 + [True] * 60 + [False] * 40)
     scores = np.eye(2)[np.where(right, 0, 1)]
-    groups = {"region": ["north"] * 50 + ["south"] * 50, "age": ["old", "young"] * 50}
-    found = measured(["worst_group_accuracy", "accuracy_gap"], scores, [0] * 100, groups=groups)
+    groups = {"region": ["north"] * 100 + ["south"] * 100, "age": ["old", "young"] * 100}
+    found = measured(["worst_group_accuracy", "accuracy_gap"], scores, [0] * 200, groups=groups)
     assert found["worst_group_accuracy"].value == pytest.approx(0.6)
     assert found["accuracy_gap"].value == pytest.approx(0.3)
     assert found["accuracy_gap"].low > 0
@@ -163,7 +164,9 @@ def test_without_groups_their_metrics_are_unmeasured() -> None:
 # --- calibration error and log-loss
 
 
-def test_calibrated_scores_have_little_calibration_error_and_sharpened_ones_much(make: Callable[..., object]) -> None:
+def test_calibration_error_is_little_where_scores_are_true_and_much_where_not(
+    make: Callable[..., SimpleNamespace],
+) -> None:
     made = make(4000)
     assert measured(["calibration_error"], made.probabilities, made.targets)["calibration_error"].value < 0.04
     too_sure = measured(["calibration_error"], made.sharpened(4.0), made.targets)["calibration_error"]
