@@ -18,12 +18,7 @@ from pydantic import JsonValue
 
 from marketfit import engine, loop
 from marketfit.errors import InputError, MarketfitError, Problem
-from marketfit.report.text import (
-    describe_check,
-    describe_improvement,
-    describe_outcome,
-    describe_verification,
-)
+from marketfit.starter import write_starter
 
 app = typer.Typer(
     name="marketfit",
@@ -43,7 +38,10 @@ WorkspaceDir = Annotated[
 LedgerUrl = Annotated[
     str | None,
     typer.Option(
-        "--ledger", envvar="MARKETFIT_LEDGER", metavar="URL", help="the ledger's database; default: SQLite in the workspace"
+        "--ledger",
+        envvar="MARKETFIT_LEDGER",
+        metavar="URL",
+        help="the ledger's database; default: SQLite in the workspace",
     ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is written down")]
@@ -60,7 +58,7 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Make a folder with a commented brief and a small data file to start from."""
-    path = loop.new_brief(folder)
+    path = write_starter(folder)
     _print(f"{path}\nNext: marketfit check {path}", {"status": "done", "brief": str(path)}, as_json=as_json)
 
 
@@ -70,6 +68,7 @@ def check(
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     as_json: Json = False,
+    quiet: Quiet = False,
     options: Annotated[bool, typer.Option("--options", help="list every option of a brief with its help")] = False,
 ) -> None:
     """Check a brief and its files before any training: rows needed for each proof, time needed for the run."""
@@ -78,8 +77,9 @@ def check(
         text = "\n".join(f"{name:40} {default:24} {text}" for name, default, text in rows)
         _print(text, [{"option": n, "default": d, "help": t} for n, d, t in rows], as_json=as_json)
         return
-    found = loop.check(brief, workspace=workspace, ledger=ledger)
-    _print(describe_check(found), found.model_dump(mode="json"), as_json=as_json)
+    told = engine.reporter(quiet=quiet)
+    found = loop.check(brief, workspace=workspace, reporter=told, ledger=ledger)
+    _print(found.as_text(), found.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
@@ -92,7 +92,7 @@ def run(
 ) -> None:
     """Take a brief through the loop to a bundle and a report. The same command again resumes."""
     outcome = loop.fit(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
-    _print(describe_outcome(outcome), outcome.as_json(), as_json=as_json)
+    _print(outcome.as_text(), outcome.as_json(), as_json=as_json)
     raise typer.Exit(0 if outcome.status == "shipped" else 1)
 
 
@@ -106,14 +106,20 @@ def report(brief: BriefPath, workspace: WorkspaceDir = None, as_json: Json = Fal
 @app.command()
 def predict(
     bundle: BundlePath,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="csv, tsv, jsonl, parquet, or txt with one input a line")],
-    column: Annotated[str | None, typer.Option("--column", help="column of the inputs; default: the training column")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="csv, tsv, jsonl, parquet, or txt with one input a line")
+    ],
+    column: Annotated[
+        str | None, typer.Option("--column", help="column of the inputs; default: the training column")
+    ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="default: as measured")] = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Label every row of a file, as a stream: CSV on standard output, or with --json a list of objects."""
-    write = loop.write_json_predictions if as_json else loop.write_csv_predictions
-    write(bundle, file, sys.stdout, column=column, threads=threads)
+    told = engine.reporter(quiet=quiet)
+    answers = loop.predict_file(bundle, file, column=column, threads=threads, progress=told)
+    (loop.write_json if as_json else loop.write_csv)(answers, sys.stdout)
 
 
 @app.command()
@@ -124,7 +130,8 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one, printed")] = 8000,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="a server setting; 'serve --set help' lists them")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="a server setting; 'serve --set help' lists them"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -144,15 +151,16 @@ def serve(
 @app.command()
 def feedback(
     brief: BriefPath,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="jsonl or csv: corrections, thumbs, truths, new examples")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="jsonl or csv: corrections, thumbs, truths, new examples")
+    ],
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     as_json: Json = False,
 ) -> None:
     """Write feedback from a file into the ledger."""
     added = loop.add_feedback(brief, file, workspace=workspace, ledger=ledger)
-    document: JsonValue = {"status": "done", "events": added}
-    _print(f"{added} events written", document, as_json=as_json)
+    _print(added.as_text(), added.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
@@ -165,7 +173,7 @@ def improve(
 ) -> None:
     """Learn from feedback: train a challenger and let it prove itself against the champion."""
     outcome = loop.improve(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
-    _print(describe_improvement(outcome), outcome.as_json(), as_json=as_json)
+    _print(outcome.as_text(), outcome.as_json(), as_json=as_json)
 
 
 @app.command()
@@ -179,7 +187,7 @@ def promote(
 ) -> None:
     """Put a bundle into service by hand."""
     made = loop.promote(brief, bundle, reason=reason, workspace=workspace, ledger=ledger)
-    _print(f"champion: {made.folder}", {"status": "done", **made.model_dump(mode="json")}, as_json=as_json)
+    _print(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
@@ -192,20 +200,37 @@ def rollback(
 ) -> None:
     """Put the champion before this one back into service."""
     made = loop.rollback(brief, reason=reason, workspace=workspace, ledger=ledger)
-    _print(f"champion: {made.folder}", {"status": "done", **made.model_dump(mode="json")}, as_json=as_json)
+    _print(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
 def verify(
     bundle: BundlePath,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FILE", help="labelled rows; default: the test rows")
+    ] = None,
+    columns: Annotated[tuple[str, str], typer.Option("--columns", metavar="INPUT LABEL", help="of --data")] = (
+        "text",
+        "label",
+    ),
+    price_per_hour: Annotated[
+        float | None, typer.Option(help="of this machine, where a cost is promised", min=0)
+    ] = None,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Check every byte of a bundle and measure its contract again on this machine."""
-    found = loop.verify(bundle, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
-    _print(describe_verification(found), found.as_json(), as_json=as_json)
+    found = loop.verify(
+        bundle,
+        workspace=workspace,
+        data=loop.LabelledFile(data, *columns) if data else None,
+        price_per_hour=price_per_hour,
+        reporter=engine.reporter(quiet=quiet),
+        ledger=ledger,
+    )
+    _print(found.as_text(), found.as_json(), as_json=as_json)
     raise typer.Exit(0 if found.contract.kept else 1)
 
 
@@ -228,7 +253,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of standard output went away
         sys.stderr.close()
         code = 0
-    except Exception as error:  # noqa: BLE001 - the last line of defence: our fault, status 3, whole trace for us
+    except Exception as error:
         traceback.print_exc()
         code = _fail(MarketfitError(f"internal error: {error!r}; please report it"), as_json="--json" in arguments)
     sys.exit(code)

@@ -58,7 +58,13 @@ class Scorer:
         spec = read_spec(folder)
         if spec.labels != valid.labels:
             raise RunError(f"the exported bundle has the labels {spec.labels[:5]}…, the data {valid.labels[:5]}…")
-        spec = _with(spec, session=SessionSettings(threads=brief.target.threads), temperature=1.0, abstain_below=0.0)
+        spec = _with(
+            spec,
+            input_name=brief.data.input,
+            session=SessionSettings(threads=brief.target.threads),
+            temperature=1.0,
+            abstain_below=0.0,
+        )
         write_spec(folder, spec)
         raw = _probabilities(folder, valid.inputs)
         temperature = fit_temperature(np.log(np.clip(raw, CLIP, 1.0)), valid.targets)

@@ -18,7 +18,7 @@ from marketfit.records import Dataset, Trial, Tuned, Variant, Variants
 @step(
     version=1,
     gives=Variants,
-    reads=("task", "product", "target", "require", "weights", "market", "abstain", "seed"),
+    reads=("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed"),
 )
 def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Variants:
     """All variants of all finalists, each measured as the reloaded bundle that it is.

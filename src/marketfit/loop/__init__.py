@@ -15,12 +15,13 @@ from marketfit.loop.operate import (
 )
 from marketfit.loop.outcome import OfferShare, Outcome
 from marketfit.loop.predictions import predict_file, write_csv, write_json
-from marketfit.loop.verification import Verification, verify
+from marketfit.loop.verification import LabelledFile, Verification, verify
 
 __all__ = [
     "Added",
     "Check",
     "InService",
+    "LabelledFile",
     "OfferShare",
     "Outcome",
     "Verification",

@@ -112,9 +112,7 @@ def _events_to_learn_from(product: str, run: Run) -> tuple[str, int]:
     return key, upto
 
 
-def _promotion(
-    brief: Brief, incumbent: Champion, turn: Turn, shipment: Shipment, key: str, *, run: Run
-) -> Promotion:
+def _promotion(brief: Brief, incumbent: Champion, turn: Turn, shipment: Shipment, key: str, *, run: Run) -> Promotion:
     """What became of the challenger: decided once, written down with its evidence."""
     known = run.ledger.event(key)
     if known is not None:
@@ -155,6 +153,7 @@ def _conclude(brief: Brief, turn: Turn, shipment: Shipment, held: _Challenge, *,
         price=turn.decision.price,
         contract=shipment.settlement.contract,
         offers=tuple(OfferShare(offer=name, share=share) for name, share in turn.decision.shares.items()),
+        simulated=turn.market.choice is not None and turn.market.choice.simulated,
         seconds=dict(run.seconds),
         champion=story.champion,
         promotion=held.promotion,

@@ -15,7 +15,7 @@ from marketfit.errors import InputError, Problem
 from marketfit.ledger import champion as champions
 from marketfit.ledger.champion import Champion
 from marketfit.loop.outcome import Outcome
-from marketfit.loop.place import WORKSPACE, existing, loaded, workspace_of
+from marketfit.loop.place import beside_bundle, existing, loaded, workspace_of
 from marketfit.records import Record
 from marketfit.serve import ServeSettings, running
 from marketfit.serve.server import Server
@@ -35,7 +35,11 @@ class InService(Record):
     def of(cls, product: str, made: Champion) -> InService:
         """From the ledger's record."""
         return cls(
-            product=product, bundle=str(made.folder), bundle_sha256=made.digest, previous=made.previous, reason=made.reason
+            product=product,
+            bundle=str(made.folder),
+            bundle_sha256=made.digest,
+            previous=made.previous,
+            reason=made.reason,
         )
 
     def as_text(self) -> str:
@@ -149,12 +153,6 @@ def serving(
         values["ledger_url"] = ledger
     with running(ServeSettings.of(values), host=host, port=port) as server:
         yield server
-
-
-def beside_bundle(folder: Path) -> Path:
-    """The workspace that a bundle was sealed in; a new one beside the bundle where it was moved elsewhere."""
-    root = folder.resolve().parent.parent
-    return root if (root / "runs").is_dir() else folder.resolve().parent / WORKSPACE
 
 
 def _assignments(settings: Sequence[str]) -> dict[str, object]:

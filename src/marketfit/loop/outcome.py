@@ -22,8 +22,9 @@ class OfferShare(Record):
 class Outcome(Record):
     """What one turn of the loop came to.
 
-    `bundle` and `report` are paths of what was written, `bundle_sha256` is the digest of the bundle's manifest; `champion` says whether that bundle is
-    in service now. After `improve`, `promotion` says what became of the challenger and `champion_contract` is the
+    `bundle` and `report` are paths of what was written, `bundle_sha256` is the digest of the bundle's manifest;
+    `champion` says whether that bundle is in service now, `simulated` that the survey behind the shares was answered
+    by a program. After `improve`, `promotion` says what became of the challenger and `champion_contract` is the
     contract of the bundle that was in service before. `winner` and its parts are also given where the locked test
     refused it.
     """
@@ -41,6 +42,7 @@ class Outcome(Record):
     price: float | None
     contract: Contract
     offers: tuple[OfferShare, ...]
+    simulated: bool
     seconds: Mapping[str, float]
     champion: bool
     promotion: Promotion | None = None
@@ -71,12 +73,15 @@ class Outcome(Record):
             report=self.report,
             seconds=self.seconds,
             champion=self.champion,
+            simulated=self.simulated,
         )
         if self.promotion is None:
             return told
-        before = f"Contract of the champion before\n{contract_table(self.champion_contract)}\n\n" if (
-            self.champion_contract is not None
-        ) else ""
+        before = (
+            f"Contract of the champion before\n{contract_table(self.champion_contract)}\n\n"
+            if (self.champion_contract is not None)
+            else ""
+        )
         return f"{before}{told}\n\n{describe_promotion(self.promotion)}"
 
 

@@ -28,6 +28,12 @@ def workspace_of(brief: Brief, asked: Path | str | None) -> Path:
     return Path(asked) if asked is not None else brief.base / WORKSPACE
 
 
+def beside_bundle(folder: Path) -> Path:
+    """The workspace that a bundle was sealed in; a new one beside the bundle where it was moved elsewhere."""
+    root = folder.resolve().parent.parent
+    return root if (root / "runs").is_dir() else folder.resolve().parent / WORKSPACE
+
+
 @contextlib.contextmanager
 def existing(root: Path, *, ledger: str | None) -> Iterator[Ledger]:
     """The ledger of a workspace that a run made; nothing is created.

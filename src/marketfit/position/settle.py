@@ -21,6 +21,7 @@ from marketfit.position.levels import confidence_at, level_of
 from marketfit.position.proof import more_rows
 from marketfit.records import Dataset, Decision, QualityReport, Settlement, Variant, Variants
 from marketfit.task import Example, FloatMatrix, IntVector
+from marketfit.workspace import Workspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decisio
     opening = run.ledger.open_test(
         product=run.product, test_digest=dataset.test_digest, bundle_digest=winner.bundle.digest(), run=run.id
     )
-    rows = _test_rows(dataset, run)
+    rows = read_test_rows(dataset, run.workspace)
     reloaded = load_unsealed(run.workspace.open_folder(winner.bundle), threads=os.cpu_count() or 1)
     with run.reporter.task(f"locked test, opening {opening}: {winner.name} on {len(rows.inputs)} rows") as progress:
         probabilities = reloaded.probabilities(rows.inputs)
@@ -66,8 +67,9 @@ def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decisio
     return _settlement(brief, winner, contract, _report(reloaded, probabilities, rows), opening=opening)
 
 
-def _test_rows(dataset: Dataset, run: Run) -> TestRows:
-    table: pa.Table = run.workspace.table(dataset.rows)
+def read_test_rows(dataset: Dataset, workspace: Workspace) -> TestRows:
+    """The rows that settle."""
+    table: pa.Table = workspace.table(dataset.rows)
     table = table.filter(pc.equal(table.column("split"), "test"))
     number = {label: index for index, label in enumerate(dataset.labels)}
     sensitive = [name for name in table.column_names if name.startswith("sensitive.")]

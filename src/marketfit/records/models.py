@@ -126,8 +126,9 @@ class SessionSettings(Record):
 class BundleSpec(Record):
     """`bundle.json`: all that is needed to run a bundle, beside the graph and the preprocessor's files.
 
-    `input_name` is the column that the inputs came from. `preprocessor` belongs to the task's Runtime. `labels` is empty for a headless bundle, which only embeds.
-    Scores are `softmax(logits / temperature)`; below `abstain_below` the answer is marked as an abstention.
+    `input_name` is the column that the inputs came from. `preprocessor` belongs to the task's Runtime. `labels` is
+    empty for a headless bundle, which only embeds. Scores are `softmax(logits / temperature)`; below `abstain_below`
+    the answer is marked as an abstention.
     """
 
     format: Literal[1] = 1

@@ -64,9 +64,15 @@ class Probe:
         """
         dim = self.features.shape[1]
         start = np.zeros(self.classes * (dim + 1))
-        options: dict[str, float] = {"maxiter": _ITERATIONS, "gtol": _TOLERANCE / self.classes**0.5, "maxcor": 10}
+        tolerance = float(_TOLERANCE / self.classes**0.5)
         with torch.enable_grad():
-            found = minimize(self.value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+            found = minimize(
+                self.value_and_gradient,
+                start,
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": _ITERATIONS, "gtol": tolerance, "maxcor": 10},
+            )
         if not np.isfinite(found.fun) or not np.isfinite(found.x).all():
             raise RunError("the probe's objective has no finite minimum; a survey term of sign 'literal' has none")
         table = torch.from_numpy(found.x.reshape(self.classes, dim + 1)).float()

@@ -16,6 +16,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from typing_extensions import override
 
 from marketfit.errors import RunError
 from marketfit.records import FitSummary, Recipe
@@ -101,6 +102,7 @@ class _Losses(transformers.TrainerCallback):
     def add(self, loss: float) -> None:
         self._epoch.append(loss)
 
+    @override
     def on_step_end(
         self,
         args: transformers.TrainingArguments,
@@ -110,6 +112,7 @@ class _Losses(transformers.TrainerCallback):
     ) -> None:
         self._progress(min(1.0, state.global_step / self._steps))
 
+    @override
     def on_epoch_end(
         self,
         args: transformers.TrainingArguments,
@@ -145,9 +148,11 @@ class _TermTrainer(transformers.Trainer):
         self._objective = objective
         self._losses = losses
 
+    @override
     def get_train_dataloader(self) -> DataLoader[int]:
         return self._loader
 
+    @override
     def compute_loss(
         self,
         model: nn.Module,

@@ -89,7 +89,8 @@ class Walk:
             number += 1
         self.notes.append(
             f"{self.account.used} of {self.account.trials} trials and {self.account.spent / 60:.1f} of "
-            f"{self.account.seconds / 60:g} minutes (estimated) used; the search proposed {number - first} of the trials."
+            f"{self.account.seconds / 60:g} minutes (estimated) used; "
+            f"the search proposed {number - first} of the trials."
         )
 
     def _take(self, slot: Slot, cost: float, *, failed: str = "") -> None:

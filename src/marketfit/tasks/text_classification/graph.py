@@ -1,8 +1,8 @@
 """The ONNX graph of a text model, written straight from its weights with onnxruntime's fused operators.
 
 Inputs `input_ids` and `attention_mask`, int32 (batch, tokens), padded on the right. Outputs `embedding` (batch, dim),
-the unit-length mean over tokens, and, with a head, `logits` (batch, classes). onnxruntime computes only the output it is
-asked for.
+the unit-length mean over tokens, and, with a head, `logits` (batch, classes). onnxruntime computes only the output that
+it is asked for.
 
 Names are stable; every node is called as its first output, every weight is an initializer:
 

