@@ -123,14 +123,16 @@ def _line(points: Sequence[Point]) -> alt.Chart:
 
     values = data([{"latency": point.latency, "accuracy": point.accuracy} for point in frontier(points)])
     line = alt.Chart(values).mark_line(interpolate="step-after", color=MUTED, strokeWidth=1.2, opacity=0.8)
-    return line.encode(x="latency:Q", y="accuracy:Q")
+    drawn: alt.Chart = line.encode(x="latency:Q", y="accuracy:Q")
+    return drawn
 
 
 def _ring(base: alt.Chart) -> alt.Chart:
     import altair as alt
 
     won = base.transform_filter(alt.datum.winner).mark_point(filled=False, size=900, strokeWidth=2.2, color=INK)
-    return won.encode(x="latency:Q", y="accuracy:Q", shape=alt.value("circle"))
+    drawn: alt.Chart = won.encode(x="latency:Q", y="accuracy:Q", shape=alt.value("circle"))
+    return drawn
 
 
 def _limits(limits: Limits) -> list[alt.Chart]:

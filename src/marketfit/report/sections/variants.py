@@ -22,13 +22,11 @@ def variants_section(story: Story) -> Section:
     blocks: list[Block] = []
     listed = _table(story, keys)
     if points:
-        alt_text = (
-            f"Accuracy against 95th percentile of latency of {figures.counted(len(points), 'variant')}. "
-            + " ".join(
-                f"{p.key}: {p.accuracy:.3f} at {p.latency:.2f} ms, {p.size:.1f} MB{', the winner' if p.winner else ''}."
-                for p in points
-            )
-        )
+        told = [
+            f"{p.key}: {p.accuracy:.3f} at {p.latency:.2f} ms, {p.size:.1f} MB{', the winner' if p.winner else ''}."
+            for p in points
+        ]
+        alt_text = f"Accuracy against p95 latency of {figures.counted(len(points), 'variant')}. {' '.join(told)}"
         title = "Accuracy against latency; area is size, whiskers are intervals, the ring is the winner"
         blocks.append(chart(title, alt_text, pareto(points, _limits(story)), data=listed, opened=True))
         best = ", ".join(point.key for point in frontier(points))
@@ -45,8 +43,8 @@ def _lead(story: Story) -> str:
     rejected = sum(bool(variant.rejected) for variant in variants)
     away = f", {rejected} of them can't ship" if rejected else ""
     return (
-        f"{figures.counted(len(variants), 'variant')} were written as bundles, reloaded and measured{away}. Quality is of "
-        "valid rows here; the locked test speaks for the winner alone."
+        f"{figures.counted(len(variants), 'variant')} were made; each was written as a bundle, reloaded and measured"
+        f"{away}. Quality is of valid rows here; the locked test speaks for the winner alone."
     )
 
 
@@ -83,10 +81,9 @@ def _table(story: Story, keys: dict[str, str]) -> Table:
     metrics = [name for name in _METRICS if any(v.measured(name) for v in story.variants.variants)]
     standings = {standing.variant: standing for standing in reversed(story.decision.standings)}
     rows = [_row(variant, keys, metrics, standings.get(variant.name), story) for variant in story.variants.variants]
-    head = ("No.", "Variant", *(f"#{_head(name)}" for name in metrics), "Can ship", "~Why not")
-    note = (
-        f"Below each value its interval (one-sided bounds) and n. Measured on: {story.variants.machine or 'not said'}."
-    )
+    head = ("No.", "Variant", "Can ship", *(f"#{_head(name)}" for name in metrics))
+    machine = story.variants.machine or "not said"
+    note = f"Below each value its interval (one-sided bounds) and n. Measured on: {machine}."
     return table("Every variant that was made", head, rows, most=_SHOWN, note=note)
 
 
@@ -98,10 +95,10 @@ def _row(variant: Variant, keys: dict[str, str], metrics: list[str], standing: S
     won = variant.name == story.decision.winner
     feasible = not variant.rejected and (standing is None or standing.feasible)
     why = variant.rejected or (standing.reason if standing is not None and not standing.feasible else "")
-    name = Cell(variant.name, below="the winner" if won else "")
+    name = Cell(variant.name, below="the winner" if won else why)
     ships = Cell("yes" if feasible else "no", "good" if feasible else "bad")
     values = [_value(variant.measured(metric)) for metric in metrics]
-    return row(keys[variant.name], name, *values, ships, why, strong=won, quiet=bool(variant.rejected))
+    return row(keys[variant.name], name, ships, *values, strong=won, quiet=bool(variant.rejected))
 
 
 def _value(measured: Measurement | None) -> Cell:
