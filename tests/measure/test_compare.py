@@ -48,10 +48,10 @@ def test_a_true_difference_is_found_and_signed() -> None:
 
 def test_without_a_difference_it_is_rarely_called() -> None:
     generator = np.random.default_rng(1)
-    pairs = [(generator.random(150) < 0.8, generator.random(150) < 0.8) for _ in range(200)]
+    pairs = [(generator.random(150) < 0.8, generator.random(150) < 0.8) for _ in range(100)]
     found = [compare_scores(a, b, confidence=0.95, seed=number) for number, (a, b) in enumerate(pairs)]
-    assert np.mean([item.low > 0 for item in found]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
-    assert np.mean([item.p < 0.05 for item in found]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+    assert np.mean([item.low > 0 for item in found]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert np.mean([item.p < 0.05 for item in found]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
 
 
 def test_pairing_sees_what_two_samples_apart_could_not() -> None:

@@ -129,9 +129,9 @@ def process_measurements(processes: Sequence[Observed], setting: Setting) -> tup
     """Every metric of processes for which there is enough to bound it; what is missing is unmeasured.
 
     Times of single requests: a bound is the worse of the order statistic of all requests (2,000 where nothing else was
-    asked for) and of the worst process. It takes enough requests to bound the 95th percentile: 59 at 95 %. What a
-    process gives once: the median of the processes, bounded by the smallest and the largest of them, which takes five
-    at 95 % (order statistics of the median).
+    asked for) and of the worst process. It takes five processes, and enough requests to bound the 95th percentile: 59
+    at 95 %. What a process gives once: the median of the processes, bounded by the smallest and the largest of them,
+    which takes five at 95 % (order statistics of the median).
     """
     if not processes:
         return ()
@@ -225,7 +225,8 @@ def _latency(metric: str, processes: Sequence[Observed], setting: Setting) -> Me
     confidence, quantile = setting.confidence(metric), LATENCIES[metric]
     runs = [np.array(seen.latencies_ns, dtype=np.float64) / 1e6 for seen in processes]
     pooled = np.concatenate(runs)
-    if len(pooled) < samples_needed(quantile=max(LATENCIES.values()), confidence=confidence):
+    enough = samples_needed(quantile=max(LATENCIES.values()), confidence=confidence)
+    if len(runs) < PROCESSES or len(pooled) < enough:
         return None
     overall = quantile_bounds(pooled, quantile=quantile, confidence=confidence)
     if overall.low is None or overall.high is None:

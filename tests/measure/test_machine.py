@@ -1,0 +1,62 @@
+"""The fingerprint of the machine: readable, complete, the same each time."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from marketfit.measure import machine
+
+CPUINFO = """\
+processor\t: 0
+model name\t: Fast CPU @ 3.00GHz
+flags\t\t: fpu sse avx2 avx512f avx512_vnni
+
+processor\t: 1
+model name\t: Another CPU
+flags\t\t: fpu
+"""
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine of our own; the fingerprint is forgotten before and after."""
+    (tmp_path / "cpuinfo").write_text(CPUINFO)
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(machine, "fingerprint", machine.fingerprint.__wrapped__)
+    return tmp_path
+
+
+def test_it_names_what_a_time_depends_on(fresh: Path) -> None:
+    text = machine.fingerprint()
+    assert fresh.is_dir()
+    assert text.startswith("Fast CPU @ 3.00GHz, ")
+    assert f"{len(machine.cores())} of " in text
+    assert "avx2 avx512f avx512_vnni," in text
+    for part in (platform.release(), sys.version.split()[0], f"onnxruntime {version('onnxruntime')}", "GiB memory"):
+        assert part in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("quota", "says"), [("150000 100000\n", "(at most 1.5 at a time)"), ("max 100000\n", "cores,"), ("", "cores,")]
+)
+def test_a_containers_limit_is_told(fresh: Path, quota: str, says: str) -> None:
+    (fresh / "cpu.max").write_text(quota)
+    assert says in machine.fingerprint()
+
+
+def test_a_machine_that_says_little_still_has_a_fingerprint(fresh: Path) -> None:
+    (fresh / "cpuinfo").unlink()
+    assert machine.fingerprint().partition(",")[0]
+    (fresh / "cpuinfo").write_text("Features\t: asimddp i8mm\n")
+    assert "asimddp i8mm," in machine.fingerprint()
+
+
+def test_it_is_the_same_each_time() -> None:
+    assert machine.fingerprint() == machine.fingerprint.__wrapped__()
