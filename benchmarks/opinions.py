@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("--backbone", default="minilm-3")
     parser.add_argument("--epochs", type=float, help="default: that of marketfit's default recipe")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--weight", type=float, default=1.0, help="λ of the survey term")
+    parser.add_argument("--weight", type=float, nargs="+", default=[1.0], help="λ of the survey term; an arm for each")
     parser.add_argument("--rows", type=int, help="use a random part of the training rows (for a quick look)")
     options = parser.parse_args()
 
@@ -64,14 +64,14 @@ def main() -> int:
     began = time.monotonic()
     found: list[dict[str, Correct]] = []
     for seed in range(options.seeds):
-        arms = material(clean, weight=options.weight, seed=seed)
+        arms = material(clean, weights=options.weight, seed=seed)
         found.append({name: run(trainer, backbone, recipe, arm, test, seed=seed) for name, arm in arms.items()})
         sys.stdout.write(f"seed {seed}: {accuracies(found[-1])}\n")
         sys.stdout.flush()
     sys.stdout.write("\n" + table(found) + "\n\n")
     sys.stdout.write(
         f"{backbone.name}, {recipe.epochs:g} epochs, {len(clean):,} training rows, {len(test):,} test rows, "
-        f"λ = {options.weight:g}; {(time.monotonic() - began) / 60:.1f} minutes. Opinions are SIMULATED.\n"
+        f"{(time.monotonic() - began) / 60:.1f} minutes. Opinions are SIMULATED.\n"
     )
     return 0
 
@@ -108,20 +108,19 @@ def with_features(trainer: Trainer, backbone: Backbone, rows: Labelled) -> Label
     return dataclasses.replace(rows, features=features)
 
 
-def material(clean: Labelled, *, weight: float, seed: int) -> Mapping[str, Arm]:
-    """Flip labels, ask people, and make the three arms of it."""
+def material(clean: Labelled, *, weights: Sequence[float], seed: int) -> Mapping[str, Arm]:
+    """Flip labels, ask people, and make the arms of it."""
     rng = np.random.default_rng([seed, 2026])
     noisy = dataclasses.replace(clean, targets=other_label(clean, rng.random(len(clean)) < FLIPPED, rng))
     asked = np.sort(rng.choice(len(clean), size=round(ASKED * len(clean)), replace=False))
     consensus = opinions(clean, asked, rng)
     relabelled = noisy.targets.copy()
     relabelled[asked] = consensus[asked].argmax(axis=1)
-    survey = TermSpec(name="survey", weight=weight, options={"sign": "supportive"})
-    return {
-        "plain": Arm(noisy),
-        "relabelled": Arm(dataclasses.replace(noisy, targets=relabelled)),
-        "survey term": Arm(dataclasses.replace(noisy, consensus=consensus), (survey,)),
-    }
+    arms = {"plain": Arm(noisy), "relabelled": Arm(dataclasses.replace(noisy, targets=relabelled))}
+    for weight in weights:
+        survey = TermSpec(name="survey", weight=weight, options={"sign": "supportive"})
+        arms[f"survey term, λ = {weight:g}"] = Arm(dataclasses.replace(noisy, consensus=consensus), (survey,))
+    return arms
 
 
 def other_label(rows: Labelled, where: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -177,23 +176,29 @@ def accuracies(arms: Mapping[str, Correct]) -> str:
 
 
 def table(found: Sequence[Mapping[str, Correct]]) -> str:
-    """Accuracy of every arm and seed, and what the survey term gains, as Markdown."""
+    """Accuracy of every arm and seed, then what each survey term gains over the other two arms, as Markdown."""
     names = list(found[0])
-    lines = [
-        f"| seed | {' | '.join(names)} | gain over plain | gain over relabelled |",
-        "|---" * (len(names) + 3) + "|",
-    ]
-    for seed, arms in enumerate(found):
-        cells = [f"{right.mean():.2%}" for right in arms.values()]
-        lines.append(f"| {seed} | {' | '.join([*cells, *(gain(arms, other) for other in names[:2])])} |")
-    means = [float(np.mean([arms[name].mean() for arms in found])) for name in names]
-    gains = [f"{100 * (means[2] - mean):+.2f} points" for mean in means[:2]]
-    return "\n".join([*lines, f"| mean | {' | '.join([*(f'{mean:.2%}' for mean in means), *gains])} |"])
+    lines = [row("seed", *names), row(*["---"] * (len(names) + 1))]
+    lines += [row(str(seed), *(f"{right.mean():.2%}" for right in arms.values())) for seed, arms in enumerate(found)]
+    means = {name: float(np.mean([arms[name].mean() for arms in found])) for name in names}
+    lines += [row("mean", *(f"{mean:.2%}" for mean in means.values())), ""]
+    lines += [row("arm", "seed", *(f"points over {other}" for other in names[:2])), row(*["---"] * 4)]
+    for name in names[2:]:
+        lines += [
+            row(name, str(seed), *(gain(arms, name, other) for other in names[:2])) for seed, arms in enumerate(found)
+        ]
+        lines.append(row(name, "mean", *(f"{100 * (means[name] - means[other]):+.2f}" for other in names[:2])))
+    return "\n".join(lines)
 
 
-def gain(arms: Mapping[str, Correct], other: str) -> str:
+def row(*cells: str) -> str:
+    """One line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def gain(arms: Mapping[str, Correct], name: str, other: str) -> str:
     """Paired difference in points, with a 95 % interval over the test rows."""
-    compared = compare_scores(arms["survey term"], arms[other], confidence=0.975, seed=0)
+    compared = compare_scores(arms[name], arms[other], confidence=0.975, seed=0)
     return f"{100 * compared.difference:+.2f} ({100 * compared.low:+.2f} to {100 * compared.high:+.2f})"
 
 
