@@ -341,6 +341,16 @@ def test_the_binding_requirement_is_the_one_that_all_miss_by_most(brief_with: Ma
     assert "11.5" in decision.notes[0]
 
 
+def test_the_nearest_variant_is_one_that_could_ship(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
+    """A rejected one is a little more accurate, but has no chance whatever the accuracy."""
+    variants = of(
+        shop.variant("far too large", wrong=range(110), size=90.0, p95=None, rejected="90 MB is far above the limit"),
+        shop.variant("small", wrong=range(115)),
+    )
+    decision = position(brief_with(), shop.dataset(), EMPTY, variants, run=run)
+    assert (decision.binding, decision.nearest) == ("accuracy >= 0.85", "small")
+
+
 def test_requirements_that_no_variant_meets_together(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
     variants = of(shop.variant("small and poor", wrong=range(300), size=10.0), shop.variant("large", size=33.0))
     decision = position(brief_with(), shop.dataset(), EMPTY, variants, run=run)

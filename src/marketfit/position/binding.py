@@ -42,13 +42,15 @@ def obstacle(variants: Sequence[Variant], outlooks: Sequence[Outlook], requireme
 
 
 def _nearest(judged: Sequence[tuple[Variant, Outlook]], need: Requirement) -> tuple[Variant, float] | None:
+    """The variant to name for a requirement, one that could ship if there is any, and the smallest distance of all."""
     finite = [(v, o) for v, o in judged if math.isfinite(o.distances[str(need)])]
     if not finite:
         return None
-    variant, outlook = min(
-        finite, key=lambda item: (item[1].distances[str(need)], -_value(item[0], need), item[0].name)
+    variant, _ = min(
+        finite,
+        key=lambda item: (bool(item[0].rejected), item[1].distances[str(need)], -_value(item[0], need), item[0].name),
     )
-    return variant, outlook.distances[str(need)]
+    return variant, min(outlook.distances[str(need)] for _, outlook in finite)
 
 
 def _together(
