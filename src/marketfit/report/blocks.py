@@ -30,6 +30,12 @@ class Column:
     title: str
     numeric: bool = False
     long: bool = False  # holds sentences: it takes what room there is
+    key: bool = False  # holds short numbers that name a row
+
+    @property
+    def style(self) -> str:
+        """Its class in the stylesheet."""
+        return "num" if self.numeric else "long" if self.long else "key" if self.key else ""
 
 
 @dataclass(frozen=True)
@@ -134,12 +140,15 @@ def row(*cells: str | Cell, strong: bool = False, quiet: bool = False) -> Row:
 
 
 def columns(*titles: str) -> tuple[Column, ...]:
-    """Columns from titles: `#title` holds numbers, `~title` sentences.
+    """Columns from titles: `#title` holds numbers, `~title` sentences, `.title` short names of rows.
 
-    >>> [(c.title, c.numeric, c.long) for c in columns("name", "#n", "~reason")]
-    [('name', False, False), ('n', True, False), ('reason', False, True)]
+    >>> [(c.title, c.style) for c in columns("name", "#n", "~reason", ".No.")]
+    [('name', ''), ('n', 'num'), ('reason', 'long'), ('No.', 'key')]
     """
-    return tuple(Column(title.lstrip("#~"), title.startswith("#"), title.startswith("~")) for title in titles)
+    return tuple(
+        Column(title.lstrip("#~."), title.startswith("#"), title.startswith("~"), title.startswith("."))
+        for title in titles
+    )
 
 
 def table(

@@ -140,6 +140,16 @@ def confidence(value: float) -> str:
     return f"{round(100 * value, 2):g} %"
 
 
+def sentence(words: str) -> str:
+    """With a capital letter and a full stop.
+
+    >>> sentence("all is met"), sentence("")
+    ('All is met.', '')
+    """
+    text = words.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+
+
 def _signed(text: str) -> str:
     """With a true minus sign."""
     return text.replace("-", "−", 1) if text.startswith("-") else text

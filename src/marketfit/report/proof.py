@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from marketfit.contract import METRICS, Clause, Measurement, Requirement, Verdict
+from marketfit.contract import METRICS, Clause, Measurement, Requirement, Verdict, judge
 from marketfit.measure.intervals import opening_level, rows_needed
 from marketfit.report import figures
 
@@ -30,6 +30,8 @@ def what_is_missing(clause: Clause, *, opening: int) -> str:
         return _not_usable(found, need)
     if clause.verdict is Verdict.BROKEN:
         return f"Misses the limit by {figures.with_unit(need.metric, abs(found.value - need.limit))}."
+    if judge(need, found) is Verdict.MET:
+        return "Its interval meets the limit on valid rows, but only the locked test can prove it."
     more = _needed(found, need, opening=opening)
     return more or "The value is at the limit itself, or too near to it: no feasible number would prove it."
 
@@ -49,17 +51,18 @@ def _needed(found: Measurement, need: Requirement, *, opening: int) -> str:
     if of_rows:
         confidence = max(need.confidence, 1 - opening_level(opening + 1, alpha=1 - need.confidence))
     if METRICS[need.metric].evidence == "rate":
-        wanted = _rate(found, need, confidence)
-        about = "if the rate stays as it is"
+        wanted, about = _rate(found, need, confidence), ""
     else:
-        wanted = _by_scaling(found, need, confidence)
-        about = "roughly, if the value stays as it is"
+        wanted, about = _by_scaling(found, need, confidence), "about "
     if wanted is None or wanted > _TOO_MANY:
         return ""
     noun = "test row" if of_rows else "request"
     more = max(wanted - found.n, 1)
+    wanted = found.n + more
     strict = f", judged at {figures.confidence(confidence)}" if of_rows else ""
-    return f"{figures.counted(wanted, noun)} would prove it ({more:,} more), {about}{strict}."
+    quieter = "" if of_rows else "; so may a quieter machine"
+    named = figures.counted(wanted, noun)
+    return f"If the value stays, {about}{named} would prove it ({more:,} more){strict}{quieter}."
 
 
 def _rate(found: Measurement, need: Requirement, confidence: float) -> int | None:

@@ -86,14 +86,14 @@ def height_of(rows: int) -> int:
 def labels(texts: Sequence[str], width: int) -> list[str]:
     """Labels that leave room for the drawing beside them, every one different from the others.
 
-    >>> labels(["a", "a", "a name that is far too long"], NARROW)
-    ['a', 'a (2)', 'a name that is far…']
+    >>> labels(["a", "a", "a name that is too long by far"], NARROW)
+    ['a', 'a (2)', 'a name that … by far']
     """
-    most = 36 if width >= WIDE else 19
+    most, tail = (38, 14) if width >= WIDE else (20, 7)
     seen: Counter[str] = Counter()
     made = []
     for text in texts:
-        short = text if len(text) <= most else text[: most - 1] + "…"
+        short = text if len(text) <= most else f"{text[: most - tail - 1]}…{text[-tail:]}"
         seen[short] += 1
         made.append(short if seen[short] == 1 else f"{short} ({seen[short]})")
     return made

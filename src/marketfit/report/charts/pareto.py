@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from marketfit.report.charts.draw import Drawing, Value
 
 
+_SIDES = ((-15, -14), (16, -14), (16, 15), (-15, 15))
+
+
 @dataclass(frozen=True)
 class Point:
     """A measured variant. `key` is what the picture calls it; `size` is in MB; latencies in ms."""
@@ -72,14 +75,13 @@ def pareto(points: Sequence[Point], limits: Limits) -> Callable[[int], Drawing]:
                   axis=alt.Axis(tickCount=6, grid=True, format="~g", labelOverlap=True))  # fmt: skip
         y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False, padding=18), title="accuracy on valid rows",
                   axis=alt.Axis(tickCount=6))  # fmt: skip
-        base = alt.Chart(data([_value(point) for point in points]))
+        base = alt.Chart(data(_values(points)))
         size = alt.Size("size:Q", scale=alt.Scale(zero=True, range=[40, 520]), legend=None)
         marks = base.mark_point(filled=True, opacity=0.75, strokeWidth=0).encode(
             x=x, y=y, color=colour, shape=shape, size=size, description="told:N"
         )
         layers: list[alt.Chart] = [*_limits(limits), _line(points), *_whiskers(base, colour), marks]
-        layers += [_ring(base), base.mark_text(dx=15, dy=-11, fontSize=12, fontWeight=600, color=INK).encode(
-            x="latency:Q", y="accuracy:Q", text="key:N")]  # fmt: skip
+        layers += [_ring(base), *_keys(base)]
         return fitted(alt.layer(*layers), width, 330 if width < 500 else 380)
 
     return build
@@ -108,6 +110,23 @@ def _value(point: Point) -> dict[str, Value]:
         "winner": point.winner,
         "told": told,
     }
+
+
+def _values(points: Sequence[Point]) -> list[dict[str, Value]]:
+    """Neighbours have their numbers on different sides, so that both can be read."""
+    ranked = sorted(points, key=lambda point: (point.latency, point.accuracy))
+    return [_value(point) | {"side": place % len(_SIDES)} for place, point in enumerate(ranked)]
+
+
+def _keys(base: alt.Chart) -> list[alt.Chart]:
+    import altair as alt
+
+    return [
+        base.transform_filter(alt.datum.side == side)
+        .mark_text(dx=dx, dy=dy, fontSize=12, fontWeight=600, color=INK)
+        .encode(x="latency:Q", y="accuracy:Q", text="key:N")
+        for side, (dx, dy) in enumerate(_SIDES)
+    ]
 
 
 def _whiskers(base: alt.Chart, colour: alt.Color) -> list[alt.Chart]:

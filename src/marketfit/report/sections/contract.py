@@ -23,7 +23,7 @@ def contract_section(story: Story) -> Section:
     settlement = story.settlement
     blocks: list[Block] = [contract_table(settlement.contract, opening=settlement.opening)]
     if settlement.reason:
-        blocks.append(Text(settlement.reason, "" if settlement.status == "shipped" else "warn"))
+        blocks.append(Text(figures.sentence(settlement.reason), "" if settlement.status == "shipped" else "warn"))
     blocks.append(Text(_opening(story), "quiet"))
     return Section("contract", "Contract", _lead(settlement.contract), tuple(blocks))
 
@@ -34,7 +34,7 @@ def contract_table(contract: Contract, *, opening: int, caption: str = "Every re
         "Each end of an interval is a one-sided bound at the confidence named. Only “met” counts as kept: the interval "
         "proves it. Unproven: the value meets the limit, the interval does not."
     )
-    head = columns("Requirement", "#Measured", "#Interval", "#n", "Verdict", "~Conditions")
+    head = columns("Requirement", "#Measured", "#Interval", "#n", "Verdict", "~What is missing, and conditions")
     rows = tuple(_row(clause, opening) for clause in contract.clauses)
     return Table(
         caption, head, rows, note=note if rows else "Nothing was required, so nothing is promised.", cards=True

@@ -118,7 +118,7 @@ def _quarantine(data: Dataset, workspace: Workspace) -> tuple[Table, ...]:
         seen[reason] += 1
         if seen[reason] <= max(1, _EXAMPLES // max(1, len(data.quarantined))):
             shown.append(row(str(line["row"]), Cell(reason), Cell(_short(line["content"]))))
-    head = ("Row", "Reason", "~Content")
+    head = (".Row", "Reason", "~Content")
     return (table("Examples from the quarantine", head, shown, most=_EXAMPLES, total=len(lines)),)
 
 
@@ -137,7 +137,7 @@ def _receipts(data: Dataset, workspace: Workspace) -> tuple[Block, ...]:
         for line in lines[:_EXAMPLES]
     ]
     caption = f"Receipts of removed duplicates ({said}); the least similar first"
-    return (table(caption, ("Removed row", "Kept row", "Kind", "#Similarity"), shown, total=len(lines)),)
+    return (table(caption, (".Removed row", ".Kept row", "Kind", "#Similarity"), shown, total=len(lines)),)
 
 
 def _label_issues(data: Dataset, workspace: Workspace) -> Block:
@@ -158,7 +158,7 @@ def _label_issues(data: Dataset, workspace: Workspace) -> Block:
     note = (
         "A report: nothing was removed or changed for it. The score is the label's own probability; it has no interval."
     )
-    head = ("Row", "~Input", "Label", "Its neighbours say", "#Score")
+    head = (".Row", "~Input", "Label", "Its neighbours say", "#Score")
     return table("Labels that look wrong, the worst first", head, shown, total=len(lines), note=note)
 
 

@@ -16,7 +16,7 @@ _TONES: dict[str, Tone] = {"promoted": "good", "kept": "bad", "insufficient evid
 
 def promotion_section(story: Story, promotion: Promotion) -> Section:
     """The verdict on the challenger with all the evidence."""
-    blocks: list[Block] = [Text(promotion.reason, _TONES.get(promotion.status, ""))]
+    blocks: list[Block] = [Text(figures.sentence(promotion.reason), _TONES.get(promotion.status, ""))]
     if promotion.comparison is not None:
         blocks += _audit(promotion.comparison)
     else:
@@ -39,7 +39,7 @@ def _differs(one: Contract, other: Contract) -> bool:
 
 
 def _audit(seen: Comparison) -> list[Block]:
-    made = f", {seen.simulated:,} simulated" if seen.simulated else ""
+    made = f" ({seen.simulated:,} simulated)" if seen.simulated else ""
     n = f"{seen.pairs:,}{made}"
     lines = [
         row("Champion", *_right(seen.champion_right, seen.pairs), figures.count(seen.only_champion), n),

@@ -35,7 +35,7 @@ def _probes(models: Shortlist) -> list[Block]:
     if not models.candidates:
         return [Text("No backbone was considered.", "warn")]
     rows = [_candidate(place, one) for place, one in enumerate(models.candidates, start=1)]
-    head = ("#Rank", "Backbone", "Verdict", "#Probe accuracy", "#Int8 size (MB)", "#Latency, median (ms)", "~Reason")
+    head = (".Rank", "Backbone", ".Verdict", "#Probe accuracy", "#Int8 size (MB)", "#Latency, median (ms)", "~Reason")
     note = (
         "Probe: logistic regression on frozen features, with one-sided bounds. Size is a prior from the number of "
         "parameters; latency is the floor of the headless float export; neither has an interval."
@@ -59,7 +59,7 @@ def _candidate(place: int, one: Candidate) -> Row:
         str(place),
         Cell(one.backbone.name, below=_backbone(one)),
         verdict,
-        Cell(figures.metric("accuracy", one.probe_accuracy), below=f"{reach}, n = {one.probe_rows:,}"),
+        Cell(figures.metric("accuracy", one.probe_accuracy), below=f"{reach}\nn = {one.probe_rows:,}"),
         figures.metric("size_mb", one.size_mb),
         figures.metric("latency_p50_ms", one.latency_ms),
         one.reason,
@@ -119,7 +119,7 @@ def _dot(trial: Trial, story: Story, rows: int) -> Dot:
 
 
 def _trials_table(story: Story, rows: int) -> Table:
-    head = ("No.", "Backbone", "~Recipe", "Outcome", "#Accuracy", "#Macro-F1", "#Log-loss", "#Steps", "#Time")
+    head = (".No.", "Backbone", "~Recipe", "Outcome", "#Accuracy", "#Macro-F1", "#Log-loss", "#Steps", "#Time")
     note = (
         f"On {figures.counted(rows, 'valid row')}, of the model before export: this ranks trials and promises nothing. "
         "Below accuracy its two-sided 95 % interval; macro-F1 and log-loss have none here."

@@ -49,7 +49,7 @@ def _promised(story: Story, metric: str, value: float) -> Cell:
     if found is None or story.settlement.opening < 1:
         return Cell(figures.metric(metric, value), below="no interval")
     sides = f"one-sided at {figures.confidence(found.confidence)}, as in the contract"
-    return Cell(figures.metric(metric, value), below=f"{figures.interval(found)}, {sides}")
+    return Cell(figures.metric(metric, value), below=f"{figures.interval(found)}\n{sides}")
 
 
 def _overall(quality: QualityReport, story: Story) -> Table:
@@ -110,7 +110,7 @@ def _errors(quality: QualityReport) -> list[Block]:
         row(str(one.row), Cell(_short(one.input)), one.label, one.predicted, figures.percent(one.score))
         for one in quality.errors[:_ERRORS]
     ]
-    head = ("Row", "~Input", "True class", "Predicted", "#Score")
+    head = (".Row", "~Input", "True class", "Predicted", "#Score")
     caption = "Misclassified rows, the surest mistakes first"
     return [table(caption, head, rows, total=wrong, note="A score is that of one row: it has no interval.")]
 
@@ -126,7 +126,7 @@ def _calibration(quality: QualityReport) -> list[Block]:
         reach = f"{bounds.low:.4f} to {bounds.high:.4f}"
         rows.append(row(f"{score:.4f}", f"{right:.4f}", reach, figures.count(number)))
     caption = "Bins of equal mass, with two-sided 95 % intervals"
-    data = table(caption, ("Mean score", "#Share right", "#Interval", "#n rows"), rows)
+    data = table(caption, (".Mean score", "#Share right", "#Interval", "#n rows"), rows)
     title = "Calibration: share of right answers by score; on the dashed line scores mean what they say"
     alt_text = "Calibration: " + ", ".join(f"at score {p.x:.2f} {p.value:.2f} are right" for p in points)
     return [chart(title, alt_text, reliability(points), data=data)]

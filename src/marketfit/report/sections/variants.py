@@ -27,7 +27,8 @@ def variants_section(story: Story) -> Section:
             for p in points
         ]
         alt_text = f"Accuracy against p95 latency of {figures.counted(len(points), 'variant')}. {' '.join(told)}"
-        title = "Accuracy against latency; area is size, whiskers are intervals, the ring is the winner"
+        ring = ", the ring is the winner" if any(point.winner for point in points) else ""
+        title = f"Accuracy against latency; area is size, whiskers are intervals{ring}"
         blocks.append(chart(title, alt_text, pareto(points, _limits(story)), data=listed, opened=True))
         best = ", ".join(point.key for point in frontier(points))
         said = f"Dashed: limits of the contract. Line: the frontier, beaten on both axes by no other ({best})."
@@ -81,7 +82,7 @@ def _table(story: Story, keys: dict[str, str]) -> Table:
     metrics = [name for name in _METRICS if any(v.measured(name) for v in story.variants.variants)]
     standings = {standing.variant: standing for standing in reversed(story.decision.standings)}
     rows = [_row(variant, keys, metrics, standings.get(variant.name), story) for variant in story.variants.variants]
-    head = ("No.", "Variant", "Can ship", *(f"#{_head(name)}" for name in metrics))
+    head = (".No.", "Variant", ".Can ship", *(f"#{_head(name)}" for name in metrics))
     machine = story.variants.machine or "not said"
     note = f"Below each value its interval (one-sided bounds) and n. Measured on: {machine}."
     return table("Every variant that was made", head, rows, most=_SHOWN, note=note)
@@ -104,5 +105,5 @@ def _row(variant: Variant, keys: dict[str, str], metrics: list[str], standing: S
 def _value(measured: Measurement | None) -> Cell:
     if measured is None:
         return Cell(figures.MISSING, below="not measured")
-    below = f"{figures.interval(measured)}, n = {measured.n:,}"
+    below = f"{figures.interval(measured)}\nn = {measured.n:,}"
     return Cell(figures.metric(measured.metric, measured.value), below=below)
