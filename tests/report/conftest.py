@@ -46,7 +46,7 @@ from marketfit.records import (
     Variant,
     Variants,
 )
-from marketfit.report import Story
+from marketfit.report import Story, write_report
 from marketfit.workspace import Workspace
 
 LABELS = ("alarm_set", "lights_on", "lights_off", "music_play", "weather_now", "<script>alert('label')</script>")
@@ -451,31 +451,45 @@ def batch() -> FeedbackBatch:
     )  # fmt: skip
 
 
-@pytest.fixture
-def making(tmp_path: Path) -> Making:
+@pytest.fixture(scope="session")
+def making(tmp_path_factory: pytest.TempPathFactory) -> Making:
     """Makes parts of stories in a workspace of its own."""
-    return Making(Workspace(tmp_path / "workspace"))
+    return Making(Workspace(tmp_path_factory.mktemp("report") / "workspace"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def story(making: Making) -> Story:
     """A shipped run with a market."""
     return making.story()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def learnt() -> tuple[FeedbackBatch, Promotion]:
     """What `improve` adds."""
     return batch(), promotion()
 
 
-@pytest.fixture
-def show(making: Making, tmp_path: Path) -> Callable[[Story], str]:
-    """Write a report and read it back."""
-    from marketfit.report import write_report
+@pytest.fixture(scope="session")
+def show(making: Making, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Story], str]:
+    """Write a report and read it back; a story that was written before is not drawn again."""
+    known: dict[str, str] = {}
+    folder = tmp_path_factory.mktemp("pages")
 
     def write(told: Story) -> str:
-        path = write_report(told, tmp_path / "runs" / "1" / "report.html", workspace=making.workspace)
-        return path.read_text(encoding="utf-8")
+        key = repr(told)
+        if key not in known:
+            path = write_report(told, folder / "runs" / "1" / "report.html", workspace=making.workspace)
+            known[key] = path.read_text(encoding="utf-8")
+        return known[key]
+
+    return write
+
+
+@pytest.fixture
+def write_anew(making: Making) -> Callable[[Path], Path]:
+    """Make the story once more and write it, whatever was written before."""
+
+    def write(into: Path) -> Path:
+        return write_report(making.story(), into, workspace=making.workspace)
 
     return write
