@@ -142,7 +142,7 @@ def confidence_of(brief: Brief, metric: str) -> float:
     return max((need.confidence for need in brief.require if need.metric == metric), default=DEFAULT_CONFIDENCE)
 
 
-def _with(spec: BundleSpec, **changes: float | SessionSettings) -> BundleSpec:
+def _with(spec: BundleSpec, **changes: float | str | SessionSettings) -> BundleSpec:
     return BundleSpec.model_validate(spec.model_dump() | changes)
 
 
