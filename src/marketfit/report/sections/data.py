@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from marketfit.records import Blob, Dataset
 from marketfit.report import figures
@@ -14,6 +14,9 @@ from marketfit.workspace import Workspace
 
 _CLASSES, _EXAMPLES, _LABELS = 200, 15, 25
 _ORDER = ("train", "valid", "test")
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Line = Mapping[str, str | int | float | bytes | None]
 
@@ -49,12 +52,12 @@ def _lead(data: Dataset) -> str:
 
 def _facts(data: Dataset) -> list[Fact]:
     length = data.length
-    longest = f"half are up to {length.p50:,.0f}, 95 % up to {length.p95:,.0f} {length.unit}"
+    longest = f"{length.unit}; half are up to {length.p50:,.0f}, 95 % up to {length.p95:,.0f}"
     splits = [Fact(f"Rows in {name}", figures.count(data.splits[name])) for name in _splits(data)]
     return [
         *splits,
         Fact("Classes", figures.count(len(data.labels))),
-        Fact("Longest input", f"{length.longest:,.0f} {length.unit}", longest),
+        Fact("Longest input", f"{length.longest:,.0f}", longest),
     ]
 
 
@@ -63,11 +66,7 @@ def _splits(data: Dataset) -> list[str]:
 
 
 def _fates(data: Dataset, workspace: Workspace) -> Table:
-    learnt = Counter(
-        str(line["split"])
-        for line in cast("list[Line]", workspace.table(data.rows).select(["split", "origin"]).to_pylist())
-        if line["origin"] == "feedback"
-    )
+    learnt = _learnt(data, workspace)
     rows = [
         row(
             f"in {name}" + (f", {learnt[name]:,} of them from feedback" if learnt[name] else ""),
@@ -83,6 +82,19 @@ def _fates(data: Dataset, workspace: Workspace) -> Table:
     total = sum(data.splits.values()) + sum(count.rows for count in data.quarantined)
     rows.append(row("together", figures.count(total), _part(total, data), strong=True))
     return table("Where every row went", ("Place", "#Rows", "#Share"), rows)
+
+
+def _learnt(data: Dataset, workspace: Workspace) -> Counter[str]:
+    """Rows from feedback in each split."""
+    import pyarrow.compute as pc
+
+    rows = workspace.table(data.rows).select(["split", "origin"])
+    return _tally(rows.filter(pc.equal(rows.column("origin"), "feedback")).column("split"))
+
+
+def _tally(column: pa.ChunkedArray) -> Counter[str]:
+    """How often each value occurs; nothing is copied into Python but the values."""
+    return Counter({str(found["values"]): int(found["counts"]) for found in column.value_counts().to_pylist()})
 
 
 def _part(rows: int, data: Dataset) -> str:
@@ -108,36 +120,34 @@ def _classes(data: Dataset) -> Table:
 
 
 def _quarantine(data: Dataset, workspace: Workspace) -> tuple[Table, ...]:
-    lines = lines_of(data.quarantine, workspace)
-    if not lines:
+    import pyarrow.compute as pc
+
+    every = workspace.table(data.quarantine)
+    if not every.num_rows:
         return ()
-    seen: Counter[str] = Counter()
-    shown = []
-    for line in lines:  # a few of every reason say more than many of the first
-        reason = str(line["reason"])
-        seen[reason] += 1
-        if seen[reason] <= max(1, _EXAMPLES // max(1, len(data.quarantined))):
-            shown.append(row(str(line["row"]), Cell(reason), Cell(_short(line["content"]))))
+    each = max(1, _EXAMPLES // max(1, len(data.quarantined)))  # a few of every reason say more than many of one
+    lines: list[Line] = []
+    for count in data.quarantined:
+        lines += every.filter(pc.equal(every.column("reason"), count.reason)).slice(0, each).to_pylist()
+    shown = [row(str(line["row"]), str(line["reason"]), _short(line["content"])) for line in lines]
     head = (".Row", "Reason", "~Content")
-    return (table("Examples from the quarantine", head, shown, most=_EXAMPLES, total=len(lines)),)
+    return (table("Examples from the quarantine", head, shown, most=2 * _EXAMPLES, total=every.num_rows),)
 
 
 def _receipts(data: Dataset, workspace: Workspace) -> tuple[Block, ...]:
-    lines = lines_of(data.receipts, workspace)
-    if not lines:
+    every = workspace.table(data.receipts)
+    if not every.num_rows:
         return (Text("No duplicates were removed.", "quiet"),)
-    kinds = Counter(str(line["kind"]) for line in lines)
-    said = ", ".join(f"{rows:,} {kind}" for kind, rows in sorted(kinds.items()))
+    said = ", ".join(f"{rows:,} {kind}" for kind, rows in sorted(_tally(every.column("kind")).items()))
     # Exact copies need no look: what was only similar may be a mistake, the least similar first.
-    lines.sort(key=lambda line: (float(line["similarity"] or 0.0), int(line["removed"] or 0)))
+    lines = every.sort_by([("similarity", "ascending"), ("removed", "ascending")]).slice(0, _EXAMPLES).to_pylist()
     shown = [
-        row(
-            str(line["removed"]), str(line["kept"]), str(line["kind"]), figures.number(float(line["similarity"] or 0.0))
-        )
-        for line in lines[:_EXAMPLES]
+        row(str(line["removed"]), str(line["kept"]), str(line["kind"]), figures.number(line["similarity"]))
+        for line in lines
     ]
     caption = f"Receipts of removed duplicates ({said}); the least similar first"
-    return (table(caption, (".Removed row", ".Kept row", "Kind", "#Similarity"), shown, total=len(lines)),)
+    head = (".Removed row", ".Kept row", "Kind", "#Similarity")
+    return (table(caption, head, shown, total=every.num_rows),)
 
 
 def _label_issues(data: Dataset, workspace: Workspace) -> Block:
