@@ -114,6 +114,17 @@ def test_it_answers_where_the_score_is_right_and_not_where_it_is_not(make: Calla
     assert rule.accepted > 300
 
 
+def test_no_threshold_is_tried_after_one_that_failed() -> None:
+    """The surest answers are wrong too often; a laxer threshold would pass, by luck as far as the rows can say."""
+    right = np.array([k % 3 > 0 for k in range(100)] + [True] * 600 + [k % 2 > 0 for k in range(300)])
+    score = np.linspace(0.99, 0.6, 1000)
+    rule = abstention_threshold(
+        np.column_stack([score, 1 - score]), np.where(right, 0, 1), target_accuracy=0.9, confidence=0.95
+    )
+    assert clopper_pearson(int(right[:700].sum()), 700, confidence=0.975).low > 0.9
+    assert not rule.proven
+
+
 @given(rows=st.integers(1, 40), seed=st.integers(0, 500))
 @settings(max_examples=40, deadline=None)
 def test_few_rows_prove_nothing_and_something_sensible_is_given(rows: int, seed: int) -> None:

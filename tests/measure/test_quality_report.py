@@ -78,7 +78,7 @@ def test_reliability_covers_every_row_once() -> None:
 
 def test_abstentions_are_counted_and_the_rest_is_scored() -> None:
     scores, targets = scores_and_targets()
-    threshold = float(np.median(scores.max(axis=1)))
+    threshold = float(np.sort(scores.max(axis=1))[40])  # the score of a row, which is answered
     answered = scores.max(axis=1) >= threshold
     found = report(abstain_below=threshold)
     assert found.abstained == pytest.approx(1 - answered.mean())

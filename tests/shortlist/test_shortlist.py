@@ -99,7 +99,8 @@ def dataset_of(run: Run, tmp_path: Path) -> Dataset:
     return Dataset(
         task="t", rows=run.workspace.put_table(table),
         features=run.workspace.put_array(FakeBundle(folder).embed(inputs)), embedder=run.workspace.put_folder(folder),
-        labels=tuple(sorted(LABELS)), splits={}, classes={}, source_rows=600, quarantined=(), quarantine=nothing, receipts=nothing, label_issues=nothing, unlabelled=None,
+        labels=tuple(sorted(LABELS)), splits={}, classes={}, source_rows=600,
+        quarantined=(), quarantine=nothing, receipts=nothing, label_issues=nothing, unlabelled=None,
         length=LengthProfile(p50=1, p95=1, longest=1, unit="characters"), notes=(), test_digest="",
         input_description="",
     )  # fmt: skip
