@@ -73,12 +73,16 @@ def _facts(story: Story) -> list[Fact]:
     facts = []
     if decision.winner is not None:
         probability = figures.percent(decision.probability_best)
-        facts.append(Fact("Probability of being best", probability, "before the locked test; over joint draws"))
-        facts.append(Fact("Expected regret", figures.number(decision.expected_regret), f"in {decision.goal}"))
+        facts.append(
+            Fact("Probability of being best", probability, "before the locked test, over joint draws; no interval")
+        )
+        facts.append(
+            Fact("Expected regret", figures.number(decision.expected_regret), f"in {decision.goal}; no interval")
+        )
     clauses = story.settlement.contract.clauses
     met = sum(clause.verdict == "met" for clause in clauses)
     facts.append(Fact("Promises kept", f"{met} of {len(clauses)}", "details below"))
-    facts.append(Fact("Time", figures.duration(sum(story.seconds.values())), "all steps, earlier runs included"))
+    facts.append(Fact("Time", figures.duration(sum(story.seconds.values())), "all steps, timed once; no interval"))
     return facts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from marketfit.report.charts.draw import BLUE, GREY, INK, MUTED, data, extent, fitted, height_of, labels
 
@@ -45,7 +45,11 @@ def dots(items: Sequence[Dot], axis: Axis, *, bars: bool = False) -> Callable[[i
         room = extent([str(value["name"]) for value in values])
         side = alt.Axis(ticks=False, domain=False, labelPadding=8, minExtent=room)
         lines = alt.Y("name:N", sort=None, title=None, axis=side)
-        ticks = alt.Axis(format=axis.form, tickCount=5 if width < 500 else 8, grid=True)
+        narrow = width < 500
+        anchor: Literal["end", "middle"] = (
+            "end" if narrow else "middle"
+        )  # a long title then has the room below the labels too
+        ticks = alt.Axis(format=axis.form, tickCount=5 if narrow else 8, grid=True, titleAnchor=anchor)
         scale = alt.Scale(zero=axis.zero or bars)
         colour = alt.Color("colour:N", scale=None, legend=None)
         base = alt.Chart(data(values)).encode(y=lines, color=colour, description="told:N")

@@ -44,9 +44,10 @@ def lines_of(blob: Blob, workspace: Workspace) -> list[Line]:
 
 def _lead(data: Dataset) -> str:
     kept, away = sum(data.splits.values()), sum(count.rows for count in data.quarantined)
+    what = figures.sentence(data.input_description)
     return (
-        f"{data.input_description} {figures.counted(data.source_rows, 'row')} came in: {kept:,} are in the splits and "
-        f"{away:,} in quarantine. These are counts, so they have no interval."
+        f"{what} {figures.counted(data.source_rows, 'row')} came in: {kept:,} are in the splits and {away:,} in "
+        "quarantine. These are counts, so they have no interval."
     ).strip()
 
 

@@ -60,7 +60,7 @@ def _lead(market: MarketView) -> str:
 def _study(study: ChoiceStudy) -> list[Block]:
     made = " (simulated)" if study.simulated else ""
     fit = 1 - study.log_likelihood / study.log_likelihood_null if study.log_likelihood_null else None
-    people = f"n = {figures.counted(study.respondents, 'respondent')}{made}"
+    people = f"n = {figures.counted(study.respondents, 'respondent')}{', simulated' if study.simulated else ''}"
     facts = (
         Fact("Respondents", figures.count(study.respondents), f"a count{made}"),
         Fact("Choices", figures.count(study.tasks), f"a count{made}"),
@@ -127,7 +127,7 @@ def _money(study: ChoiceStudy, people: str) -> list[Block]:
     data = table(caption, ("Attribute", "#Worth", "#Interval", "#n"), rows)
     shown = [Dot(ratio.attribute, ratio.value, ratio.low, ratio.high) for ratio in ratios]
     alt_text = "Willingness to pay: " + ", ".join(f"{dot.name} {dot.value:.3g}" for dot in shown)
-    axis = Axis("units of price for one unit of the attribute, with 95 % interval", marks=(0.0,), zero=True)
+    axis = Axis("price of one unit, with 95 % interval", marks=(0.0,), zero=True)
     return [
         chart("What one unit of each attribute is worth in money", alt_text, dots(shown[:_DRAWN], axis), data=data,
               simulated=study.simulated, opened=True)
@@ -178,11 +178,15 @@ def _people(opinions: Opinions, workspace: Workspace) -> Table:
             figures.percent(float(line["reliability"] or 0.0)),
             figures.percent_between(float(line["low"] or 0.0), float(line["high"] or 0.0)),
             str(line["answers"]),
-            Cell("hardly counts", "warn", badge=True) if str(line["respondent"]) in bad else "",
+            *([_note(str(line["respondent"]) in bad)] if bad else []),
         )
         for line in lines[:_PEOPLE]
     ]
     made = ", simulated" if opinions.simulated else ""
     caption = f"Reliability of respondents, the lowest first (one-sided 95 % bounds{made})"
-    head = ("Respondent", "#Reliability", "#Bounds", "#n answers", "")
+    head = ("Respondent", "#Reliability", "#Bounds", "#n answers", *(["Note"] if bad else []))
     return table(caption, head, rows, total=len(lines))
+
+
+def _note(unreliable: bool) -> Cell:
+    return Cell("hardly counts", "warn", badge=True) if unreliable else Cell("")

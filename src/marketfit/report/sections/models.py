@@ -119,7 +119,7 @@ def _dot(trial: Trial, story: Story, rows: int) -> Dot:
 
 
 def _trials_table(story: Story, rows: int) -> Table:
-    head = (".No.", "Backbone", "~Recipe", "Outcome", "#Accuracy", "#Macro-F1", "#Log-loss", "#Steps", "#Time")
+    head = (".No.", "Backbone", "~Recipe", ".Outcome", "#Accuracy", "#Macro-F1", "#Log-loss", "#Steps", "#Time")
     note = (
         f"On {figures.counted(rows, 'valid row')}, of the model before export: this ranks trials and promises nothing. "
         "Below accuracy its two-sided 95 % interval; macro-F1 and log-loss have none here."
@@ -134,17 +134,15 @@ def _trials_table(story: Story, rows: int) -> Table:
 
 def _trial_row(trial: Trial, rows: int, finalist: bool, won: bool) -> Row:
     failed = trial.status == "failed"
-    outcome = (
-        Cell("failed", "bad", badge=True, below=trial.reason)
-        if failed
-        else Cell("finalist" if finalist else "complete", "good" if finalist else "", badge=finalist)
-    )
+    outcome = Cell("finalist" if finalist else "complete", "good" if finalist else "", badge=finalist)
+    if failed:
+        outcome = Cell("failed", "bad", badge=True)
     reach = _reach(trial, rows)
     interval = "" if reach is None else f"{reach[0]:.4f} to {reach[1]:.4f}"
     return row(
         str(trial.number),
         Cell(trial.backbone.name, below="of the winner" if won else ""),
-        recipe_words(trial.recipe),
+        Cell(recipe_words(trial.recipe), below=f"failed: {trial.reason}" if failed else ""),
         outcome,
         Cell(figures.metric("accuracy", trial.accuracy), below=interval),
         figures.metric("macro_f1", trial.macro_f1),
