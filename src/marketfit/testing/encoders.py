@@ -1,0 +1,61 @@
+"""Small pretrained-looking encoders with a real tokenizer, saved as transformers saves them: local folders to tune."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+WORDS = ("turn", "switch", "on", "off", "the", "light", "lamp", "play", "stop", "music", "song", "please", "now", "a")
+"""All that a tiny encoder can spell; everything else is unknown to it."""
+
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_SIZES: Mapping[str, int] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 48,
+    "max_position_embeddings": 40,
+}
+_DISTILBERT: Mapping[str, int] = {
+    "dim": 32,
+    "n_layers": 2,
+    "n_heads": 2,
+    "hidden_dim": 48,
+    "max_position_embeddings": 40,
+}
+
+
+def tiny_encoder(into: Path, *, kind: str = "bert", seed: int = 0) -> Path:
+    """Save an untrained encoder of a few kilobytes; `kind` is a model type of transformers, such as roberta.
+
+    Needs torch and transformers.
+    """
+    import torch
+    import transformers
+
+    torch.manual_seed(seed)
+    vocabulary = (*_SPECIAL, *WORDS)
+    sizes = _DISTILBERT if kind == "distilbert" else _SIZES
+    options: dict[str, int] = {"vocab_size": len(vocabulary), "pad_token_id": 0, **sizes}
+    if kind == "electra":
+        options["embedding_size"] = 16
+    encoder = transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **options))
+    encoder.save_pretrained(into, safe_serialization=True)
+    _write_tokenizer(into, vocabulary)
+    return into
+
+
+def _write_tokenizer(into: Path, vocabulary: Sequence[str]) -> None:
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+    from tokenizers.models import WordPiece
+
+    tokenizer = Tokenizer(WordPiece({word: number for number, word in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[("[CLS]", vocabulary.index("[CLS]")), ("[SEP]", vocabulary.index("[SEP]"))],
+    )
+    # Padding to a fixed length, as the files of sentence-transformers have it: whoever reads this must turn it off.
+    tokenizer.enable_padding(length=128)
+    tokenizer.save(str(into / "tokenizer.json"))

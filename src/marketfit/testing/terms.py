@@ -1,0 +1,95 @@
+"""The exam of every Term: a finite scalar with the right gradient, unbiased over batches, options checked.
+
+    check_term(MyTerm, TermSpec(name="mine", weight=0.5))
+
+raises `AssertionError` with what is wrong. Needs torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from marketfit.errors import BriefError
+from marketfit.records import TermSpec
+from marketfit.training.terms import Batch, Facts, Outputs, Term
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_ROWS, _CLASSES, _DIM, _BATCH = 12, 4, 3, 3
+_STEP = 1e-5
+
+
+def check_term(kind: type[Term], spec: TermSpec) -> None:
+    """Run the whole exam on random outputs in double precision, half of whose rows people were asked about."""
+    import torch
+
+    logits, batch = _material()
+    term = kind.prepare(spec, Facts(rows=_ROWS, asked=_ROWS // 2, classes=_CLASSES))
+    value = _loss(term, logits, batch)
+    _demand(value.ndim == 0 and bool(torch.isfinite(value)), f"{spec.name}: the loss is no finite scalar: {value}")
+    _demand(bool(value == _loss(term, logits, batch)), f"{spec.name}: two calls gave two values")
+    _check_gradient(term, logits, batch, name=spec.name)
+    parts = [
+        _loss(
+            term, logits[rows], Batch(batch.targets[rows], None if batch.consensus is None else batch.consensus[rows])
+        )
+        for rows in torch.arange(_ROWS).split(_BATCH)
+    ]
+    mean = torch.stack(parts).mean()
+    _demand(bool(torch.isclose(mean, value)), f"{spec.name}: the mean over batches is {mean}, over all rows {value}")
+    _check_refusals(kind, spec)
+
+
+def _material() -> tuple[Tensor, Batch]:
+    import torch
+
+    random = torch.Generator().manual_seed(0)
+    logits = torch.randn((_ROWS, _CLASSES), generator=random, dtype=torch.float64)
+    targets = torch.arange(_ROWS) % _CLASSES
+    consensus = torch.rand((_ROWS, _CLASSES), generator=random, dtype=torch.float64)
+    consensus /= consensus.sum(dim=1, keepdim=True)
+    consensus[1::2] = 0.0  # nobody was asked about these
+    return logits, Batch(targets=targets, consensus=consensus)
+
+
+def _loss(term: Term, logits: Tensor, batch: Batch) -> Tensor:
+    import torch
+    from torch import nn
+
+    features = torch.ones((len(logits), _DIM), dtype=torch.float64)
+    return term.loss(Outputs(logits=logits, features=features), batch, nn.Identity())
+
+
+def _check_gradient(term: Term, logits: Tensor, batch: Batch, *, name: str) -> None:
+    """Against central differences."""
+    import torch
+
+    free = logits.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(_loss(term, free, batch), free)
+    for row, column in ((0, 0), (1, 2), (_ROWS - 1, _CLASSES - 1)):
+        nudge = torch.zeros_like(logits)
+        nudge[row, column] = _STEP
+        slope = (_loss(term, logits + nudge, batch) - _loss(term, logits - nudge, batch)) / (2 * _STEP)
+        _demand(
+            bool(torch.isclose(slope, gradient[row, column], atol=1e-7)),
+            f"{name}: the gradient at ({row}, {column}) is {gradient[row, column]}, by differences {slope}",
+        )
+
+
+def _check_refusals(kind: type[Term], spec: TermSpec) -> None:
+    facts = Facts(rows=_ROWS, asked=_ROWS // 2, classes=_CLASSES)
+    for wrong in (
+        spec.model_copy(update={"options": {**spec.options, "no_such_option": 1}}),
+        spec.model_copy(update={"weight": -1.0}),
+    ):
+        try:
+            kind.prepare(wrong, facts)
+        except BriefError:
+            continue
+        raise AssertionError(f"{spec.name}: {wrong} was taken without complaint")
+
+
+def _demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise AssertionError(otherwise)
