@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from marketfit.contract import Measurement
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.records import ClassRow, QualityReport
@@ -72,7 +74,7 @@ def _overall(quality: QualityReport, story: Story) -> Table:
 def _classes(quality: QualityReport) -> Table:
     ordered = sorted(quality.per_class, key=lambda one: (one.f1, one.label))
     head = ("Class", "#Precision", "#Recall", "#F1", "#n rows")
-    note = "Below precision and recall their two-sided 95 % intervals; F1 has none."
+    note = "Below precision and recall their two-sided 95 % intervals; F1 has none. The n of precision is its own."
     rows = [_class(one) for one in ordered]
     return table("Every class, the lowest F1 first", head, rows, most=_CLASSES, note=note)
 
@@ -83,6 +85,8 @@ def _class(one: ClassRow) -> Row:
     precision = (
         _rate(one.precision, predicted) if predicted else Cell("0.0000", below="never right, or never predicted")
     )
+    if predicted:
+        precision = replace(precision, below=f"{precision.below}\nn = {predicted:,}")
     return row(one.label, precision, _rate(one.recall, one.rows), f"{one.f1:.4f}", figures.count(one.rows))
 
 

@@ -21,7 +21,7 @@ def run_section(story: Story) -> Section:
         table("Where it comes from", ("What", "~Value"), [row(name, value) for name, value in _provenance(story)]),
         *bullets("Notes on the run", story.notes),
     ]
-    lead = f"{story.command} on {story.created}, {figures.duration(total)} in all."
+    lead = f"marketfit {story.command} on {story.created}, {figures.duration(total)} in all."
     return Section("run", "Run", lead, tuple(blocks))
 
 
