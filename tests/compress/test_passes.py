@@ -1,0 +1,98 @@
+"""Every registered pass passes the exam, and none is registered that this list does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from marketfit import registry
+from marketfit.bundle import load_unsealed, size_mb
+from marketfit.compress.passes import Artefact, Context, Pass
+from marketfit.records import Recipe
+from marketfit.task import Labelled
+from marketfit.testing.encoders import WORDS, tiny_encoder
+from marketfit.testing.passes import check_pass
+
+PASSES = ("int8", "int8-embeddings")
+ROWS = Labelled(
+    inputs=[f"{first} the {second}" for first in WORDS[:4] for second in WORDS[4:9]],
+    targets=np.arange(20) % 2,
+    labels=("a", "b"),
+)
+
+
+def load(name: str) -> Pass:
+    return cast("type[Pass]", registry.load("passes", name))()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A tuned tiny encoder and its static version, exported."""
+    folder = tmp_path_factory.mktemp("exported")
+    tiny_encoder(folder / "tiny")
+    trainer = registry.trainer("text-classification")
+    found = {}
+    for backbone in trainer.backbones("tiny", base=folder):
+        kind = "static" if backbone.static else f"{backbone.cut or 'whole'}"
+        recipe = Recipe(method="probe", learning_rate=0, epochs=0, regularisation=0.1)
+        trainer.fit(backbone, recipe, ROWS, folder / f"m{kind}", base=folder, seed=0, progress=lambda _done: None)
+        trainer.export(folder / f"m{kind}", folder / kind, product="x", lineage=("tiny",))
+        found[kind] = folder / kind
+    return found
+
+
+def test_the_registered_passes_are_those_of_the_list() -> None:
+    assert registry.names("passes") == PASSES
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_pass_passes_the_exam(name: str, exported: dict[str, Path], tmp_path: Path) -> None:
+    check_pass(name, load(name), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path)
+
+
+def test_passes_compose(exported: dict[str, Path], tmp_path: Path) -> None:
+    first = check_pass("int8", load("int8"), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path / "1")
+    second = check_pass("int8-embeddings", load("int8-embeddings"), first, ROWS, folder=tmp_path / "2")
+    assert size_mb(second.folder) < size_mb(first.folder)
+
+
+def test_a_static_model_has_no_products_but_a_table(exported: dict[str, Path], tmp_path: Path) -> None:
+    static = Artefact("graph", exported["static"])
+    assert "weights are in matrix products" in load("int8").applies(static)
+    check_pass("int8-embeddings", load("int8-embeddings"), static, ROWS, folder=tmp_path)
+
+
+def test_a_pass_does_not_apply_twice(exported: dict[str, Path], tmp_path: Path) -> None:
+    for name in PASSES:
+        made = check_pass(name, load(name), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path / name)
+        assert load(name).applies(made), name
+
+
+def test_the_exam_fails_a_pass_that_ruins_the_model(exported: dict[str, Path], tmp_path: Path) -> None:
+    honest = load("int8-embeddings")
+
+    class Ruinous:
+        stage = honest.stage
+
+        def applies(self, artefact: Artefact) -> str:
+            return honest.applies(artefact)
+
+        def apply(self, artefact: Artefact, options: dict[str, object], context: Context) -> Artefact:
+            made = honest.apply(artefact, options, context)
+            spec = made.folder / "bundle.json"
+            spec.write_text(spec.read_text().replace('"temperature":1.0', '"temperature":0.0001'))
+            return made
+
+    with pytest.raises(AssertionError):
+        check_pass("ruinous", Ruinous(), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path)
+
+
+def test_int8_embeddings_keep_the_features(exported: dict[str, Path], tmp_path: Path) -> None:
+    made = check_pass(
+        "int8-embeddings", load("int8-embeddings"), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path
+    )
+    before, after = load_unsealed(exported["whole"]).embed(ROWS.inputs), load_unsealed(made.folder).embed(ROWS.inputs)
+    assert float((before * after).sum(axis=1).min()) > 0.999
