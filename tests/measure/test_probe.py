@@ -138,9 +138,11 @@ class Recorder:
     def __init__(self, failing: str = "") -> None:
         self.failing = failing
         self.orders: list[Order] = []
+        self.inputs: list[object] = []
 
     def __call__(self, order: Order) -> Observed | str:
         self.orders.append(order)
+        self.inputs = [decode_example(line) for line in Path(order.inputs).read_text("utf-8").splitlines()]
         return "it broke" if Path(order.folder).name == self.failing else observed(1.0)
 
 
@@ -222,6 +224,13 @@ def test_a_failure_of_the_one_bundle_measured_again_is_an_error(sealed: Sealed, 
     recorder.failing = sealed.folder.name
     with pytest.raises(RunError, match="it broke"):
         measure_again(sealed.folder, TEXTS, requirements=(), progress=lambda _done: None)
+
+
+def test_a_sorted_file_of_inputs_is_mixed(sealed: Sealed, recorder: Recorder) -> None:
+    inputs = [f"{number:04}" for number in range(3000)]
+    measure_again(sealed.folder, inputs, requirements=(), progress=lambda _done: None)
+    assert len(recorder.inputs) == len(set(recorder.inputs)) == 2000
+    assert 1300 < sum(map(int, recorder.inputs[:400])) / 400 < 1700
 
 
 # --- inside of the process

@@ -159,6 +159,8 @@ def measure_again(
 ) -> tuple[Measurement, ...]:
     """Measure what depends on the machine, and the size, of a sealed bundle. `threads`: those it was sealed with.
 
+    Inputs are taken in random order, the same each time, since a file of them may be sorted.
+
     Raises:
         BundleError: the bundle can't be trusted.
         RunError: a process that held it failed.
