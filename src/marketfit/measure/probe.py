@@ -167,9 +167,10 @@ def measure_again(
     """
     manifest = verify(folder)
     setting = Setting(threads or read_spec(folder).session.threads, tuple(requirements), price_per_hour)
-    seen = probe({"bundle": folder}, inputs, threads=setting.threads, processes=setting.processes, progress=progress)[
-        "bundle"
-    ]
+    order = np.random.default_rng(0).permutation(len(inputs))[: setting.processes * REQUESTS]
+    mixed = [inputs[row] for row in order.tolist()]
+    found = probe({"bundle": folder}, mixed, threads=setting.threads, processes=setting.processes, progress=progress)
+    seen = found["bundle"]
     if seen.failure:
         raise RunError(f"{folder}: {seen.failure}")
     size = size_measurement(size_mb(folder), count=len(manifest.files) + 1, confidence=setting.confidence("size_mb"))
