@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from marketfit.task import Labelled
 from marketfit.testing.encoders import tiny_encoder
@@ -15,6 +17,15 @@ TEXTS = (
     "play a song", "stop the music", "play music please", "music off", "stop the song now",
     "UNHEARD of", "",
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny matrices are slower on two threads than on one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

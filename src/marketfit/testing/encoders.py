@@ -25,8 +25,10 @@ _DISTILBERT: Mapping[str, int] = {
 }
 
 
-def tiny_encoder(into: Path, *, kind: str = "bert", seed: int = 0) -> Path:
+def tiny_encoder(into: Path, *, kind: str = "bert", seed: int = 0, unused: int = 0) -> Path:
     """Save an untrained encoder of a few kilobytes; `kind` is a model type of transformers, such as roberta.
+
+    `unused` words that no text holds make its table larger.
 
     Needs torch and transformers.
     """
@@ -34,7 +36,7 @@ def tiny_encoder(into: Path, *, kind: str = "bert", seed: int = 0) -> Path:
     import transformers
 
     torch.manual_seed(seed)
-    vocabulary = (*_SPECIAL, *WORDS)
+    vocabulary = (*_SPECIAL, *WORDS, *(f"[unused{number}]" for number in range(unused)))
     sizes = _DISTILBERT if kind == "distilbert" else _SIZES
     options: dict[str, int] = {"vocab_size": len(vocabulary), "pad_token_id": 0, **sizes}
     if kind == "electra":

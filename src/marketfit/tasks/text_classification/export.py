@@ -74,7 +74,9 @@ def check_graph(path: Path, model: TextModel, how: Preprocessor) -> None:
         ids = np.full((len(lengths), max(lengths)), how.pad_id, dtype=np.int32)
         mask = np.zeros_like(ids)
         for row, length in enumerate(lengths):
-            ids[row, :length] = random.integers(0, size, length)
+            drawn = random.integers(0, size - 1, length)
+            # No text holds the padding token, and RoBERTa counts its positions without it.
+            ids[row, :length] = drawn + (drawn >= how.pad_id)
             mask[row, :length] = 1
         with torch.inference_mode():
             wanted = model(input_ids=torch.from_numpy(ids).long(), attention_mask=torch.from_numpy(mask).long())

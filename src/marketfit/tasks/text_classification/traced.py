@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from marketfit.tasks.text_classification.model import TextModel
 
 _OPSET = 17
+_FUSED = "com.microsoft"
 _TOKENS = 7  # of the example that is traced; both axes are free afterwards
 
 
@@ -82,7 +83,10 @@ def _fused(path: Path, model: TextModel) -> onnx.ModelProto:
         opt_level=0,
         use_gpu=False,
     )
-    return cast("onnx.ModelProto", found.model)
+    fused = cast("onnx.ModelProto", found.model)
+    if all(known.domain != _FUSED for known in fused.opset_import):  # the optimiser forgets it for some operators
+        fused.opset_import.append(onnx.helper.make_opsetid(_FUSED, 1))
+    return fused
 
 
 def stripped(graph: onnx.ModelProto) -> onnx.ModelProto:
