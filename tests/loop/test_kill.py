@@ -1,0 +1,78 @@
+"""kill -9 at ten random moments of a run, the same command again each time: the same decision, nothing run twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+KILLS = 10
+SAME = ("status", "winner", "backbone", "recipe", "passes", "price")
+
+
+def start(brief: Path) -> subprocess.Popen[str]:
+    """The command in a process group of its own, so that a kill takes the probe's processes too."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "marketfit", "run", str(brief), "--json", "--quiet"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(brief: Path) -> dict[str, object]:
+    """Run to the end."""
+    process = start(brief)
+    out, err = process.communicate(timeout=280)
+    assert process.returncode == 0, err
+    document = json.loads(out)
+    assert isinstance(document, dict)
+    return document
+
+
+def trials(brief: Path) -> dict[tuple[str, int], str]:
+    """All recorded trials: study and number → the record, which holds the seconds that the training took."""
+    path = brief.parent / "marketfit-workspace" / "ledger.sqlite"
+    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(path)) as ledger:
+        rows = ledger.execute("SELECT study, number, record FROM trials").fetchall()
+        return {(study, number): record for study, number, record in rows}
+    return {}
+
+
+@pytest.mark.timeout(900)
+def test_ten_kills_change_nothing(make_quick: Callable[..., Path], product: Path, tmp_path: Path) -> None:
+    assert product.is_file()  # its run has filled the cache of the static backbone
+    began = time.monotonic()
+    undisturbed = finish(make_quick(tmp_path / "undisturbed"))
+    whole = time.monotonic() - began
+    brief = make_quick(tmp_path / "killed")
+    moments, seen, killed = random.Random(0), {}, 0
+    for _ in range(KILLS):
+        process = start(brief)
+        try:
+            process.wait(timeout=moments.uniform(0.5, max(3.0, whole / 2)))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
+        process.communicate()
+        now = trials(brief)
+        assert {key: now.get(key) for key in seen} == seen, "a finished trial was run again or lost"
+        seen = now
+    resumed = finish(brief)
+    assert killed >= KILLS // 2
+    assert {name: resumed[name] for name in SAME} == {name: undisturbed[name] for name in SAME}
+    assert {key: trials(brief)[key] for key in seen} == seen
+    assert len(trials(brief)) == len(trials(tmp_path / "undisturbed" / "brief.yaml"))
+    leftovers = list((brief.parent / "marketfit-workspace" / "tmp").iterdir())
+    assert leftovers == []
