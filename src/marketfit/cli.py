@@ -12,9 +12,9 @@ import traceback
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from pydantic import JsonValue
+from typer._click.exceptions import ClickException  # typer brings its own click, and exports only some of its errors
 
 from marketfit import engine, loop
 from marketfit.errors import InputError, MarketfitError, Problem
@@ -52,6 +52,11 @@ def _print(text: str, document: JsonValue, *, as_json: bool) -> None:
     typer.echo(shown)
 
 
+def _print_options(options: list[loop.Option], *, as_json: bool) -> None:
+    text = "\n".join(f"{option.name:36} {option.default:24} {option.help}" for option in options)
+    _print(text, [option.model_dump(mode="json") for option in options], as_json=as_json)
+
+
 @app.command()
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder that does not exist yet, or is empty")],
@@ -64,7 +69,7 @@ def new(
 
 @app.command()
 def check(
-    brief: BriefPath,
+    brief: Annotated[Path | None, typer.Argument(metavar="BRIEF", help="the brief, a YAML file")] = None,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     as_json: Json = False,
@@ -73,10 +78,10 @@ def check(
 ) -> None:
     """Check a brief and its files before any training: rows needed for each proof, time needed for the run."""
     if options:
-        rows = loop.brief_options()
-        text = "\n".join(f"{name:40} {default:24} {text}" for name, default, text in rows)
-        _print(text, [{"option": n, "default": d, "help": t} for n, d, t in rows], as_json=as_json)
+        _print_options(loop.brief_options(), as_json=as_json)
         return
+    if brief is None:
+        raise InputError([Problem("command line", "no brief is named", "marketfit check BRIEF", "name one")])
     told = engine.reporter(quiet=quiet)
     found = loop.check(brief, workspace=workspace, reporter=told, ledger=ledger)
     _print(found.as_text(), found.model_dump(mode="json"), as_json=as_json)
@@ -137,9 +142,7 @@ def serve(
 ) -> None:
     """Serve the champion over HTTP and write down what users say. A new champion is picked up without a restart."""
     if setting == ["help"]:
-        rows = loop.serve_options()
-        text = "\n".join(f"{name:24} {default:12} {text}" for name, default, text in rows)
-        _print(text, [{"setting": n, "default": d, "help": t} for n, d, t in rows], as_json=as_json)
+        _print_options(loop.serve_options(), as_json=as_json)
         return
     address = loop.serving(brief, workspace=workspace, ledger=ledger, host=host, port=port, settings=setting or [])
     with address as server:
@@ -240,14 +243,14 @@ def main() -> None:
     try:
         status = app(args=arguments, standalone_mode=False)
         code = status if isinstance(status, int) else 0
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         code = stop.exit_code
-    except click.ClickException as misuse:
+    except ClickException as misuse:
         problem = Problem("command line", misuse.format_message(), "see --help", "correct the command")
         code = _fail(InputError([problem]), as_json="--json" in arguments)
     except MarketfitError as error:
         code = _fail(error, as_json="--json" in arguments)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("stopped; the same command resumes\n")
         code = 130
     except BrokenPipeError:  # the reader of standard output went away

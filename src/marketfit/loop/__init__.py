@@ -5,6 +5,7 @@ from marketfit.loop.cycle import fit, improve
 from marketfit.loop.operate import (
     Added,
     InService,
+    Option,
     add_feedback,
     brief_options,
     newest_report,
@@ -23,6 +24,7 @@ __all__ = [
     "InService",
     "LabelledFile",
     "OfferShare",
+    "Option",
     "Outcome",
     "Verification",
     "add_feedback",

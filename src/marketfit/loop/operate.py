@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from marketfit import bundle, listen
 from marketfit.brief import Brief, describe
@@ -186,11 +186,19 @@ def newest_report(brief: Brief | Path | str, *, workspace: Path | str | None = N
     raise InputError([problem])
 
 
-def brief_options() -> list[dict[str, JsonValue]]:
+class Option(Record):
+    """One option of a brief, or setting of the server."""
+
+    name: str
+    default: str
+    help: str
+
+
+def brief_options() -> list[Option]:
     """Every option of a brief with its default and help."""
-    return [{"option": name, "default": default, "help": text} for name, default, text in describe()]
+    return [Option(name=name, default=default, help=text) for name, default, text in describe()]
 
 
-def serve_options() -> list[dict[str, JsonValue]]:
+def serve_options() -> list[Option]:
     """Every setting of the server with its default and help."""
-    return [{"option": name, "default": default, "help": text} for name, default, text in ServeSettings.options()]
+    return [Option(name=name, default=default, help=text) for name, default, text in ServeSettings.options()]
