@@ -32,13 +32,13 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     return run
 
 
-def quick(folder: Path, *, accuracy: str = ">= 0.3") -> Path:
+def quick(folder: Path, *, accuracy: str = ">= 0.3", budget: str = "{trials: 3, minutes: 0.1}") -> Path:
     """The starter with a static backbone and few trials; gives the path of its brief."""
     brief = write_starter(folder)
     text = brief.read_text(encoding="utf-8")
     for old, new in (
         ("backbones: [minilm] ", "backbones: [minilm-static] "),
-        ("budget: {trials: 3, minutes: 2}", "budget: {trials: 3, minutes: 0.1}"),
+        ("budget: {trials: 3, minutes: 2}", f"budget: {budget}"),
         ('accuracy: ">= 0.6"', f'accuracy: "{accuracy}"'),
         ('latency_p95_ms: "<= 25"', 'latency_p95_ms: "<= 500"'),
     ):
