@@ -157,3 +157,33 @@ def test_the_seed_decides_a_full_training(trainer: Trainer, base: Path, rows: La
         trainer.fit(backbone, recipe, rows, tmp_path / f"{seed}", base=base, seed=seed, progress=quiet)
     first, second = (trainer.scores(tmp_path / f"{seed}", rows.inputs, progress=quiet) for seed in (0, 1))
     assert np.abs(first - second).max() > 1e-3
+
+
+def test_a_hub_id_is_taken_from_the_local_cache_first(
+    trainer: Trainer, base: Path, rows: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot as huggingface_hub keeps it; no network is asked."""
+    from huggingface_hub import constants
+
+    cache = tmp_path / "cache"
+    commit = "0" * 40
+    shutil.copytree(base / "bert", cache / "models--tiny--bert" / "snapshots" / commit)
+    (cache / "models--tiny--bert" / "refs").mkdir()
+    (cache / "models--tiny--bert" / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    found = trainer.backbones("tiny/bert", base=tmp_path)
+    assert [backbone.name for backbone in found] == ["tiny/bert", "tiny/bert#1", "tiny/bert#static"]
+    recipe = Recipe(method="probe", learning_rate=0, epochs=0)
+    trainer.fit(found[1], recipe, rows, tmp_path / "model", base=tmp_path, seed=0, progress=quiet)
+    assert trainer.scores(tmp_path / "model", rows.inputs, progress=quiet).shape == (len(rows), 2)
+
+
+def test_a_hub_id_that_nobody_gives_is_an_instruction(
+    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(BriefError, match="the hub does not give it"):
+        trainer.backbones("nobody/nothing", base=tmp_path)
