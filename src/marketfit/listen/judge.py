@@ -109,7 +109,7 @@ def _lacking(comparison: Comparison, test: TestComparison, contract: Contract) -
     if comparison.e_better < THRESHOLD:
         found.append(f"e = {comparison.e_better:.3g} on audited traffic, {THRESHOLD:g} is needed")
     if not test.low > -MARGIN:
-        found.append(f"the locked test allows a loss of {_points(-test.low)}, less than 1 point is needed")
+        found.append(f"the locked test allows a loss of {-100 * test.low:.2f} points, less than 1 point is needed")
     found += [
         f"requirement {clause.requirement} is {clause.verdict} ({_measured(clause)})"
         for clause in contract.broken
