@@ -13,25 +13,25 @@ from scipy.stats import binom
 
 from marketfit.brief import Brief
 from marketfit.contract import Measurement, Requirement
-from marketfit.measure.intervals import clopper_pearson
+from marketfit.measure.intervals import clopper_pearson, opening_level
+from marketfit.measure.proof import confidence_at
 from marketfit.position import rows_plan
 from marketfit.position.kept import Test as LockedTest
 from marketfit.position.kept import probability_met, successes_needed
-from marketfit.position.levels import confidence_at, level_of
 
 MakeBrief = Callable[..., Brief]
 
 
 @given(st.floats(0.5, 0.999), st.integers(1, 2000))
 def test_levels_of_all_openings_add_up_to_alpha(confidence: float, openings: int) -> None:
-    spent = math.fsum(level_of(k, confidence=confidence) for k in range(1, openings + 1))
+    spent = math.fsum(opening_level(k, alpha=1 - confidence) for k in range(1, openings + 1))
     assert spent == pytest.approx((1 - confidence) * openings / (openings + 1))
     assert spent < 1 - confidence
 
 
 def test_an_opening_is_counted_from_one() -> None:
     with pytest.raises(ValueError, match="from 1"):
-        level_of(0)
+        opening_level(0)
 
 
 @given(limit=st.floats(0.01, 0.999), rows=st.integers(1, 120), opening=st.integers(1, 4))

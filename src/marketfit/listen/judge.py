@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
+
+from pydantic import JsonValue
 
 from marketfit import bundle
 from marketfit.bundle import Bundle
 from marketfit.contract import Clause, Contract, Verdict
-from marketfit.engine import Run
+from marketfit.engine import Run, Split, read_split
 from marketfit.ledger.champion import Champion
 from marketfit.listen.compare import answers_right, compare, compare_on_test
 from marketfit.listen.evalue import THRESHOLD
 from marketfit.listen.gather import audited
 from marketfit.records import Comparison, Dataset, Promotion, PromotionStatus, Settlement, TestComparison
+from marketfit.task import Labelled
+
+_SEEN: tuple[Split, ...] = ("train", "valid")
 
 MARGIN = 0.01
 """What the challenger may lose on the locked test at the most: one point."""
@@ -65,20 +72,19 @@ def challenge(
             status="kept", reason=reason, champion=champion.digest, challenger="", contract=settled.contract
         )
     incumbent, rival = bundle.load(champion.folder), bundle.load(challenger)
-    table = run.workspace.table(data.rows).select(["input", "label", "split"]).to_pylist()
-    trained_on = [row["input"] for row in table if row["split"] != "test"]
+    train, valid = (read_split(data, split, run.workspace).labelled for split in _SEEN)
+    test_rows = read_split(data, "test", run.workspace).labelled
+    trained_on = cast("list[JsonValue]", [*train.inputs, *valid.inputs])
     pairs = audited(run.ledger, run.product)
     with run.reporter.task("listen: champion against challenger"):
         comparison = compare(incumbent, rival, pairs, trained_on=trained_on)
-        test = _on_test(incumbent, rival, table, level=settled.level, run=run)
+        test = _on_test(incumbent, rival, test_rows, level=settled.level, run=run)
     return judge_challenger(comparison, test, settled.contract)
 
 
-def _on_test(
-    incumbent: Bundle, rival: Bundle, table: list[dict[str, str]], *, level: float, run: Run
-) -> TestComparison:
-    rows = [row for row in table if row["split"] == "test"]
-    inputs, labels = [row["input"] for row in rows], [row["label"] for row in rows]
+def _on_test(incumbent: Bundle, rival: Bundle, rows: Labelled, *, level: float, run: Run) -> TestComparison:
+    inputs = cast("Sequence[JsonValue]", rows.inputs)
+    labels = [rows.labels[target] for target in rows.targets.tolist()]
     return compare_on_test(
         answers_right(incumbent, inputs, labels),
         answers_right(rival, inputs, labels),

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from marketfit import bundle, engine
 from marketfit.bundle import Bundle
 from marketfit.contract import DEFAULT_CONFIDENCE, METRICS, Contract, Measurement
-from marketfit.engine import Reporter
+from marketfit.engine import Reporter, SplitRows, read_split
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.ledger import Ledger
 from marketfit.loop.outcome import rows_of
@@ -20,11 +20,11 @@ from marketfit.loop.turn import shipment_key
 from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe import measure_again
 from marketfit.measure.quality import measure_quality
-from marketfit.position.settle import TestRows, read_test_rows
 from marketfit.prepare.normalise import clean_input
 from marketfit.prepare.read import read
 from marketfit.records import Dataset, Record
 from marketfit.report.text import contract_table
+from marketfit.task import Labelled
 from marketfit.workspace import Workspace
 
 
@@ -99,7 +99,7 @@ def verify(
         needs = [clause.requirement for clause in recorded.clauses]
         with say.task(f"measuring {folder.name} in fresh processes") as progress:
             measured += measure_again(
-                folder, rows.inputs, requirements=needs, price_per_hour=price_per_hour, progress=progress
+                folder, rows.labelled.inputs, requirements=needs, price_per_hour=price_per_hour, progress=progress
             )
     return Verification(
         bundle=str(folder),
@@ -107,14 +107,14 @@ def verify(
         machine=fingerprint(),
         contract=Contract.of([clause.requirement for clause in recorded.clauses], measured),
         recorded=recorded,
-        rows=len(rows.inputs) if rows else 0,
+        rows=len(rows.labelled.inputs) if rows else 0,
         notes=tuple(notes),
     )
 
 
 def _rows(
     loaded: Bundle, workspace: Path | str | None, data: LabelledFile | None, url: str | None
-) -> tuple[TestRows | None, list[str]]:
+) -> tuple[SplitRows | None, list[str]]:
     if data is not None:
         return _read_file(loaded, data), [
             f"Quality is that on {data.path}, not on the rows that the bundle was proved on."
@@ -126,7 +126,7 @@ def _rows(
             f"{root} does not know this bundle, so there are no rows to measure it on: name the workspace that it was "
             "made in with --workspace, or labelled rows with --data."
         ]
-    return read_test_rows(dataset, Workspace(root)), []
+    return read_split(dataset, "test", Workspace(root)), []
 
 
 def _proved_on(digest: str, root: Path, url: str | None) -> Dataset | None:
@@ -140,9 +140,9 @@ def _proved_on(digest: str, root: Path, url: str | None) -> Dataset | None:
     return Dataset.model_validate_json(known) if isinstance(known, str) else None
 
 
-def _quality(loaded: Bundle, recorded: Contract, rows: TestRows) -> list[Measurement]:
+def _quality(loaded: Bundle, recorded: Contract, rows: SplitRows) -> list[Measurement]:
     """Each required quality metric, at the confidence at which it was sealed."""
-    probabilities = loaded.probabilities(rows.inputs)
+    probabilities = loaded.probabilities(rows.labelled.inputs)
     found: list[Measurement] = []
     for clause in recorded.clauses:
         need, sealed = clause.requirement, clause.measurement
@@ -150,7 +150,7 @@ def _quality(loaded: Bundle, recorded: Contract, rows: TestRows) -> list[Measure
             found += measure_quality(
                 [need.metric],
                 probabilities,
-                rows.targets,
+                rows.labelled.targets,
                 groups=rows.groups,
                 confidence=max(need.confidence, sealed.confidence if sealed else DEFAULT_CONFIDENCE),
                 seed=0,
@@ -159,7 +159,7 @@ def _quality(loaded: Bundle, recorded: Contract, rows: TestRows) -> list[Measure
     return found
 
 
-def _read_file(loaded: Bundle, data: LabelledFile) -> TestRows:
+def _read_file(loaded: Bundle, data: LabelledFile) -> SplitRows:
     """Every row has to be usable: a verdict on part of a file would be a verdict on something else."""
     place = {label: index for index, label in enumerate(loaded.labels)}
     numbers: list[int] = []
@@ -184,7 +184,8 @@ def _read_file(loaded: Bundle, data: LabelledFile) -> TestRows:
         problems.append(Problem(str(data.path), "there is no row in it", "labelled rows", "name another file"))
     if problems:
         raise DataError(problems[:_MOST_PROBLEMS])
-    return TestRows(numbers=numbers, inputs=inputs, targets=np.array(targets, dtype=np.int64), groups={})
+    labelled = Labelled(inputs=inputs, targets=np.array(targets, dtype=np.int64), labels=loaded.labels)
+    return SplitRows(numbers=numbers, labelled=labelled, groups={})
 
 
 _MOST_PROBLEMS = 50

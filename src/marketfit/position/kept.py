@@ -20,7 +20,7 @@ from scipy.stats import betabinom
 
 from marketfit.contract import METRICS, Measurement, Requirement, Verdict, judge
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.position.levels import confidence_at
+from marketfit.measure.proof import confidence_at
 from marketfit.records import Variant
 
 ENOUGH = 0.05

@@ -8,8 +8,8 @@ from scipy.stats import beta, binom
 
 from marketfit.brief import Brief
 from marketfit.contract import METRICS, Requirement
+from marketfit.measure.intervals import opening_level
 from marketfit.position.kept import Test, successes_needed
-from marketfit.position.levels import level_of
 from marketfit.records import Record
 
 POWER = 0.9
@@ -148,7 +148,7 @@ def _provable(need: Requirement, test: Test) -> float | None:
 
 def _text(need: Requirement, test: Test, margins: Sequence[RowsFor], provable: float | None, *, whose: str) -> str:
     about = "" if METRICS[need.metric].evidence == "rate" else "about "
-    strictness = f" at level {level_of(test.opening, confidence=need.confidence):.3g} (opening {test.opening})"
+    strictness = f" at level {opening_level(test.opening, alpha=1.0 - need.confidence):.3g} (opening {test.opening})"
     fewest = next((margin for margin in reversed(margins) if margin.rows is not None), None)
     if provable is None:
         least = f"; {about}{fewest.rows:,} would do if it is {fewest.expected:.4g}" if fewest else ""

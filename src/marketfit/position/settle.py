@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Sequence
 
 from marketfit.brief import Brief
 from marketfit.bundle import Bundle, load_unsealed
 from marketfit.contract import METRICS, Clause, Contract, Measurement, Requirement, Verdict, judge
-from marketfit.engine import Run, step
+from marketfit.engine import Run, SplitRows, read_split, step
 from marketfit.errors import RunError
+from marketfit.measure.intervals import opening_level
+from marketfit.measure.proof import confidence_at, proof_needs
 from marketfit.measure.quality import measure_quality
 from marketfit.measure.quality_report import quality_report
-from marketfit.position.levels import confidence_at, level_of
-from marketfit.position.proof import more_rows
 from marketfit.records import Dataset, Decision, QualityReport, Settlement, Variant, Variants
-from marketfit.task import Example, FloatMatrix, IntVector
-from marketfit.workspace import Workspace
-
-
-@dataclass(frozen=True, eq=False)
-class TestRows:
-    """The rows of the locked test; `groups` is sensitive attribute → its value for each of them."""
-
-    __test__ = False  # no test of pytest's
-
-    numbers: Sequence[int]
-    inputs: Sequence[Example]
-    targets: IntVector
-    groups: Mapping[str, Sequence[str | None]]
+from marketfit.task import FloatMatrix
 
 
 @step(version=1, gives=Settlement, reads=("product", "require", "seed"))
@@ -56,10 +38,10 @@ def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decisio
     opening = run.ledger.open_test(
         product=run.product, test_digest=dataset.test_digest, bundle_digest=winner.bundle.digest(), run=run.id
     )
-    rows = read_test_rows(dataset, run.workspace)
+    rows = read_split(dataset, "test", run.workspace)
     reloaded = load_unsealed(run.workspace.open_folder(winner.bundle), threads=os.cpu_count() or 1)
-    with run.reporter.task(f"locked test, opening {opening}: {winner.name} on {len(rows.inputs)} rows") as progress:
-        probabilities = reloaded.probabilities(rows.inputs)
+    with run.reporter.task(f"locked test, opening {opening}: {winner.name} on {len(rows.labelled)} rows") as progress:
+        probabilities = reloaded.probabilities(rows.labelled.inputs)
         progress(1.0)
     quality = _quality(brief.require, probabilities, rows, opening, run=run)
     others = [found for found in winner.measurements if not METRICS[found.metric].of_test_rows]
@@ -67,27 +49,8 @@ def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decisio
     return _settlement(brief, winner, contract, _report(reloaded, probabilities, rows), opening=opening)
 
 
-def read_test_rows(dataset: Dataset, workspace: Workspace) -> TestRows:
-    """The rows that settle."""
-    table: pa.Table = workspace.table(dataset.rows)
-    table = table.filter(pc.equal(table.column("split"), "test"))
-    number = {label: index for index, label in enumerate(dataset.labels)}
-    sensitive = [name for name in table.column_names if name.startswith("sensitive.")]
-    return TestRows(
-        numbers=table.column("row").to_pylist(),
-        inputs=table.column("input").to_pylist(),
-        targets=np.array([number[label] for label in table.column("label").to_pylist()], dtype=np.int64),
-        groups={
-            name.removeprefix("sensitive."): [
-                None if value is None else str(value) for value in table.column(name).to_pylist()
-            ]
-            for name in sensitive
-        },
-    )
-
-
 def _quality(
-    requirements: Sequence[Requirement], probabilities: FloatMatrix, rows: TestRows, opening: int, *, run: Run
+    requirements: Sequence[Requirement], probabilities: FloatMatrix, rows: SplitRows, opening: int, *, run: Run
 ) -> list[Measurement]:
     """Each required quality metric, at the confidence that this opening asks for."""
     found: list[Measurement] = []
@@ -97,7 +60,7 @@ def _quality(
             found += measure_quality(
                 [need.metric],
                 probabilities,
-                rows.targets,
+                rows.labelled.targets,
                 groups=rows.groups,
                 confidence=confidence,
                 seed=run.seed_for("settle", need.metric),
@@ -106,15 +69,15 @@ def _quality(
     return found
 
 
-def _report(reloaded: Bundle, probabilities: FloatMatrix, rows: TestRows) -> QualityReport:
+def _report(reloaded: Bundle, probabilities: FloatMatrix, rows: SplitRows) -> QualityReport:
     return quality_report(
         probabilities,
-        rows.targets,
+        rows.labelled.targets,
         labels=reloaded.labels,
-        inputs=rows.inputs,
+        inputs=rows.labelled.inputs,
         row_numbers=rows.numbers,
         abstain_below=reloaded.spec.abstain_below,
-        lost=reloaded.inspect(rows.inputs),
+        lost=reloaded.inspect(rows.labelled.inputs),
     )
 
 
@@ -126,7 +89,7 @@ def _settlement(
         status="shipped" if contract.kept else "refused",
         variant=winner.name,
         opening=opening,
-        level=level_of(opening) if opening else 0.0,
+        level=opening_level(opening) if opening else 0.0,
         contract=contract,
         quality=quality,
         reason=_kept(contract, opening, rows) if contract.kept else _not_kept(brief, winner, contract, opening),
@@ -146,10 +109,25 @@ def _not_kept(brief: Brief, winner: Variant, contract: Contract, opening: int) -
     told += [
         advice
         for clause in contract.broken
-        if clause.verdict is Verdict.UNPROVEN and (advice := more_rows(clause, opening=opening + 1))
+        if clause.verdict is Verdict.UNPROVEN and (advice := _more_rows(clause, opening=opening))
     ]
     stays = f" No other variant is tried on the same rows: {winner.name} was the choice for {brief.product}."
     return "; ".join(told) + "." + stays
+
+
+def _more_rows(clause: Clause, *, opening: int) -> str:
+    """What would settle an unproven clause of test rows at the next opening, if its value stays as it is."""
+    found, metric = clause.measurement, clause.requirement.metric
+    if found is None or not METRICS[metric].of_test_rows:
+        return ""
+    needs = proof_needs(found, clause.requirement, opening=opening)
+    if needs is None:
+        return f"{metric} is too near to its limit for any number of rows to prove it: improve the model"
+    about = "" if needs.exact else "about "
+    return (
+        f"if {metric} stays at {found.value:.4g}, {about}{needs.n - found.n:,} more test rows ({needs.n:,} in all) "
+        f"would prove it at opening {opening + 1}"
+    )
 
 
 def _found(clause: Clause) -> str:

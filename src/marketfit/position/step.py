@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from marketfit.brief import Brief
 from marketfit.contract import METRICS
-from marketfit.engine import Run, step
+from marketfit.engine import Run, read_split, step
 from marketfit.position.binding import obstacle
 from marketfit.position.choose import Choice, Pair, choose, standing
 from marketfit.position.draws import draw_metrics
 from marketfit.position.kept import Outlook, Test, outlook
 from marketfit.position.worth import Goal, Market, goal_of, tested
 from marketfit.records import Dataset, Decision, MarketView, Standing, Variant, Variants
-from marketfit.task import IntVector
 
 
 @step(version=1, gives=Decision, reads=("product", "market", "require", "weights", "seed"))
@@ -27,8 +24,9 @@ def position(brief: Brief, dataset: Dataset, market: MarketView, variants: Varia
     """
     test = Test(dataset.splits.get("test", 0), run.ledger.openings(run.product) + 1)
     outlooks = [outlook(variant, brief.require, test) for variant in variants.variants]
+    valid = read_split(dataset, "valid", run.workspace).labelled
     goal = goal_of(brief, market, run=run)
-    metrics = draw_metrics(variants.variants, goal.metrics, _valid_targets(dataset, run), run=run)
+    metrics = draw_metrics(variants.variants, goal.metrics, valid.targets, run=run)
     pairs = [
         Pair(variant, proposal, seen, goal.worth(variant, proposal, metrics))
         for variant, seen in zip(variants.variants, outlooks, strict=True)
@@ -79,13 +77,6 @@ def _refusal(
         nearest=found.nearest,
         notes=(found.words, *notes),
     )
-
-
-def _valid_targets(dataset: Dataset, run: Run) -> IntVector:
-    """(valid rows,) the true classes, in the order of the variants' probabilities."""
-    table = run.workspace.table(dataset.rows).select(["label", "split"]).to_pylist()
-    number = {label: index for index, label in enumerate(dataset.labels)}
-    return np.array([number[row["label"]] for row in table if row["split"] == "valid"], dtype=np.int64)
 
 
 def _chosen(best: Pair) -> list[str]:

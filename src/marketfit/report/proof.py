@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 
 from marketfit.contract import METRICS, Clause, Measurement, Requirement, Verdict, judge
-from marketfit.measure.intervals import opening_level, rows_needed
+from marketfit.measure.proof import proof_needs
 from marketfit.report import figures
-
-_TOO_MANY = 10**7
 
 
 def what_is_missing(clause: Clause, *, opening: int) -> str:
     """In words, for a clause that is not `met`; nothing for one that is.
-
-    Rates: the exact number of rows (Clopper–Pearson). Other metrics: an interval shrinks with the square root of n,
-    so the number is rough. Each further opening of the test split is judged more strictly, and that is counted in.
 
     Args:
         clause: the clause.
@@ -46,40 +41,12 @@ def _not_usable(found: Measurement, need: Requirement) -> str:
 
 
 def _needed(found: Measurement, need: Requirement, *, opening: int) -> str:
-    of_rows = METRICS[need.metric].of_test_rows
-    confidence = found.confidence
-    if of_rows:
-        confidence = max(need.confidence, 1 - opening_level(opening + 1, alpha=1 - need.confidence))
-    if METRICS[need.metric].evidence == "rate":
-        wanted, about = _rate(found, need, confidence), ""
-    else:
-        wanted, about = _by_scaling(found, need, confidence), "about "
-    if wanted is None or wanted > _TOO_MANY:
+    needs = proof_needs(found, need, opening=opening)
+    if needs is None:
         return ""
-    noun = "test row" if of_rows else "request"
-    more = max(wanted - found.n, 1)
-    wanted = found.n + more
-    strict = f", judged at {figures.confidence(confidence)}" if of_rows else ""
+    of_rows = METRICS[need.metric].of_test_rows
+    about = "" if needs.exact else "about "
+    named = figures.counted(needs.n, "test row" if of_rows else "request")
+    strict = f", judged at {figures.confidence(needs.confidence)}" if of_rows else ""
     quieter = "" if of_rows else "; so may a quieter machine"
-    named = figures.counted(wanted, noun)
-    return f"If the value stays, {about}{named} would prove it ({more:,} more){strict}{quieter}."
-
-
-def _rate(found: Measurement, need: Requirement, confidence: float) -> int | None:
-    limit, value = (need.limit, found.value) if need.op == ">=" else (1 - need.limit, 1 - found.value)
-    if not (0 <= limit <= 1 and 0 <= value <= 1):
-        return None
-    wanted = rows_needed(limit=limit, expected=value, confidence=confidence)
-    return None if wanted is None else wanted[0]
-
-
-def _by_scaling(found: Measurement, need: Requirement, confidence: float) -> int | None:
-    from scipy.special import ndtri
-
-    margin = abs(found.value - need.limit)
-    half = abs(found.value - (found.low if need.op == ">=" else found.high))
-    if margin <= 0 or half <= 0 or not 0.5 < found.confidence < 1:
-        return None
-    stricter = float(ndtri(confidence) / ndtri(found.confidence))
-    wanted = found.n * (stricter * half / margin) ** 2
-    return math.ceil(wanted) if wanted < 10 * _TOO_MANY else None
+    return f"If the value stays, {about}{named} would prove it ({needs.n - found.n:,} more){strict}{quieter}."

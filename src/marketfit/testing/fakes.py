@@ -111,7 +111,7 @@ class FakeRuntime(Runtime):
 
     @override
     def predict(self, examples: Sequence[Example]) -> FloatMatrix:
-        raise NotImplementedError
+        return np.full((len(examples), len(LABELS)), 1 / len(LABELS), dtype=np.float32)
 
     @override
     def embed(self, examples: Sequence[Example]) -> FloatMatrix:

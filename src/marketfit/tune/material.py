@@ -12,7 +12,7 @@ import numpy as np
 
 from marketfit.brief import ObjectiveSpec
 from marketfit.bundle import load_unsealed
-from marketfit.engine import Run
+from marketfit.engine import Run, read_split
 from marketfit.records import Backbone, Blob, Dataset, MarketView, Opinions, TermSpec
 from marketfit.task import Example, FloatMatrix, Labelled, Trainer, normalise_text
 
@@ -29,7 +29,8 @@ class Material:
 
 def gather(dataset: Dataset, market: MarketView, objective: ObjectiveSpec, *, run: Run) -> Material:
     """Read the splits and lay the opinions beside the training rows."""
-    train, valid = _split(dataset, "train", run), _split(dataset, "valid", run)
+    train = read_split(dataset, "train", run.workspace).labelled
+    valid = read_split(dataset, "valid", run.workspace).labelled
     if market.opinions is None or objective.survey == 0:
         return Material(train, valid, (), ())
     consensus, notes = _consensus(train, market.opinions, run)
@@ -44,17 +45,6 @@ def survey_term(objective: ObjectiveSpec) -> TermSpec:
     if objective.fit:
         options |= {"fit": True, "tau": objective.tau}
     return TermSpec(name="survey", weight=objective.survey, options=options)
-
-
-def _split(dataset: Dataset, name: str, run: Run) -> Labelled:
-    table = run.workspace.table(dataset.rows).select(["input", "label", "split"]).to_pylist()
-    number = {label: index for index, label in enumerate(dataset.labels)}
-    rows = [row for row in table if row["split"] == name]
-    return Labelled(
-        inputs=[row["input"] for row in rows],
-        targets=np.array([number[row["label"]] for row in rows], dtype=np.int64),
-        labels=dataset.labels,
-    )
 
 
 def _consensus(train: Labelled, opinions: Opinions, run: Run) -> tuple[FloatMatrix | None, tuple[str, ...]]:

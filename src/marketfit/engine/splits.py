@@ -1,0 +1,48 @@
+"""The rows of one split of a Dataset, as every step reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow.compute as pc
+
+from marketfit.records import Dataset
+from marketfit.task import Labelled
+from marketfit.workspace import Workspace
+
+Split = Literal["train", "valid", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class SplitRows:
+    """Rows in the dataset's order. `numbers` are those of the source; `groups`: sensitive attribute → its values."""
+
+    numbers: Sequence[int]
+    labelled: Labelled
+    groups: Mapping[str, Sequence[str | None]]
+
+
+def read_split(dataset: Dataset, split: Split, workspace: Workspace) -> SplitRows:
+    """Read one split from the workspace."""
+    table = workspace.table(dataset.rows)
+    table = table.filter(pc.equal(table.column("split"), split))
+    number = {label: index for index, label in enumerate(dataset.labels)}
+    targets = [number[label] for label in table.column("label").to_pylist()]
+    sensitive = [name for name in table.column_names if name.startswith("sensitive.")]
+    return SplitRows(
+        numbers=table.column("row").to_pylist(),
+        labelled=Labelled(
+            inputs=table.column("input").to_pylist(),
+            targets=np.array(targets, dtype=np.int64),
+            labels=dataset.labels,
+        ),
+        groups={
+            name.removeprefix("sensitive."): [
+                None if value is None else str(value) for value in table.column(name).to_pylist()
+            ]
+            for name in sensitive
+        },
+    )
