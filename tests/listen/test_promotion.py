@@ -135,7 +135,8 @@ def test_the_whole_comparison_from_the_workspace(
 
 def dataset(rows: Blob) -> Dataset:
     return Dataset(
-        task="text-classification", rows=rows, features=rows, embedder=Folder(files={}), labels=tuple(f"l{number}" for number in range(10)), splits={},
+        task="text-classification", rows=rows, features=rows, embedder=Folder(files={}),
+        labels=tuple(f"l{number}" for number in range(10)), splits={},
         classes={}, source_rows=0, quarantined=(), quarantine=rows, receipts=rows, label_issues=rows, unlabelled=None,
         length=LengthProfile(p50=1, p95=1, longest=1, unit="characters"), notes=(), test_digest="",
         input_description="",

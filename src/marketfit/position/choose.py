@@ -9,7 +9,7 @@ import numpy as np
 
 from marketfit.position.draws import FloatArray
 from marketfit.position.kept import Outlook
-from marketfit.position.offers import Proposal
+from marketfit.position.offers import OwnOffer
 from marketfit.position.worth import Worth
 from marketfit.records import Standing, Variant
 
@@ -25,7 +25,7 @@ class Pair:
     """A variant at an offer. `worth` is None where a metric that it needs was not measured."""
 
     variant: Variant
-    proposal: Proposal
+    offer: OwnOffer
     outlook: Outlook
     worth: Worth | None
 
@@ -101,18 +101,18 @@ def _rank(pair: Pair, sign: int) -> tuple[float, float, float, str, float]:
         -pair.outlook.kept,
         size.value if size else float("inf"),
         pair.variant.name,
-        pair.proposal.price or 0.0,
+        pair.offer.price or 0.0,
     )
 
 
 def standing(pair: Pair, *, probability_best: float, reason: str) -> Standing:
     """One line of the decision."""
     worth = pair.worth
-    words = "; ".join(text for text in (pair.proposal.words, reason) if text)
+    words = "; ".join(text for text in (pair.offer.words, reason) if text)
     share = worth.share if worth else None
     return Standing(
         variant=pair.variant.name,
-        price=pair.proposal.price,
+        price=pair.offer.price,
         share=None if share is None else float(share.mean()),
         share_low=_end(share, 0),
         share_high=_end(share, 1),

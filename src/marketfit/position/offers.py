@@ -10,7 +10,7 @@ from marketfit.brief import MarketSpec
 
 
 @dataclass(frozen=True)
-class Proposal:
+class OwnOffer:
     """One combination of what we set. `words` names the choices beside the price, where there are any."""
 
     settings: Mapping[str, float | str]
@@ -18,7 +18,7 @@ class Proposal:
     words: str
 
 
-def proposals(market: MarketSpec) -> tuple[Proposal, ...]:
+def own_offers(market: MarketSpec) -> tuple[OwnOffer, ...]:
     """Every combination, in the order of the brief; a single empty one where nothing is set."""
     offered = {name: spec.offer for name, spec in market.attributes.items() if spec.offer}
     found = []
@@ -28,12 +28,12 @@ def proposals(market: MarketSpec) -> tuple[Proposal, ...]:
         chosen = [
             f"{name} = {value}" for name, value in settings.items() if name != market.price and len(offered[name]) > 1
         ]
-        found.append(Proposal(settings, None if isinstance(price, str) else price, ", ".join(chosen)))
+        found.append(OwnOffer(settings, None if isinstance(price, str) else price, ", ".join(chosen)))
     return tuple(found)
 
 
-def fixed(market: MarketSpec) -> Proposal:
+def fixed(market: MarketSpec) -> OwnOffer:
     """What we set where there is nothing to choose by: without a survey one price is as good as another."""
     settings = {name: spec.offer[0] for name, spec in market.attributes.items() if len(spec.offer) == 1}
     price = settings.get(market.price)
-    return Proposal(settings, None if isinstance(price, str) else price, "")
+    return OwnOffer(settings, None if isinstance(price, str) else price, "")

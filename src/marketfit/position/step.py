@@ -28,9 +28,9 @@ def position(brief: Brief, dataset: Dataset, market: MarketView, variants: Varia
     goal = goal_of(brief, market, run=run)
     metrics = draw_metrics(variants.variants, goal.metrics, valid.targets, run=run)
     pairs = [
-        Pair(variant, proposal, seen, goal.worth(variant, proposal, metrics))
+        Pair(variant, offer, seen, goal.worth(variant, offer, metrics))
         for variant, seen in zip(variants.variants, outlooks, strict=True)
-        for proposal in goal.offers
+        for offer in goal.offers
     ]
     choice = choose(pairs, sign=goal.sign)
     standings = tuple(
@@ -45,10 +45,10 @@ def position(brief: Brief, dataset: Dataset, market: MarketView, variants: Varia
         goal=goal.name,
         standings=standings,
         winner=best.variant.name,
-        price=best.proposal.price,
+        price=best.offer.price,
         probability_best=choice.probabilities[pairs.index(best)],
         expected_regret=choice.regret,
-        shares=goal.shares(best.variant, best.proposal, metrics),
+        shares=goal.shares(best.variant, best.offer, metrics),
         binding="",
         nearest="",
         notes=(*_chosen(best), *notes),
@@ -80,14 +80,14 @@ def _refusal(
 
 
 def _chosen(best: Pair) -> list[str]:
-    return [f"We offer {best.proposal.words}."] if best.proposal.words else []
+    return [f"We offer {best.offer.words}."] if best.offer.words else []
 
 
 def _goal_notes(goal: Goal, choice: Choice) -> list[str]:
     """What a reader must know of the goal."""
     notes = []
     if isinstance(goal, Market):
-        prices = {proposal.price for proposal in goal.offers}
+        prices = {offer.price for offer in goal.offers}
         if not goal.names:
             notes.append("Nothing competes with our offer: its share is 1 by construction and says nothing of demand.")
         if goal.name == "utility" and len(prices) > 1:
@@ -109,7 +109,7 @@ def _clamped(goal: Goal, pairs: Sequence[Pair]) -> list[str]:
     found: dict[str, dict[str, float]] = {}
     for pair in pairs:
         for name, value in (pair.worth.clamped if pair.worth else {}).items():
-            whose = "" if name in pair.proposal.settings else f"{pair.variant.name}: "
+            whose = "" if name in pair.offer.settings else f"{pair.variant.name}: "
             found.setdefault(name, {})[f"{whose}{value:.4g}"] = value
     notes = []
     for name, values in found.items():

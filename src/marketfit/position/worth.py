@@ -17,7 +17,7 @@ from marketfit.demand.terms import LevelsTerm, LinearTerm, PiecewiseTerm
 from marketfit.engine import Run
 from marketfit.errors import RunError
 from marketfit.position.draws import DRAWS, Draws, FloatArray
-from marketfit.position.offers import Proposal, fixed, proposals
+from marketfit.position.offers import OwnOffer, fixed, own_offers
 from marketfit.records import MarketView, Variant
 
 COST = "cost_per_1000"
@@ -54,7 +54,7 @@ class Goal(Protocol):
         ...
 
     @property
-    def offers(self) -> tuple[Proposal, ...]:
+    def offers(self) -> tuple[OwnOffer, ...]:
         """What may be offered."""
         ...
 
@@ -63,11 +63,11 @@ class Goal(Protocol):
         """The metrics that a variant must have measured to be ranked."""
         ...
 
-    def worth(self, variant: Variant, proposal: Proposal, metrics: Draws) -> Worth | None:
+    def worth(self, variant: Variant, offer: OwnOffer, metrics: Draws) -> Worth | None:
         """The goal of a variant at an offer; None where a metric that it needs was not measured."""
         ...
 
-    def shares(self, variant: Variant, proposal: Proposal, metrics: Draws) -> dict[str, float]:
+    def shares(self, variant: Variant, offer: OwnOffer, metrics: Draws) -> dict[str, float]:
         """Expected share of our offer, of each competitor and of none; empty without a survey."""
         ...
 
@@ -90,17 +90,17 @@ class Metrics:
     name: str
     weights: Mapping[str, float]
     sign: int
-    offer: Proposal
+    offer: OwnOffer
 
     @property
-    def offers(self) -> tuple[Proposal, ...]:
+    def offers(self) -> tuple[OwnOffer, ...]:
         return (self.offer,)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         return tuple(self.weights)
 
-    def worth(self, variant: Variant, proposal: Proposal, metrics: Draws) -> Worth | None:  # noqa: ARG002 - the protocol names it
+    def worth(self, variant: Variant, offer: OwnOffer, metrics: Draws) -> Worth | None:  # noqa: ARG002 - the protocol names it
         expected, drawn = 0.0, np.zeros(DRAWS)
         for metric, weight in self.weights.items():
             measured, values = variant.measured(metric), metrics.of(variant, metric)
@@ -113,7 +113,7 @@ class Metrics:
             drawn += signed * values
         return Worth(expected, drawn)
 
-    def shares(self, variant: Variant, proposal: Proposal, metrics: Draws) -> dict[str, float]:  # noqa: ARG002 - the protocol names it
+    def shares(self, variant: Variant, offer: OwnOffer, metrics: Draws) -> dict[str, float]:  # noqa: ARG002 - the protocol names it
         return {}
 
 
@@ -151,8 +151,8 @@ class Market:
         return cls(brief.market.goal, brief.market, brief.product, utilities, tuple(names), rivals)
 
     @property
-    def offers(self) -> tuple[Proposal, ...]:
-        return proposals(self.spec)
+    def offers(self) -> tuple[OwnOffer, ...]:
+        return own_offers(self.spec)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -163,20 +163,20 @@ class Market:
     def _costs(self) -> bool:
         return self.name == "profit" and self.spec.predictions_per_buyer > 0
 
-    def worth(self, variant: Variant, proposal: Proposal, metrics: Draws) -> Worth | None:
+    def worth(self, variant: Variant, offer: OwnOffer, metrics: Draws) -> Worth | None:
         if any(metrics.of(variant, metric) is None for metric in self.metrics):
             return None
-        own, clamped = self._utility(variant, proposal, metrics)
+        own, clamped = self._utility(variant, offer, metrics)
         share = self._won(own).mean(axis=1)
         draws = {"share": share, "utility": own.mean(axis=1)}.get(self.name)
         if draws is None:
-            draws = self._profit(share, variant, proposal, metrics)
+            draws = self._profit(share, variant, offer, metrics)
         price = clamped.get(self.spec.price)
         overpriced = price is not None and price > tested(self.utilities.coding, self.spec.price)[1]
         return Worth(float(draws.mean()), draws, share, clamped, overpriced and self.name == "profit")
 
-    def shares(self, variant: Variant, proposal: Proposal, metrics: Draws) -> dict[str, float]:
-        own, _ = self._utility(variant, proposal, metrics)
+    def shares(self, variant: Variant, offer: OwnOffer, metrics: Draws) -> dict[str, float]:
+        own, _ = self._utility(variant, offer, metrics)
         won = self._won(own)
         found = {self.product: float(won.mean())}
         if self.names:
@@ -185,24 +185,24 @@ class Market:
             found |= dict(zip(self.names, lost.tolist(), strict=True))
         return found
 
-    def _profit(self, share: FloatArray, variant: Variant, proposal: Proposal, metrics: Draws) -> FloatArray:
+    def _profit(self, share: FloatArray, variant: Variant, offer: OwnOffer, metrics: Draws) -> FloatArray:
         """Audience × share × margin a month; the margin is less the measured cost of a buyer's predictions."""
-        if self.spec.audience is None or self.spec.unit_cost is None or proposal.price is None:
+        if self.spec.audience is None or self.spec.unit_cost is None or offer.price is None:
             raise RunError("profit needs an audience, a unit cost and a price that is a number")
         cost = metrics.of(variant, COST) if self._costs else None
         served = 0.0 if cost is None else self.spec.predictions_per_buyer * cost / 1000.0
-        return np.asarray(self.spec.audience * share * (proposal.price - self.spec.unit_cost - served))
+        return np.asarray(self.spec.audience * share * (offer.price - self.spec.unit_cost - served))
 
     def _won(self, own: FloatArray) -> FloatArray:
         """(DRAWS, people) probability that our offer is taken; 1 where nothing competes with it."""
         return np.asarray(expit(own - logsumexp(self.rivals, axis=2))) if self.names else np.ones_like(own)
 
-    def _utility(self, variant: Variant, proposal: Proposal, metrics: Draws) -> tuple[FloatArray, dict[str, float]]:
+    def _utility(self, variant: Variant, offer: OwnOffer, metrics: Draws) -> tuple[FloatArray, dict[str, float]]:
         """(DRAWS, people) utility of our offer, and the attributes that had to be clamped."""
         coding = self.utilities.coding
         measured = {name: _point(variant, spec.metric) for name, spec in self.spec.attributes.items() if spec.metric}
-        offer = {**proposal.settings, **measured}
-        coded = coding.code(offer, where=f"our offer '{self.product}'")
+        attributes = {**offer.settings, **measured}
+        coded = coding.code(attributes, where=f"our offer '{self.product}'")
         design = np.repeat(coded.matrix, DRAWS, axis=0)
         for name in measured:
             values = metrics.of(variant, self.spec.attributes[name].metric or "")
@@ -210,7 +210,7 @@ class Market:
                 raise RunError(f"{variant.name} has no draws of {name}")
             design[:, _places(coding, name)] = _encode(coding, name, values)
         own = np.einsum("dc,dpc->dp", design, self.utilities.values)
-        return own, {name: float(offer[name]) for name in coded.extrapolated}
+        return own, {name: float(attributes[name]) for name in coded.extrapolated}
 
 
 def _point(variant: Variant, metric: str) -> float:
