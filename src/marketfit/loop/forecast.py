@@ -15,21 +15,22 @@ from marketfit.prepare import DataPreview
 from marketfit.prepare.features import embed, make_embedder
 from marketfit.prepare.sample import sample_inputs
 from marketfit.records import Record
+from marketfit.shortlist.options import TRAIN_ROWS, VALID_ROWS
 from marketfit.task import Example
 
 _SAMPLE = 256  # rows that are embedded to see how fast that goes
 _WARM = 16
 _SINGLE = 20  # requests that are timed one by one
 
-# Measured on two data sets of 1,800 and 22,500 rows on 2 cores, rounded up: a forecast that is kept beats a sharp one.
-_CLEANLAB = 4.0  # seconds a thousand rows to look for label errors
-_PROBED_ROWS = 9_000  # at most so many rows are embedded for the shortlist
-_PROBE = 4.0  # seconds to fit and time the probe of one backbone
-_PROCESS = 1.5  # seconds of a fresh process beside its single requests
-_QUICKER = 0.4  # time of a typical variant (int8, fewer layers, static) relative to the whole backbone in float32
+# From the logs of two runs on 2 cores on 2026-11-24, home-assistant (2,579 rows) and CLINC150 (22,342 rows): the larger
+# figure of the two, rounded up.
+_CLEANLAB = 0.7  # seconds a thousand rows to look for label errors: 0.5 and 0.4
+_PROBE = 5.5  # seconds of TF-IDF, probe and latency for each backbone: 1.5 and 5.3
+_PROCESS = 0.9  # seconds of a fresh process beside its single requests: 0.8 and 0.6
+_WRITING = 3.0  # seconds to export, compress and score one variant on few rows: 2.9 in home-assistant
+_REPORT = 5.0  # seconds of the decision and the report: 3 for the report
+_QUICKER = 0.5  # an int8 MiniLM takes 2.0 of 4.4 ms; fewer layers and static models less
 _PASSES = 3  # variants of one backbone that are timed, at the most
-_WRITING = 4.0  # seconds to export, compress and reload one variant
-_REPORT = 15.0  # seconds for the decision, the locked test and the report
 
 
 class StepTime(Record):
@@ -60,7 +61,7 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
     return (
         StepTime(step="prepare", seconds=reading + loading + rows * (row + _CLEANLAB / 1000),
                  how=f"{rows:,} rows at {1 / row:,.0f} a second, then label errors"),
-        StepTime(step="shortlist", seconds=backbones * (loading + _PROBE + min(rows, _PROBED_ROWS) * row),
+        StepTime(step="shortlist", seconds=backbones * (loading + _PROBE + min(rows, TRAIN_ROWS + VALID_ROWS) * row),
                  how=f"{backbones} backbones"),
         StepTime(step="tune", seconds=60 * minutes,
                  how=f"at the most: {brief.budget.trials} trials, {minutes:g} minutes"),
