@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketfit.demand import ChoiceData, Coding, Levels, Piecewise
-from marketfit.demand.terms import LevelsTerm, LinearTerm, PiecewiseTerm
+from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
 from marketfit.errors import DataError
 
 Maker = Callable[..., ChoiceData]

@@ -15,8 +15,8 @@ from scipy import optimize
 
 from marketfit.demand import ChoiceData, Coding, MNLResult, fit_mnl
 from marketfit.demand.arrays import FloatArray
-from marketfit.demand.likelihood import Likelihood
-from marketfit.demand.newton import maximise
+from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.newton import maximise
 from marketfit.errors import DataError
 
 Maker = Callable[..., ChoiceData]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from marketfit.demand import ChoiceData, Coding, MNLResult, UtilityDraws, draw_utilities, fit_mnl, simulate
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.intervals import interval
-from marketfit.demand.shares import share_curve_draws, share_draws
+from marketfit.demand.market.shares import share_curve_draws, share_draws
 from marketfit.errors import DataError
 
 OFFERS: dict[str, dict[str, float | str]] = {
@@ -59,7 +59,7 @@ def test_shares_in_any_blocks(seed: int, shape: tuple[int, int, int], offers: in
     rng = np.random.default_rng(seed)
     values, designs = rng.normal(size=shape), rng.normal(size=(offers, shape[2]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("marketfit.demand.shares.BLOCK_CELLS", block)
+        patch.setattr("marketfit.demand.market.shares.BLOCK_CELLS", block)
         shares = share_draws(designs, values)
         # What all offers have in common changes nothing, in single precision too.
         moved = share_draws(designs + shift, values)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from marketfit.demand import ChoiceData, MNLResult, fit_mnl, willingness_to_pay
-from marketfit.demand.willingness_to_pay import draw_ratios
+from marketfit.demand.market.willingness_to_pay import draw_ratios
 from marketfit.errors import DataError
 
 

@@ -10,17 +10,17 @@
 {'ours': 0.5, 'theirs': 0.5}
 """
 
-from marketfit.demand.attribute import Attribute
-from marketfit.demand.choice_data import ChoiceData
-from marketfit.demand.coding import Coding, Design, Offer
-from marketfit.demand.coding_options import CodingOption, Levels, Piecewise
-from marketfit.demand.covariance import Errors
-from marketfit.demand.mnl import MNLResult, fit_mnl
-from marketfit.demand.price_curve import PriceCurve, price_curve
-from marketfit.demand.simulate import Shares, simulate
-from marketfit.demand.storage import model_from_json, model_to_json
-from marketfit.demand.utilities import UtilityDraws, UtilityModel, UtilitySource, draw_utilities
-from marketfit.demand.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
+from marketfit.demand.choices.attribute import Attribute
+from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.coding.coding import Coding, Design, Offer
+from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
+from marketfit.demand.market.price_curve import PriceCurve, price_curve
+from marketfit.demand.market.simulate import Shares, simulate
+from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
+from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.mnl import MNLResult, fit_mnl
+from marketfit.demand.models.storage import model_from_json, model_to_json
+from marketfit.demand.models.utilities import UtilityDraws, UtilityModel, UtilitySource, draw_utilities
 
 __all__ = [
     "Attribute",

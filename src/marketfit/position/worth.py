@@ -12,8 +12,8 @@ from scipy.special import expit, logsumexp
 from marketfit.brief import Brief, MarketSpec
 from marketfit.contract import METRICS
 from marketfit.demand import Coding, UtilityDraws, draw_utilities, model_from_json
-from marketfit.demand.simulate import code_offers
-from marketfit.demand.terms import LevelsTerm, LinearTerm, PiecewiseTerm
+from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
+from marketfit.demand.market.simulate import code_offers
 from marketfit.engine import Run
 from marketfit.errors import RunError
 from marketfit.position.draws import DRAWS, Draws, FloatArray

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from marketfit.demand import ChoiceData, CodingOption, MNLResult, Piecewise, fit_mnl, willingness_to_pay
-from marketfit.demand.coding_options import MOST_KNOTS
+from marketfit.demand.coding.options import MOST_KNOTS
 from marketfit.errors import DataError
 from marketfit.records import Ratio
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from marketfit.brief import MarketSpec
 from marketfit.demand import ChoiceData, model_to_json
-from marketfit.demand.choice_table import DEFAULT_NONE
+from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import ChoiceStudy, PartWorth, Record

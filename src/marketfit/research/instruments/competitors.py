@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field as Limits
 
 from marketfit.brief import MarketSpec
-from marketfit.demand.choice_table import DEFAULT_NONE
+from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Offer, Record

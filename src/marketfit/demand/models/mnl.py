@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, frozen
-from marketfit.demand.choice_data import ChoiceData
-from marketfit.demand.coding import Coding
-from marketfit.demand.coding_options import CodingOption
-from marketfit.demand.covariance import Errors, covariances
-from marketfit.demand.identification import check_finite, column_scales, raise_if_separated
-from marketfit.demand.likelihood import Likelihood
-from marketfit.demand.newton import Optimum, maximise
+from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.coding.coding import Coding
+from marketfit.demand.coding.options import CodingOption
+from marketfit.demand.models.covariance import Errors, covariances
+from marketfit.demand.models.identification import check_finite, column_scales, raise_if_separated
+from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.newton import Optimum, maximise
 from marketfit.errors import DataError, Problem, RunError, nearest
 
 

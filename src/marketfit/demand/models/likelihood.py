@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, IntArray
-from marketfit.demand.choice_data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData
 
 
 @dataclass(frozen=True, eq=False)

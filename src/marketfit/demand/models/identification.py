@@ -6,7 +6,7 @@ import numpy as np
 from scipy import optimize
 
 from marketfit.demand.arrays import FloatArray
-from marketfit.demand.likelihood import Likelihood
+from marketfit.demand.models.likelihood import Likelihood
 from marketfit.errors import DataError, Problem
 
 DEPENDENT = 1e-9

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng, frozen
-from marketfit.demand.coding import Coding
+from marketfit.demand.coding.coding import Coding
 from marketfit.errors import DataError, Problem
 
 DRAWS = 2000

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, rows_text
-from marketfit.demand.tables import Codes, Column, is_number, read_numbers
+from marketfit.demand.choices.columns import Codes, Column, is_number, read_numbers
 from marketfit.errors import Problem
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng, SingleArray, frozen
-from marketfit.demand.coding import Coding, Design, Offer
+from marketfit.demand.coding.coding import Coding, Design, Offer
 from marketfit.demand.intervals import check_level, interval
-from marketfit.demand.shares import share_draws
-from marketfit.demand.utilities import DRAWS, UtilitySource, draw_utilities
+from marketfit.demand.market.shares import share_draws
+from marketfit.demand.models.utilities import DRAWS, UtilitySource, draw_utilities
 from marketfit.errors import DataError, Problem
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray, rows_text
-from marketfit.demand.attribute import Attribute
-from marketfit.demand.choice_checks import Layout, check_chosen, check_layout, check_weights, lay_out
-from marketfit.demand.tables import Codes, Column, is_number, is_text, read_codes, read_columns, read_numbers
+from marketfit.demand.choices.attribute import Attribute
+from marketfit.demand.choices.checks import Layout, check_chosen, check_layout, check_weights, lay_out
+from marketfit.demand.choices.columns import Codes, Column, is_number, is_text, read_codes, read_columns, read_numbers
 from marketfit.errors import DataError, Problem, nearest
 
 DEFAULT_NONE = "none"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray
-from marketfit.demand.likelihood import Likelihood
+from marketfit.demand.models.likelihood import Likelihood
 
 MOST_STEPS = 100
 MOST_HALVINGS = 40

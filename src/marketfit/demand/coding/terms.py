@@ -13,7 +13,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray, label
-from marketfit.demand.attribute import Attribute
+from marketfit.demand.choices.attribute import Attribute
 from marketfit.errors import Problem, nearest
 
 Value: TypeAlias = float | str

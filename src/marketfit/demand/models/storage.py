@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from marketfit.demand.arrays import frozen
-from marketfit.demand.coding import Coding
-from marketfit.demand.mnl import MNLResult
-from marketfit.demand.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
+from marketfit.demand.coding.coding import Coding
+from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
+from marketfit.demand.models.mnl import MNLResult
 from marketfit.errors import DataError, Problem
 
 FORMAT = "marketfit.demand.mnl/1"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
-from marketfit.demand.attribute import Attribute
+from marketfit.demand.choices.attribute import Attribute
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class ChoiceData:
         (2, 4, ('a', 'b'))
         """
         # Arrow is needed to read tables only; shares are simulated without it.
-        from marketfit.demand.choice_table import ColumnNames, read_choice_table
+        from marketfit.demand.choices.table import ColumnNames, read_choice_table
 
         listed = (attributes,) if isinstance(attributes, str) else tuple(attributes)
         names = ColumnNames(task, alternative, chosen, listed, respondent, weight, none)

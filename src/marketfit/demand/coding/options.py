@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from marketfit.demand.arrays import label
-from marketfit.demand.attribute import Attribute
-from marketfit.demand.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
+from marketfit.demand.choices.attribute import Attribute
+from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
 from marketfit.errors import Problem, nearest
 
 MOST_KNOTS = 12

@@ -11,8 +11,8 @@ from scipy import special
 
 from marketfit.demand.arrays import FloatArray, Rng
 from marketfit.demand.intervals import check_level, interval
-from marketfit.demand.mnl import MNLResult
-from marketfit.demand.utilities import DRAWS
+from marketfit.demand.models.mnl import MNLResult
+from marketfit.demand.models.utilities import DRAWS
 from marketfit.errors import DataError, Problem, nearest
 
 

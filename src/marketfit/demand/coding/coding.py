@@ -13,9 +13,9 @@ from typing import TypeAlias
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, label
-from marketfit.demand.choice_data import ChoiceData
-from marketfit.demand.coding_options import CodingOption, make_term
-from marketfit.demand.terms import Term, Value, offer_input, term_input
+from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.coding.options import CodingOption, make_term
+from marketfit.demand.coding.terms import Term, Value, offer_input, term_input
 from marketfit.errors import DataError, Problem, nearest
 
 NONE_COLUMN = "none"

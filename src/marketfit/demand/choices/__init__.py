@@ -1,0 +1,1 @@
+"""Choice data: reading and checking who chose what among which alternatives."""

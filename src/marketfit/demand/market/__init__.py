@@ -1,0 +1,1 @@
+"""What a fitted model says of a market: shares, prices, willingness to pay."""
