@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from marketfit.demand import ChoiceData, Coding, MNLResult, UtilityDraws, draw_utilities, fit_mnl, simulate
 from marketfit.demand.arrays import FloatArray
+from marketfit.demand.coding.terms import LinearTerm
 from marketfit.demand.intervals import interval
 from marketfit.demand.market.shares import share_curve_draws, share_draws
 from marketfit.errors import DataError
@@ -26,15 +27,22 @@ OFFERS: dict[str, dict[str, float | str]] = {
 }
 
 
-def slow_shares(designs: FloatArray, values: FloatArray) -> FloatArray:
+def slow_shares(designs: FloatArray, values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """Mean over the people of each draw of the softmax, in double precision, one at a time."""
     answer = np.zeros((values.shape[0], designs.shape[0]))
+    weights = np.ones(values.shape[:2]) if weights is None else weights
     for draw, people in enumerate(values):
-        for person in people:
+        for place, person in enumerate(people):
             worth = [float(design @ person) for design in designs]
             powers = [math.exp(value - max(worth)) for value in worth]
-            answer[draw] += np.array(powers) / sum(powers) / len(people)
+            answer[draw] += np.array(powers) / sum(powers) * weights[draw, place] / weights[draw].sum()
     return answer
+
+
+def drawn(values: FloatArray, weights: FloatArray | None = None) -> UtilityDraws:
+    """Draws of as many numeric attributes as there are columns."""
+    terms = tuple(LinearTerm(f"x{place}", -1.0, 1.0) for place in range(values.shape[2]))
+    return UtilityDraws(values, Coding(terms, (), None, None, "alt"), 1, weights)
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +66,20 @@ def model_with_none(data_with_none: ChoiceData) -> MNLResult:
 def test_shares_in_any_blocks(seed: int, shape: tuple[int, int, int], offers: int, block: int, shift: float) -> None:
     rng = np.random.default_rng(seed)
     values, designs = rng.normal(size=shape), rng.normal(size=(offers, shape[2]))
+    weights = rng.uniform(0.1, 3.0, shape[:2])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("marketfit.demand.market.shares.BLOCK_CELLS", block)
-        shares = share_draws(designs, values)
+        shares = share_draws(designs, drawn(values))
+        weighted = share_draws(designs, drawn(values, weights))
         # What all offers have in common changes nothing, in single precision too.
-        moved = share_draws(designs + shift, values)
-        curve = share_curve_draws(designs[:1], designs[1:], values) if offers > 1 else None
+        moved = share_draws(designs + shift, drawn(values))
+        curve = share_curve_draws(designs[:1], designs[1:], drawn(values, weights)) if offers > 1 else None
     np.testing.assert_allclose(shares, slow_shares(designs, values), atol=2e-6)
+    np.testing.assert_allclose(weighted, slow_shares(designs, values, weights), atol=2e-6)
     np.testing.assert_allclose(shares.sum(axis=1), 1.0, atol=2e-6)
     np.testing.assert_allclose(moved, shares, atol=2e-6)
     if curve is not None:
-        np.testing.assert_allclose(curve[:, 0], shares[:, 0], atol=2e-6)
+        np.testing.assert_allclose(curve[:, 0], weighted[:, 0], atol=2e-6)
 
 
 @given(seed=st.integers(0, 2**32 - 1), draws=st.integers(1, 3000), level=st.floats(0.01, 0.99))
@@ -96,8 +107,8 @@ def test_quantile_of_values_whose_sample_misleads() -> None:
 def test_huge_utilities_do_not_overflow() -> None:
     values = np.array([[[1e4, 0.0]], [[-1e4, 0.0]]])
     designs = np.array([[1.0, 0.0], [2.0, 1.0]])
-    assert share_draws(designs, values).tolist() == [[0, 1], [1, 0]]
-    assert share_curve_draws(designs[:1], designs[1:], values).tolist() == [[0], [1]]
+    assert share_draws(designs, drawn(values)).tolist() == [[0, 1], [1, 0]]
+    assert share_curve_draws(designs[:1], designs[1:], drawn(values)).tolist() == [[0], [1]]
 
 
 def test_one_draw_is_the_formula(model: MNLResult) -> None:

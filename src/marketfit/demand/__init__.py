@@ -20,11 +20,18 @@ from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessTo
 from marketfit.demand.models.covariance import Errors
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
 from marketfit.demand.models.storage import model_from_json, model_to_json
-from marketfit.demand.models.utilities import UtilityDraws, UtilityModel, UtilitySource, draw_utilities
+from marketfit.demand.models.utilities import (
+    ChoiceModel,
+    UtilityDraws,
+    UtilityModel,
+    UtilitySource,
+    draw_utilities,
+)
 
 __all__ = [
     "Attribute",
     "ChoiceData",
+    "ChoiceModel",
     "Coding",
     "CodingOption",
     "Design",

@@ -167,8 +167,8 @@ class Market:
         if any(metrics.of(variant, metric) is None for metric in self.metrics):
             return None
         own, clamped = self._utility(variant, offer, metrics)
-        share = self._won(own).mean(axis=1)
-        draws = {"share": share, "utility": own.mean(axis=1)}.get(self.name)
+        share = self.utilities.average(self._won(own))
+        draws = {"share": share, "utility": self.utilities.average(own)}.get(self.name)
         if draws is None:
             draws = self._profit(share, variant, offer, metrics)
         price = clamped.get(self.spec.price)
@@ -178,11 +178,13 @@ class Market:
     def shares(self, variant: Variant, offer: OwnOffer, metrics: Draws) -> dict[str, float]:
         own, _ = self._utility(variant, offer, metrics)
         won = self._won(own)
-        found = {self.product: float(won.mean())}
+        found = {self.product: float(self.utilities.average(won).mean())}
         if self.names:
             others = np.exp(self.rivals - logsumexp(self.rivals, axis=2, keepdims=True))
-            lost = ((1.0 - won)[:, :, None] * others).mean(axis=(0, 1))
-            found |= dict(zip(self.names, lost.tolist(), strict=True))
+            lost = (1.0 - won)[:, :, None] * others
+            found |= {
+                name: float(self.utilities.average(lost[:, :, place]).mean()) for place, name in enumerate(self.names)
+            }
         return found
 
     def _profit(self, share: FloatArray, variant: Variant, offer: OwnOffer, metrics: Draws) -> FloatArray:

@@ -76,7 +76,7 @@ def price_curve(
     _check(source, offers, offer, prices, (unit_cost, audience), price)
     rivals, grid, clamped = _designs(source, offers, offer, prices, price)
     drawn = draw_utilities(source)
-    shares = share_curve_draws(grid, rivals, drawn.values)
+    shares = share_curve_draws(grid, rivals, drawn)
     points = np.array(prices, dtype=np.float64)
     beyond = np.array([price in clamped.pop(_at(offer, point), ()) for point in prices], dtype=np.bool_)
     profits = shares * (audience * (points - unit_cost))

@@ -71,7 +71,7 @@ def simulate(
         designs = np.concatenate([designs, source.coding.code_none()])
         names.append(source.coding.none or "")
     drawn = draw_utilities(source, draws=draws, rng=rng, scale=scale)
-    shares = share_draws(designs, drawn.values)
+    shares = share_draws(designs, drawn)
     low, high = interval(shares, level)
     return Shares(
         offers=tuple(names),

@@ -12,11 +12,14 @@ from marketfit.demand.arrays import FloatArray, frozen
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.coding.options import CodingOption
+from marketfit.demand.models.arguments import bounds_of, coding_of, signs_by_column, weights_of
 from marketfit.demand.models.covariance import Errors, covariances
 from marketfit.demand.models.identification import check_finite, column_scales, raise_if_separated
 from marketfit.demand.models.likelihood import Likelihood
 from marketfit.demand.models.newton import Optimum, maximise
-from marketfit.errors import DataError, Problem, RunError, nearest
+from marketfit.demand.models.summary import coefficient_rows
+from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.errors import DataError, Problem, RunError
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,26 +89,21 @@ class MNLResult:
         values, vectors = np.linalg.eigh(self.covariance)
         root = vectors * np.sqrt(np.clip(values, 0.0, None))
         drawn: FloatArray = self.estimates + rng.standard_normal((count, self.estimates.size)) @ root.T
-        return np.clip(drawn, *_bounds(self.coding.columns, self.signs))
+        return np.clip(drawn, *bounds_of(self.coding.columns, self.signs))
+
+    def utility_draws(self, count: int, rng: np.random.Generator) -> UtilityDraws:
+        """`count` draws of the coefficients, with one person each: the logit gives everybody the same tastes."""
+        return UtilityDraws(self.draws(count, rng), self.coding, self.sample_size)
 
     def __str__(self) -> str:
         people = f" of {self.respondents} respondents" if self.respondents else ""
-        width = max(len("coefficient"), *(len(name) for name in self.coding.columns))
-        lines = [
+        head = [
             f"Multinomial logit: {self.observations} choices{people}",
             f"log-likelihood {self.log_likelihood:.3f}, with equal probabilities {self.log_likelihood_null:.3f}, "
             f"McFadden R² {self.rho_squared:.4f}",
-            "",
-            f"{'coefficient':<{width}} {'estimate':>12} {'std. error':>12} {'z':>9} {'p':>8}",
         ]
-        for name, value in self.coefficients.items():
-            error = self.standard_errors[name]
-            if math.isnan(error):
-                lines.append(f"{name:<{width}} {value:>12.6g} {'at its bound':>12}")
-                continue
-            z = value / error
-            lines.append(f"{name:<{width}} {value:>12.6g} {error:>12.4g} {z:>9.2f} {_p_text(z):>8}")
-        return "\n".join([*lines, "", f"standard errors: {self.errors}"])
+        rows = coefficient_rows(self.coefficients, self.standard_errors)
+        return "\n".join([*head, "", *rows, "", f"standard errors: {self.errors}"])
 
 
 def fit_mnl(
@@ -136,11 +134,11 @@ def fit_mnl(
     >>> fit_mnl(data).coefficients["price"]  # three of four take the cheaper one: −log 3
     -1.098612
     """
-    coding = _coding(data, coding, constants, base)
+    coding = coding_of(data, coding, constants, base)
     columns = coding.columns
-    by_column = _signs(coding, signs or {})
-    bounds = _bounds(columns, by_column)
-    raw = Likelihood.of(data, coding.design(data).matrix, _weights(data, weights))
+    by_column = signs_by_column(coding, signs or {})
+    bounds = bounds_of(columns, by_column)
+    raw = Likelihood.of(data, coding.design(data).matrix, weights_of(data, weights))
     scales = column_scales(raw, columns)
     scaled = raw.scaled(scales)
     optimum = _search(scaled, columns, bounds)
@@ -173,58 +171,6 @@ def _search(likelihood: Likelihood, columns: tuple[str, ...], bounds: tuple[Floa
     return optimum
 
 
-def _coding(
-    data: ChoiceData, coding: Coding | Mapping[str, CodingOption] | None, constants: bool, base: str | None
-) -> Coding:
-    if not isinstance(coding, Coding):
-        return Coding.from_data(data, options=coding, constants=constants, base=base)
-    if constants or base is not None:
-        found = "given together with a coding that is already fixed"
-        raise DataError([Problem("constants, base", found, "one or the other", "set them in Coding.from_data")])
-    return coding
-
-
-def _weights(data: ChoiceData, weights: FloatArray | None) -> FloatArray:
-    if weights is None:
-        weights = data.weights
-    weights = np.asarray(weights, dtype=np.float64)
-    if weights.shape != (data.tasks,):
-        found, do = f"has shape {weights.shape}", "give one weight per task, in the order of the data's tasks"
-        raise DataError([Problem("weights", found, f"({data.tasks},)", do)])
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        found = "hold a value that is negative, infinite or missing, or are all 0"
-        raise DataError([Problem("weights", found, "numbers of at least 0, some above 0", "correct them")])
-    return weights
-
-
-def _signs(coding: Coding, signs: Mapping[str, int]) -> dict[str, int]:
-    """Column → sign, from signs by attribute or column."""
-    problems = []
-    by_column: dict[str, int] = {}
-    for name, sign in signs.items():
-        columns = coding.columns_of(name)
-        if not columns:
-            known = {*coding.columns, *coding.attributes}
-            problems.append(Problem(f"signs['{name}']", "no such attribute", nearest(name, known), "rename it"))
-        if sign not in (-1, 1):
-            problems.append(Problem(f"signs['{name}']", f"is {sign!r}", "1 or -1", "say which way utility goes"))
-        clash = [column for column in columns if by_column.get(column, sign) != sign]
-        if clash:
-            found = f"column '{clash[0]}' has the other sign elsewhere"
-            problems.append(Problem(f"signs['{name}']", found, "one sign per column", "drop one"))
-        by_column.update(dict.fromkeys(columns, sign))
-    if problems:
-        raise DataError(problems)
-    return by_column
-
-
-def _bounds(columns: tuple[str, ...], signs: Mapping[str, int]) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper bound of every coefficient, (columns,) each."""
-    lower = np.array([0.0 if signs.get(name) == 1 else -np.inf for name in columns])
-    upper = np.array([0.0 if signs.get(name) == -1 else np.inf for name in columns])
-    return lower, upper
-
-
 def _shown_errors(found: Mapping[Errors, FloatArray], wanted: Errors | None) -> Errors:
     if wanted is None:
         order: tuple[Errors, ...] = ("clustered", "robust", "classical")
@@ -234,8 +180,3 @@ def _shown_errors(found: Mapping[Errors, FloatArray], wanted: Errors | None) -> 
         do = "name the respondent column, or ask for another kind"
         raise DataError([Problem("errors", f"{wanted!r} is not to be had from these data", allowed, do)])
     return wanted
-
-
-def _p_text(z: float) -> str:
-    p = math.erfc(abs(z) / math.sqrt(2))
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"

@@ -1,0 +1,65 @@
+"""Arguments that the fits share: coding, weights and sign constraints, checked against the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from marketfit.demand.arrays import FloatArray
+from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.coding.coding import Coding
+from marketfit.demand.coding.options import CodingOption
+from marketfit.errors import DataError, Problem, nearest
+
+
+def coding_of(
+    data: ChoiceData, coding: Coding | Mapping[str, CodingOption] | None, constants: bool, base: str | None
+) -> Coding:
+    if not isinstance(coding, Coding):
+        return Coding.from_data(data, options=coding, constants=constants, base=base)
+    if constants or base is not None:
+        found = "given together with a coding that is already fixed"
+        raise DataError([Problem("constants, base", found, "one or the other", "set them in Coding.from_data")])
+    return coding
+
+
+def weights_of(data: ChoiceData, weights: FloatArray | None) -> FloatArray:
+    if weights is None:
+        weights = data.weights
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != (data.tasks,):
+        found, do = f"has shape {weights.shape}", "give one weight per task, in the order of the data's tasks"
+        raise DataError([Problem("weights", found, f"({data.tasks},)", do)])
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        found = "hold a value that is negative, infinite or missing, or are all 0"
+        raise DataError([Problem("weights", found, "numbers of at least 0, some above 0", "correct them")])
+    return weights
+
+
+def signs_by_column(coding: Coding, signs: Mapping[str, int]) -> dict[str, int]:
+    """Column → sign, from signs by attribute or column."""
+    problems = []
+    by_column: dict[str, int] = {}
+    for name, sign in signs.items():
+        columns = coding.columns_of(name)
+        if not columns:
+            known = {*coding.columns, *coding.attributes}
+            problems.append(Problem(f"signs['{name}']", "no such attribute", nearest(name, known), "rename it"))
+        if sign not in (-1, 1):
+            problems.append(Problem(f"signs['{name}']", f"is {sign!r}", "1 or -1", "say which way utility goes"))
+        clash = [column for column in columns if by_column.get(column, sign) != sign]
+        if clash:
+            found = f"column '{clash[0]}' has the other sign elsewhere"
+            problems.append(Problem(f"signs['{name}']", found, "one sign per column", "drop one"))
+        by_column.update(dict.fromkeys(columns, sign))
+    if problems:
+        raise DataError(problems)
+    return by_column
+
+
+def bounds_of(columns: tuple[str, ...], signs: Mapping[str, int]) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper bound of every coefficient, (columns,) each."""
+    lower = np.array([0.0 if signs.get(name) == 1 else -np.inf for name in columns])
+    upper = np.array([0.0 if signs.get(name) == -1 else np.inf for name in columns])
+    return lower, upper
