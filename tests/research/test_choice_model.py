@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from marketfit.brief import AttributeSpec, MarketSpec
+from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile
 from marketfit.demand import ChoiceData, Piecewise, fit_mnl
 from marketfit.engine import Run
 from marketfit.research.choice_model import bends, fit_choices, money
@@ -83,7 +83,7 @@ def test_electricity_suppliers(tmp_path: Path, run: Run) -> None:
     pl.read_parquet(path).rename(names).write_parquet(tmp_path / "choices.parquet")
     numbers = {name: AttributeSpec(offer=(1.0,)) for name in ("pf", "cl", "loc", "wk", "tod", "seas")}
     market = MarketSpec(price="pf", attributes=numbers)
-    answers = Choice().read(tmp_path / "choices.parquet", market)
+    answers = Choice().read(SurveyFile(source=tmp_path / "choices.parquet"), market)
     straight = fit_mnl(answers.data)
     assert straight.log_likelihood == pytest.approx(-4958.649, abs=1e-3)
     study = Choice().estimate(answers, market, run=run).study

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from marketfit import registry
-from marketfit.brief import AttributeSpec, MarketSpec
+from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
 from marketfit.records import Record
@@ -53,9 +53,9 @@ def test_instrument_passes_the_exam(name: str, tmp_path: Path, run: Run) -> None
 
 def test_the_exam_fails_an_instrument_that_swallows_mistakes(tmp_path: Path, run: Run) -> None:
     class Careless(Competitors):
-        def read(self, path: Path, market: MarketSpec) -> CompetitorTable:
+        def read(self, file: SurveyFile, market: MarketSpec) -> CompetitorTable:
             try:
-                return super().read(path, market)
+                return super().read(file, market)
             except DataError:
                 return CompetitorTable(offers=())
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from marketfit.errors import DataError
+from marketfit.records.questionnaire import Answer, Option, Questionnaire
 from marketfit.research.choice_design import ChoicePlan
 from marketfit.research.instruments.choice import Choice
 from marketfit.research.instruments.opinions import OpinionPlan, Opinions
-from marketfit.research.questionnaire import Answer, Option, Questionnaire
 
 LEVELS = {"accuracy": (0.8, 0.9, 0.95), "privacy": ("cloud", "on-device"), "price": (2.0, 4.0, 6.0, 8.0)}
 PLAN = ChoicePlan(

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from marketfit.brief import AttributeSpec, MarketSpec
+from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile
 from marketfit.errors import DataError
 from marketfit.research.instruments.choice import Choice
 from marketfit.research.instruments.competitors import Competitors
@@ -25,10 +25,10 @@ HEADER = "respondent,task,alternative,chosen,accuracy,privacy,price\n"
 GOOD = "a,1,1,1,0.8,cloud,2\na,1,2,0,0.9,on-device,4\na,1,none,0,,,\n"
 
 
-def refusal(read: Callable[[Path, MarketSpec], object], path: Path, content: str | bytes) -> list[str]:
+def refusal(read: Callable[[SurveyFile, MarketSpec], object], path: Path, content: str | bytes) -> list[str]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError) as error:
-        read(path, MARKET)
+        read(SurveyFile(source=path), MARKET)
     assert all(problem.where.startswith(str(path)) for problem in error.value.problems)
     return [str(problem) for problem in error.value.problems]
 
@@ -40,7 +40,7 @@ def choices(tmp_path: Path, content: str | bytes) -> list[str]:
 def test_good_choices_are_read(tmp_path: Path) -> None:
     path = tmp_path / "choices.csv"
     path.write_text("\ufeff" + HEADER + GOOD, "utf-8")
-    data = Choice().read(path, MARKET).data
+    data = Choice().read(SurveyFile(source=path), MARKET).data
     assert (data.tasks, data.rows, data.none, data.respondents) == (1, 3, "none", 1)
     assert data.attributes[1].levels == ("cloud", "on-device")
 
@@ -120,7 +120,7 @@ def test_names_may_be_numbers(tmp_path: Path, make_choices: Callable[..., pl.Dat
     )
     path = tmp_path / "choices.parquet"
     table.write_parquet(path)
-    assert Choice().read(path, MARKET).data.attributes[1].levels == ("1", "2")
+    assert Choice().read(SurveyFile(source=path), MARKET).data.attributes[1].levels == ("1", "2")
 
 
 def test_a_direction_for_names_is_refused(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_direction_for_names_is_refused(tmp_path: Path) -> None:
     path.write_text(HEADER + GOOD, "utf-8")
     market = MarketSpec(attributes={**MARKET.attributes, "privacy": AttributeSpec(offer=("a",), better="higher")})
     with pytest.raises(DataError, match="a direction needs numbers"):
-        Choice().read(path, market)
+        Choice().read(SurveyFile(source=path), market)
 
 
 def test_competitors(tmp_path: Path) -> None:
@@ -155,4 +155,4 @@ def test_opinions_of_one_person_on_one_item_in_two_spellings(tmp_path: Path) -> 
 def test_columns_that_nobody_asked_for_are_named(tmp_path: Path) -> None:
     path = tmp_path / "o.csv"
     path.write_text("item,respondent,label,age\nhi,a,x,30\n", "utf-8")
-    assert Opinions().read(path, MARKET).unused == ("age",)
+    assert Opinions().read(SurveyFile(source=path), MARKET).unused == ("age",)

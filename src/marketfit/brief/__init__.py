@@ -9,6 +9,7 @@ from marketfit.brief.schema import (
     DataSpec,
     MarketSpec,
     ObjectiveSpec,
+    SurveyFile,
     TargetSpec,
     describe,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "DataSpec",
     "MarketSpec",
     "ObjectiveSpec",
+    "SurveyFile",
     "TargetSpec",
     "describe",
     "load_brief",

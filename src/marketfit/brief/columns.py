@@ -77,13 +77,16 @@ def _data_columns(data: Mapping[str, object]) -> list[Wanted]:
 
 
 def _missing(section: Mapping[str, object], key: str, base: Path, wanted: Sequence[Wanted]) -> Iterator[Finding]:
-    source = section.get(key)
+    file = section.get(key)
+    named = file.get("columns") if isinstance(file, Mapping) else None
+    source = file.get("source") if isinstance(file, Mapping) else file
     if not isinstance(source, str):
         return
     columns = columns_of(base / source)
     if columns is None:
         return
-    for location, name in wanted:
+    for location, ours in wanted:
+        name = str(named[ours]) if isinstance(named, Mapping) and ours in named else ours
         if name not in columns:
             found = f"{source} has no column '{name}'"
             yield location, found, nearest(name, columns), "name a column of the file"

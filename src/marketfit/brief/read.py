@@ -14,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from marketfit import registry
 from marketfit.brief.columns import column_problems
-from marketfit.brief.schema import AttributeSpec, Brief, MistakesError
+from marketfit.brief.schema import AttributeSpec, Brief, MarketSpec, MistakesError
 from marketfit.errors import BriefError, Problem, nearest
 
 _LARGEST_BRIEF = 1_000_000  # bytes; a brief is written by hand
@@ -38,6 +38,7 @@ def load_brief(path: Path) -> Brief:
         for detail in error.errors():
             problems.extend(_problems_of(detail, tree, path))
     problems.extend(_task_problems(tree, path))
+    problems.extend(_survey_problems(tree, path))
     problems.extend(
         Problem(f"{path}:{_line(tree, location)}: {_dotted(location)}", found, allowed, do)
         for location, found, allowed, do in column_problems(_plain(tree), path.parent)
@@ -151,3 +152,15 @@ def _task_problems(tree: CommentedMap, path: Path) -> Iterator[Problem]:
     if isinstance(task, str) and task not in known:
         where = f"{path}:{_line(tree, ('task',))}: task"
         yield Problem(where, f"there is no task '{task}'", nearest(task, known), "name a registered task")
+
+
+def _survey_problems(tree: CommentedMap, path: Path) -> Iterator[Problem]:
+    market = tree.get("market")
+    surveys = market.get("surveys") if isinstance(market, Mapping) else None
+    known = [name for name in registry.names("instruments") if name not in MarketSpec.model_fields]
+    for name in surveys if isinstance(surveys, Mapping) else ():
+        if name not in known:
+            where = f"{path}:{_line(tree, ('market', 'surveys', str(name)))}: market.surveys"
+            own = str(name) in MarketSpec.model_fields
+            do = f"write it as market.{name}" if own else "name a registered instrument"
+            yield Problem(where, f"there is no further instrument '{name}'", nearest(str(name), known), do)

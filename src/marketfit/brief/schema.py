@@ -75,6 +75,21 @@ class DataSpec(_Section):
     unlabelled: SourceFile | None = Field(default=None, description="file of further examples without labels")
 
 
+class SurveyFile(_Section):
+    """A file of survey answers. In a brief, the file's name alone stands for `{source: NAME}`."""
+
+    source: SourceFile = Field(description="csv, tsv, jsonl or parquet")
+    columns: Mapping[str, str] = Field(default={}, description="our name of a column → its name in the file")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_alone(cls, value: object) -> object:
+        return {"source": value} if isinstance(value, str | Path) else value
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
 class AttributeSpec(_Section):
     """One attribute of the choice survey: measured on the candidate, or set by us."""
 
@@ -110,10 +125,14 @@ class MarketSpec(_Section):
         default=0.0, description="predictions a buyer makes a month; their measured cost is added to unit_cost"
     )
     price: str = Field(default="price", description="the attribute that is the price")
-    choices: SourceFile | None = Field(default=None, description="choice survey, long form")
-    competitors: SourceFile | None = Field(default=None, description="table of named offers")
+    choices: SurveyFile | None = Field(default=None, description="choice survey, long form")
+    competitors: SurveyFile | None = Field(default=None, description="table of named offers")
     attributes: Mapping[str, AttributeSpec] = Field(default={}, description="the attributes of the choice survey")
-    opinions: SourceFile | None = Field(default=None, description="item, respondent, label")
+    opinions: SurveyFile | None = Field(default=None, description="item, respondent, label")
+    surveys: Mapping[str, SurveyFile] = Field(default={}, description="further instruments: name → file of answers")
+    respondents: SurveyFile | None = Field(
+        default=None, description="who was asked: respondent and a column for whatever is known of them"
+    )
     simulated: bool = Field(default=False, description="the answers were made by a program: said wherever shown")
 
     @model_validator(mode="after")

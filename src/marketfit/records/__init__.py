@@ -32,6 +32,13 @@ from marketfit.records.decision import (
     Standing,
     TestComparison,
 )
+from marketfit.records.findings import (
+    Drawing,
+    Figure,
+    Finding,
+    FindingTable,
+    Proposal,
+)
 from marketfit.records.market import (
     ChoiceStudy,
     MarketView,
@@ -54,9 +61,17 @@ from marketfit.records.models import (
     Variant,
     Variants,
 )
+from marketfit.records.questionnaire import (
+    Answer,
+    Field,
+    Option,
+    Question,
+    Questionnaire,
+)
 
 __all__ = [
     "Action",
+    "Answer",
     "Backbone",
     "Blob",
     "BundleSpec",
@@ -67,19 +82,28 @@ __all__ = [
     "Count",
     "Dataset",
     "Decision",
+    "Drawing",
     "ErrorRow",
     "FeedbackBatch",
     "FeedbackRow",
+    "Field",
+    "Figure",
+    "Finding",
+    "FindingTable",
     "FitSummary",
     "Folder",
     "LengthProfile",
     "MarketView",
     "Offer",
     "Opinions",
+    "Option",
     "PartWorth",
     "Promotion",
     "PromotionStatus",
+    "Proposal",
     "QualityReport",
+    "Question",
+    "Questionnaire",
     "Ratio",
     "Recipe",
     "Record",

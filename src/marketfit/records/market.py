@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from marketfit.records.base import Blob, Record
+from marketfit.records.findings import Finding
 
 
 class Offer(Record):
@@ -64,9 +65,10 @@ class Opinions(Record):
 
 
 class MarketView(Record):
-    """What is known of the market. Every part may be missing."""
+    """What is known of the market. Every part may be missing. `findings` are those of the brief's `surveys`."""
 
     choice: ChoiceStudy | None
     competitors: tuple[Offer, ...]
     opinions: Opinions | None
+    findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...]

@@ -11,7 +11,7 @@ from pydantic import Field as Limits
 
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.records import Record
-from marketfit.research.questionnaire import Cell
+from marketfit.records.questionnaire import Cell
 
 Codes = NDArray[np.int64]  # (tasks, alternatives, attributes), codes into the levels of each attribute
 

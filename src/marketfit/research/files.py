@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +17,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from pyarrow import json as pa_json
 
+from marketfit.brief import SurveyFile
 from marketfit.errors import Problem, nearest
 
 if TYPE_CHECKING:
@@ -35,19 +36,22 @@ _SHOWN = 20  # rows or lines named for one kind of mistake; the rest is counted
 
 @dataclass(frozen=True, eq=False)
 class RawFile:
-    """The wanted columns of a file as they stand there, and the names of those that nobody asked for."""
+    """The wanted columns of a file under our names, and the names of those that nobody asked for.
+
+    named: our name → the file's, where they differ.
+    """
 
     path: Path
     table: Table
     unused: tuple[str, ...]
+    named: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self, wanted: Sequence[str]) -> list[Problem]:
         """Problems for the wanted columns that the file lacks."""
         have = (*self.table.column_names, *self.unused)
         return [
             Problem(str(self.path), f"has no column '{name}'", nearest(name, have), "add or rename the column")
-            for name in wanted
-            if name not in self.table.column_names
+            for name in (self.named.get(ours, ours) for ours in wanted if ours not in self.table.column_names)
         ]
 
 
@@ -62,8 +66,10 @@ def name_rows(rows: Sequence[int]) -> str:
     return f"row{'' if len(rows) == 1 else 's'} {names}{more}"
 
 
-def read_raw(path: Path, wanted: Sequence[str], problems: list[Problem]) -> RawFile | None:
+def read_raw(file: SurveyFile, wanted: Sequence[str], problems: list[Problem]) -> RawFile | None:
     """The wanted columns of a file, as far as it has them; None, with a problem, when it can't be read at all.
+
+    Columns that the file calls otherwise come back under our names.
 
     Cells of csv and tsv are text. A row with too few or too many cells is a problem and keeps its place, so that
     later problems name the right rows.
@@ -75,18 +81,27 @@ def read_raw(path: Path, wanted: Sequence[str], problems: list[Problem]) -> RawF
         ".ndjson": _read_jsonl,
         ".parquet": _read_parquet,
     }
+    path = file.source
     reader = readers.get(path.suffix.lower())
     if reader is None:
         found = f"is of the kind '{path.suffix}'" if path.suffix else "its name has no ending"
         problems.append(Problem(str(path), found, "csv, tsv, jsonl or parquet", "convert or rename the file"))
         return None
     try:
-        return reader(path, tuple(dict.fromkeys(wanted)), problems)
+        raw = reader(path, tuple(dict.fromkeys(file.columns.get(name, name) for name in wanted)), problems)
     except OSError as error:
         # An unreadable parquet file too: Arrow says so with an OSError.
         found = f"cannot be read ({error.strerror or str(error).splitlines()[0]})"
         problems.append(Problem(str(path), found, "a file of the kind that its name says", "check the file"))
         return None
+    return None if raw is None else _under_our_names(raw, file, wanted)
+
+
+def _under_our_names(raw: RawFile, file: SurveyFile, wanted: Sequence[str]) -> RawFile:
+    have = raw.table.column_names
+    ours = [name for name in dict.fromkeys(wanted) if file.columns.get(name, name) in have]
+    columns = [raw.table.column(file.columns.get(name, name)) for name in ours]
+    return RawFile(raw.path, pa.table(columns, names=ours) if ours else raw.table, raw.unused, file.columns)
 
 
 # --- csv and tsv

@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
-
-from marketfit import registry
 from marketfit.brief import Brief, MarketSpec
 from marketfit.demand import model_from_json, simulate
 from marketfit.engine import Run, step
-from marketfit.errors import DataError, Problem
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.records import ChoiceStudy, FeedbackBatch, MarketView, Offer
 from marketfit.records import Opinions as OpinionRecord
-from marketfit.research.attributes import check_levels
-from marketfit.research.choice_design import ChoicePlan
-from marketfit.research.instruments import Instrument
-from marketfit.research.instruments.choice import ChoiceAnswers, ChoiceFinding
-from marketfit.research.instruments.competitors import CompetitorPlan, CompetitorTable
-from marketfit.research.instruments.opinions import OpinionAnswers, OpinionPlan
+from marketfit.research.reading import Instruments, read_answers
 
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
 
-@dataclass(frozen=True)
-class _Instruments:
-    """The three instruments that a brief can feed, each found like anybody's plug-in."""
-
-    choice: Instrument[ChoicePlan, ChoiceAnswers, ChoiceFinding]
-    competitors: Instrument[CompetitorPlan, CompetitorTable, CompetitorTable]
-    opinions: Instrument[OpinionPlan, OpinionAnswers, OpinionRecord]
-
-    @classmethod
-    def load(cls) -> _Instruments:
-        choice = cast("type[Instrument[ChoicePlan, ChoiceAnswers, ChoiceFinding]]", _class("choice"))
-        rivals = cast("type[Instrument[CompetitorPlan, CompetitorTable, CompetitorTable]]", _class("competitors"))
-        opinions = cast("type[Instrument[OpinionPlan, OpinionAnswers, OpinionRecord]]", _class("opinions"))
-        return cls(choice(), rivals(), opinions())
-
-
-def _class(name: str) -> object:
-    return registry.load("instruments", name)
-
-
-@dataclass(frozen=True)
-class _Read:
-    """The files of the brief, read; what is not given is None."""
-
-    choice: ChoiceAnswers | None
-    competitors: CompetitorTable | None
-    opinions: OpinionAnswers | None
-    notes: tuple[str, ...]
-
-
-@step(version=1, gives=MarketView, reads=("product", "task", "market", "seed"))
+@step(version=2, gives=MarketView, reads=("product", "task", "market", "seed"))
 def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> MarketView:
     """What is known of the market: utilities, competitors, opinions. Every part may be missing, which is noted.
 
@@ -63,8 +23,8 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
         DataError: every mistake in the survey files, and every offer that the survey says nothing about.
     """
     market = brief.market
-    instruments = _Instruments.load()
-    read = _read(brief, instruments)
+    instruments = Instruments.load()
+    read = read_answers(brief, instruments)
     notes = [_SIMULATED] if market.simulated and (read.choice or read.opinions) else []
     notes += read.notes
     competitors = instruments.competitors.estimate(read.competitors, market, run=run).offers if read.competitors else ()
@@ -74,57 +34,13 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
         study = finding.study
         notes += [*_study_notes(study), *finding.notes, *_market_without_us(study, competitors, run)]
     opinions = instruments.opinions.estimate(read.opinions, market, run=run) if read.opinions else None
+    findings = [survey.instrument.estimate(survey.answers, market, run=run) for survey in read.surveys.values()]
     notes += _opinion_notes(opinions)
     notes += _absent(market, competitors)
     notes += _satisfaction(batch)
-    return MarketView(choice=study, competitors=competitors, opinions=opinions, notes=tuple(notes))
-
-
-def _read(brief: Brief, instruments: _Instruments) -> _Read:
-    """Read all files; the problems of all of them, and of offers against the survey, are raised together."""
-    market, problems = brief.market, list[Problem]()
-    choice, competitors, opinions = None, None, None
-    notes: list[str] = []
-    if market.choices:
-        try:
-            choice = instruments.choice.read(market.choices, market)
-            notes += _unused(market.choices.name, choice.unused)
-        except DataError as error:
-            problems += error.problems
-    if market.competitors:
-        try:
-            competitors = instruments.competitors.read(market.competitors, market)
-            notes += _unused(market.competitors.name, competitors.unused)
-            problems += _own_name(brief, competitors.offers)
-        except DataError as error:
-            problems += error.problems
-    if market.opinions:
-        try:
-            opinions = instruments.opinions.read(market.opinions, market)
-            notes += _unused(market.opinions.name, opinions.unused)
-        except DataError as error:
-            problems += error.problems
-    if choice:
-        fit = check_levels(market, choice.data, competitors.offers if competitors else ())
-        problems += fit.problems
-        notes += fit.notes
-    if problems:
-        raise DataError(problems)
-    return _Read(choice, competitors, opinions, tuple(notes))
-
-
-def _own_name(brief: Brief, offers: tuple[Offer, ...]) -> list[Problem]:
-    found = "has the name of our own product"
-    return [
-        Problem(f"{brief.market.competitors}: offer '{offer.name}'", found, "competitors only", "rename or drop it")
-        for offer in offers
-        if offer.name.casefold() == brief.product.casefold()
-    ]
-
-
-def _unused(file: str, columns: tuple[str, ...]) -> list[str]:
-    named = ", ".join(f"'{name}'" for name in columns)
-    return [f"{file}: not used, because no attribute of the brief: {named}."] if columns else []
+    return MarketView(
+        choice=study, competitors=competitors, opinions=opinions, findings=tuple(findings), notes=tuple(notes)
+    )
 
 
 def _study_notes(study: ChoiceStudy) -> list[str]:

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from marketfit.brief import MarketSpec
+from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
 from marketfit.records import Record
+from marketfit.records.questionnaire import Answer, Cell, Field, Questionnaire
 from marketfit.research.files import Table
 from marketfit.research.instruments import Instrument
-from marketfit.research.questionnaire import Answer, Cell, Field, Questionnaire
 
 PlanT = TypeVar("PlanT", bound=Record)
 
@@ -62,7 +62,7 @@ def check_reading(
     table = simulated_answers(instrument.design(case.plan, seed=1), seed=2)
     found = []
     for path in _written(table, folder):
-        finding = instrument.estimate(instrument.read(path, case.market), case.market, run=run)
+        finding = instrument.estimate(instrument.read(SurveyFile(source=path), case.market), case.market, run=run)
         _demand(isinstance(finding, Record), "estimate() gave no record")
         back = type(finding).model_validate_json(finding.model_dump_json())
         _demand(back == finding, f"the estimate is lost in JSON ({type(finding).__name__})")
@@ -104,13 +104,14 @@ def simulated_answers(questionnaire: Questionnaire, *, seed: int, forms: int = 4
             continue
         for number in range(forms):
             cells = {field.name: _cell(field, number, rng) for field in question.fields}
-            answers.append(Answer(question=place, cells=cells))
+            answers.append(Answer(question=place, cells=cells, respondent=f"p{number + 1}"))
     return questionnaire.table(answers)
 
 
 def _cell(field: Field, number: int, rng: np.random.Generator) -> Cell:
     if field.kind == "number":
-        return float(rng.integers(1, 100))
+        low, high = 1.0 if field.low is None else field.low, 99.0 if field.high is None else field.high
+        return float(rng.integers(int(low), int(high) + 1))
     return field.allowed[int(rng.integers(len(field.allowed)))] if field.allowed else f"{field.name} {number + 1}"
 
 
@@ -137,7 +138,7 @@ def _refusal(
 
 def _read_refusal(instrument: Instrument[PlanT, object, Record], path: Path, market: MarketSpec) -> str:
     try:
-        instrument.read(path, market)
+        instrument.read(SurveyFile(source=path), market)
     except DataError as error:
         _demand(all(p.where and p.found and p.do for p in error.problems), f"a problem lacks a part: {error}")
         return str(error)

@@ -1,18 +1,18 @@
 """The Instrument contract: a way of asking the market. Members are found through `marketfit.instruments`.
 
 An instrument designs a questionnaire, reads the file of its answers, and estimates a record from them. Every member
-passes `marketfit.testing.instruments.check_instrument`.
+passes `marketfit.testing.instruments.check_instrument`. One that a brief names under `market.surveys` estimates a
+`Finding`, which the report shows without knowing the instrument.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol, TypeVar
 
-from marketfit.brief import MarketSpec
+from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.records import Record
-from marketfit.research.questionnaire import Questionnaire
+from marketfit.records.questionnaire import Questionnaire
 
 PlanT_contra = TypeVar("PlanT_contra", bound=Record, contravariant=True)
 AnswersT = TypeVar("AnswersT")
@@ -30,8 +30,9 @@ class Instrument(Protocol[PlanT_contra, AnswersT, FindingT_co]):
         """
         ...
 
-    def read(self, path: Path, market: MarketSpec) -> AnswersT:
-        """Read a file of answers (csv, tsv, jsonl, parquet) with the columns of the questionnaire.
+    def read(self, file: SurveyFile, market: MarketSpec) -> AnswersT:
+        """Read a file of answers (csv, tsv, jsonl, parquet) with the columns of the questionnaire, which the file may
+        call by other names (`file.columns`).
 
         Raises:
             DataError: every mistake in the file, each with file and row.

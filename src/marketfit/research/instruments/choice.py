@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
-from marketfit.brief import MarketSpec
+from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.demand import ChoiceData, model_to_json
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import ChoiceStudy, PartWorth, Record
+from marketfit.records.questionnaire import Option, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import declaration_problems, is_number, signs
 from marketfit.research.choice_design import ChoicePlan, balanced_design
 from marketfit.research.choice_model import fit_choices, money
 from marketfit.research.files import RawFile, Table, read_raw
-from marketfit.research.questionnaire import Option, Question, Questionnaire
 
 KEYS = ("respondent", "task", "alternative")
 CHOSEN = "chosen"
@@ -74,15 +73,15 @@ class Choice:
             questions=tuple(questions),
         )
 
-    def read(self, path: Path, market: MarketSpec) -> ChoiceAnswers:
+    def read(self, file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
         """Read the long form: respondent, task, alternative, chosen and one column per attribute.
 
         An alternative `none` with empty attribute cells is the option to take nothing.
         """
-        problems = declaration_problems(market)
+        path, problems = file.source, declaration_problems(market)
         attributes = tuple(market.attributes)
         wanted = (*KEYS, CHOSEN, *attributes)
-        raw = read_raw(path, wanted, problems)
+        raw = read_raw(file, wanted, problems)
         if raw is None:
             raise DataError(problems)
         if not attributes:

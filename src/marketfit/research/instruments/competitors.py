@@ -7,15 +7,15 @@ from pathlib import Path
 
 from pydantic import Field as Limits
 
-from marketfit.brief import MarketSpec
+from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Offer, Record
+from marketfit.records.questionnaire import Cell, Field, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import is_number
 from marketfit.research.files import Column, name_rows, read_raw
-from marketfit.research.questionnaire import Cell, Field, Question, Questionnaire
 
 NAME = "offer"
 
@@ -48,11 +48,11 @@ class Competitors:
             instrument="competitors", title="Competitors", columns=(NAME, *names), keeps="cells", questions=(form,)
         )
 
-    def read(self, path: Path, market: MarketSpec) -> CompetitorTable:
+    def read(self, file: SurveyFile, market: MarketSpec) -> CompetitorTable:
         """Read the table: a name and every attribute for each offer; no name twice."""
-        problems: list[Problem] = []
+        path, problems = file.source, list[Problem]()
         attributes = tuple(market.attributes)
-        raw = read_raw(path, (NAME, *attributes), problems)
+        raw = read_raw(file, (NAME, *attributes), problems)
         if raw is None:
             raise DataError(problems)
         problems.extend(raw.missing((NAME, *attributes)))

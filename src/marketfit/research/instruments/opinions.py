@@ -11,15 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field as Limits
 
-from marketfit.brief import MarketSpec
+from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Opinions as OpinionRecord
 from marketfit.records import Record
+from marketfit.records.questionnaire import Option, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.dawid_skene import Answers, full_confusion, one_coin, unreliable
 from marketfit.research.files import Column, name_rows, read_raw
-from marketfit.research.questionnaire import Option, Question, Questionnaire
 from marketfit.task import normalise_text
 
 COLUMNS = ("item", "respondent", "label")
@@ -83,13 +83,13 @@ class Opinions:
         title = "Which label fits?"
         return Questionnaire(instrument="opinions", title=title, columns=COLUMNS, keeps="pick", questions=ordered)
 
-    def read(self, path: Path, market: MarketSpec) -> OpinionAnswers:  # noqa: ARG002 - opinions need no attributes
+    def read(self, file: SurveyFile, market: MarketSpec) -> OpinionAnswers:  # noqa: ARG002 - opinions need no attributes
         """Read item, respondent, label: no cell empty, nobody asked twice about an item.
 
         Items are compared in their normalised form, as everywhere in marketfit.
         """
-        problems: list[Problem] = []
-        raw = read_raw(path, COLUMNS, problems)
+        path, problems = file.source, list[Problem]()
+        raw = read_raw(file, COLUMNS, problems)
         if raw is None:
             raise DataError(problems)
         problems.extend(raw.missing(COLUMNS))

@@ -1,0 +1,128 @@
+"""Read every survey file that a brief names; the mistakes of all of them are raised together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, cast
+
+from marketfit import registry
+from marketfit.brief import Brief, MarketSpec, SurveyFile
+from marketfit.errors import DataError, Problem
+from marketfit.records import Finding, Offer, Record
+from marketfit.records import Opinions as OpinionRecord
+from marketfit.research.attributes import check_levels
+from marketfit.research.choice_design import ChoicePlan
+from marketfit.research.instruments import Instrument
+from marketfit.research.instruments.choice import ChoiceAnswers, ChoiceFinding
+from marketfit.research.instruments.competitors import CompetitorPlan, CompetitorTable
+from marketfit.research.instruments.opinions import OpinionAnswers, OpinionPlan
+
+AnswersT = TypeVar("AnswersT")
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """The three instruments with a place of their own in the brief, each found like anybody's plug-in."""
+
+    choice: Instrument[ChoicePlan, ChoiceAnswers, ChoiceFinding]
+    competitors: Instrument[CompetitorPlan, CompetitorTable, CompetitorTable]
+    opinions: Instrument[OpinionPlan, OpinionAnswers, OpinionRecord]
+
+    @classmethod
+    def load(cls) -> Instruments:
+        """Load them from the registry."""
+        choice = cast("type[Instrument[ChoicePlan, ChoiceAnswers, ChoiceFinding]]", _class("choice"))
+        rivals = cast("type[Instrument[CompetitorPlan, CompetitorTable, CompetitorTable]]", _class("competitors"))
+        opinions = cast("type[Instrument[OpinionPlan, OpinionAnswers, OpinionRecord]]", _class("opinions"))
+        return cls(choice(), rivals(), opinions())
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A further instrument with the answers that it has read."""
+
+    instrument: Instrument[Record, object, Finding]
+    answers: object
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The files of the brief, read; what is not given is None."""
+
+    choice: ChoiceAnswers | None
+    competitors: CompetitorTable | None
+    opinions: OpinionAnswers | None
+    surveys: Mapping[str, Survey]
+    notes: tuple[str, ...]
+
+
+def read_answers(brief: Brief, instruments: Instruments) -> Answers:
+    """Read all files and hold the offers against what the choice survey tested.
+
+    Raises:
+        DataError: every mistake in every file.
+    """
+    market, problems = brief.market, list[Problem]()
+    choice = _attempt(instruments.choice.read, market.choices, market, problems)
+    competitors = _attempt(instruments.competitors.read, market.competitors, market, problems)
+    opinions = _attempt(instruments.opinions.read, market.opinions, market, problems)
+    surveys: dict[str, Survey] = {}
+    for name, file in market.surveys.items():
+        instrument = cast("type[Instrument[Record, object, Finding]]", _class(name))()
+        answers = _attempt(instrument.read, file, market, problems)
+        surveys[name] = Survey(instrument, answers)
+    notes = _unused(market.choices, choice) + _unused(market.competitors, competitors)
+    notes += _unused(market.opinions, opinions)
+    if competitors:
+        problems += _own_name(brief, competitors.offers)
+    if choice:
+        fit = check_levels(market, choice.data, competitors.offers if competitors else ())
+        problems += fit.problems
+        notes += fit.notes
+    if problems:
+        raise DataError(problems)
+    return Answers(choice, competitors, opinions, surveys, tuple(notes))
+
+
+def _class(name: str) -> object:
+    return registry.load("instruments", name)
+
+
+def _attempt(
+    read: Callable[[SurveyFile, MarketSpec], AnswersT],
+    file: SurveyFile | None,
+    market: MarketSpec,
+    problems: list[Problem],
+) -> AnswersT | None:
+    if file is None:
+        return None
+    try:
+        return read(file, market)
+    except DataError as error:
+        problems += error.problems
+        return None
+
+
+class _HasUnused(Protocol):
+    """Answers that know which columns of their file nobody asked for."""
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Their names."""
+
+
+def _own_name(brief: Brief, offers: tuple[Offer, ...]) -> list[Problem]:
+    found = "has the name of our own product"
+    return [
+        Problem(f"{brief.market.competitors}: offer '{offer.name}'", found, "competitors only", "rename or drop it")
+        for offer in offers
+        if offer.name.casefold() == brief.product.casefold()
+    ]
+
+
+def _unused(file: SurveyFile | None, answers: _HasUnused | None) -> list[str]:
+    if file is None or answers is None or not answers.unused:
+        return []
+    named = ", ".join(f"'{name}'" for name in answers.unused)
+    return [f"{file.source.name}: not used, because no attribute of the brief: {named}."]
