@@ -23,7 +23,7 @@ class Drawing(Record):
 
     intervals: one mark for each row with the ends `low` and `high`, named by `label`. curves: `y` over `x`, one line
     for each `series`. map: marks at (`x`, `y`), named by `label`, coloured by `series`. `marks` are dashed lines at
-    these values of `x`.
+    these values of `x`, `levels` at these of `y` (map).
     """
 
     kind: Literal["intervals", "curves", "map"]
@@ -34,6 +34,7 @@ class Drawing(Record):
     low: str = ""
     high: str = ""
     marks: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
 
 
 class FindingTable(Record):

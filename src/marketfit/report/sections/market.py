@@ -21,6 +21,7 @@ from marketfit.report.blocks import (
 from marketfit.report.charts.dots import Axis, Dot, dots
 from marketfit.report.charts.draw import chart
 from marketfit.report.sections.data import lines_of
+from marketfit.report.sections.findings import finding_blocks
 from marketfit.report.story import Story
 from marketfit.workspace import Workspace
 
@@ -37,6 +38,8 @@ def market_section(story: Story, *, workspace: Workspace) -> Section:
     blocks += _competitors(market)
     if market.opinions is not None:
         blocks += _opinions(market.opinions, workspace)
+    for finding in market.findings:
+        blocks += finding_blocks(finding)
     blocks += bullets("Notes on the market", market.notes)
     simulated = story.simulated_survey or story.simulated_opinions
     return Section("market", "Market", _lead(market), tuple(blocks), simulated=simulated)
