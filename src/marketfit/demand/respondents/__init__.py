@@ -1,0 +1,1 @@
+"""Who answered, how well, and for how many: quality of respondents and weights that match the market."""
