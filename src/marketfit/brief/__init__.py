@@ -11,6 +11,7 @@ from marketfit.brief.schema import (
     ObjectiveSpec,
     SurveyFile,
     TargetSpec,
+    WideSpec,
     describe,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "ObjectiveSpec",
     "SurveyFile",
     "TargetSpec",
+    "WideSpec",
     "describe",
     "load_brief",
 ]

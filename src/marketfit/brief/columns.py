@@ -80,8 +80,8 @@ def _missing(section: Mapping[str, object], key: str, base: Path, wanted: Sequen
     file = section.get(key)
     named = file.get("columns") if isinstance(file, Mapping) else None
     source = file.get("source") if isinstance(file, Mapping) else file
-    if not isinstance(source, str):
-        return
+    if not isinstance(source, str) or (isinstance(file, Mapping) and file.get("wide")):
+        return  # a wide export has columns of its own, which its reader checks
     columns = columns_of(base / source)
     if columns is None:
         return

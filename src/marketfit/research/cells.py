@@ -2,57 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from marketfit.errors import Problem
-from marketfit.research.files import Column, as_text, name_rows
+from marketfit.research.files import Column, RawFile, as_text
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
-def names(path: Path, name: str, column: Column, problems: list[Problem], *, required: bool) -> Column:
+def names(raw: RawFile, name: str, problems: list[Problem], *, required: bool) -> Column:
     """A column of names: trimmed text, null where empty. Where `required`, an empty cell is a problem."""
+    column = raw.table.column(name)
     try:
         text = as_text(column)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        found = f"is of type {column.type}"
-        problems.append(Problem(f"{path}: column '{name}'", found, "text or numbers", "convert the column"))
+        problems.append(Problem(raw.where(name), f"is of type {column.type}", "text or numbers", "convert the column"))
         return pa.chunked_array([pa.nulls(len(column), type=pa.large_string())])
     if required and text.null_count:
-        where = f"{path}: column '{name}', {name_rows(_rows(pc.is_null(text)))}"
+        where = raw.where(name, pc.is_null(text))
         problems.append(Problem(where, "is empty", f"every row has its {name}", "fill the cells or drop the rows"))
     return text
 
 
-def numbers(path: Path, name: str, column: Column, problems: list[Problem], *, allowed: str = "numbers") -> Column:
+def numbers(raw: RawFile, name: str, problems: list[Problem], *, allowed: str = "numbers") -> Column:
     """A column of numbers, null where empty; text among them is a problem and reads as 0.
 
     `true` and `false` are 1 and 0.
     """
+    column = raw.table.column(name)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
     if any(test(column.type) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)):
         return column.cast(pa.float64(), safe=False)
-    text = names(path, name, column, problems, required=False)
+    text = names(raw, name, problems, required=False)
     lower = pc.utf8_lower(text)
     text = pc.if_else(pc.equal(lower, "true"), "1", pc.if_else(pc.equal(lower, "false"), "0", text))
     wrong = pc.invert(pc.match_substring_regex(text, _NUMBER)).fill_null(False)
-    rows = _rows(wrong)
-    if rows:
-        example = text[rows[0] - 1].as_py()
-        where = f"{path}: column '{name}', {name_rows(rows)}"
-        problems.append(Problem(where, f"'{_short(example)}' is no number", allowed, "correct the cells"))
+    if pc.any(wrong).as_py():
+        example = text[pc.index(wrong, True).as_py()].as_py()
+        found = f"'{_short(example)}' is no number"
+        problems.append(Problem(raw.where(name, wrong), found, allowed, "correct the cells"))
     return pc.if_else(wrong, "0", text).cast(pa.float64())
-
-
-def _rows(mask: Column) -> list[int]:
-    """Numbers, from 1, of the rows where a mask is true."""
-    found: list[int] = (np.flatnonzero(mask.to_numpy(zero_copy_only=False)) + 1).tolist()
-    return found
 
 
 def _short(text: str) -> str:

@@ -38,13 +38,23 @@ _SHOWN = 20  # rows or lines named for one kind of mistake; the rest is counted
 class RawFile:
     """The wanted columns of a file under our names, and the names of those that nobody asked for.
 
-    named: our name → the file's, where they differ.
+    named: our name → the file's, where they differ. rows: the file's row of each row here, where they differ.
     """
 
     path: Path
     table: Table
     unused: tuple[str, ...]
     named: Mapping[str, str] = field(default_factory=dict)
+    rows: tuple[int, ...] | None = None
+
+    def where(self, name: str, rows: Column | None = None) -> str:
+        """A column for a message, under the file's own name, with the file's numbers of the rows of a mask."""
+        column = f"{self.path}: column '{self.named.get(name, name)}'"
+        if rows is None:
+            return column
+        places = np.flatnonzero(rows.to_numpy(zero_copy_only=False))
+        numbers = places + 1 if self.rows is None else np.unique(np.array(self.rows)[places])
+        return f"{column}, {name_rows(numbers.tolist())}"
 
     def missing(self, wanted: Sequence[str]) -> list[Problem]:
         """Problems for the wanted columns that the file lacks."""

@@ -74,6 +74,7 @@ def read_answers(brief: Brief, instruments: Instruments) -> Answers:
         surveys[name] = Survey(instrument, answers)
     notes = _unused(market.choices, choice) + _unused(market.competitors, competitors)
     notes += _unused(market.opinions, opinions)
+    notes += choice.notes if choice else ()
     if competitors:
         problems += _own_name(brief, competitors.offers)
     if choice:

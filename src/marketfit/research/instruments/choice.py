@@ -19,6 +19,7 @@ from marketfit.research.attributes import declaration_problems, is_number, signs
 from marketfit.research.choice_design import ChoicePlan, balanced_design
 from marketfit.research.choice_model import fit_choices, money
 from marketfit.research.files import RawFile, Table, read_raw
+from marketfit.research.wide import read_wide
 
 KEYS = ("respondent", "task", "alternative")
 CHOSEN = "chosen"
@@ -26,10 +27,13 @@ CHOSEN = "chosen"
 
 @dataclass(frozen=True, eq=False)
 class ChoiceAnswers:
-    """Validated choices; `unused` are columns that are neither keys nor attributes of the brief."""
+    """Validated choices. unused: columns that are neither keys nor attributes of the brief. notes: what of the file
+    was left out.
+    """
 
     data: ChoiceData
     unused: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 class ChoiceFinding(Record):
@@ -76,12 +80,16 @@ class Choice:
     def read(self, file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
         """Read the long form: respondent, task, alternative, chosen and one column per attribute.
 
-        An alternative `none` with empty attribute cells is the option to take nothing.
+        An alternative `none` with empty attribute cells is the option to take nothing. An export with one row for each
+        respondent is turned into the long form first (`file.wide`).
         """
         path, problems = file.source, declaration_problems(market)
         attributes = tuple(market.attributes)
         wanted = (*KEYS, CHOSEN, *attributes)
-        raw = read_raw(file, wanted, problems)
+        notes: tuple[str, ...] = ()
+        raw = None if file.wide else read_raw(file, wanted, problems)
+        if file.wide and (made := read_wide(file, file.wide, market, problems)):
+            raw, notes = made
         if raw is None:
             raise DataError(problems)
         if not attributes:
@@ -97,14 +105,15 @@ class Choice:
                 respondent="respondent",
             )  # fmt: skip
         except DataError as error:
+            place = path if raw.rows is None else f"{path}, turned into the long form"
             told = {f"column '{name}'" for name in wanted if name not in raw.table.column_names}
             found = [
-                Problem(f"{path}: {p.where}", p.found, p.allowed, p.do) for p in error.problems if p.where not in told
+                Problem(f"{place}: {p.where}", p.found, p.allowed, p.do) for p in error.problems if p.where not in told
             ]
             raise DataError([*problems, *found]) from error
         if problems:
             raise DataError(problems)
-        return ChoiceAnswers(data, raw.unused)
+        return ChoiceAnswers(data, raw.unused, notes)
 
     def estimate(self, answers: ChoiceAnswers, market: MarketSpec, *, run: Run) -> ChoiceFinding:
         """Part-worths with errors clustered by respondent, willingness to pay, log-likelihoods.
@@ -144,17 +153,16 @@ def _typed(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> Table:
     """The columns as numbers or names, as the brief declares them; missing ones are for `ChoiceData` to report."""
     table = {}
     for name in raw.table.column_names:
-        column = raw.table.column(name)
         if name in KEYS:
-            table[name] = cells.names(raw.path, name, column, problems, required=False)
+            table[name] = cells.names(raw, name, problems, required=False)
         elif name == CHOSEN:
-            table[name] = cells.numbers(raw.path, name, column, problems, allowed="1 (chosen) or 0")
+            table[name] = cells.numbers(raw, name, problems, allowed="1 (chosen) or 0")
         elif is_number(market.attributes[name]):
             allowed = "numbers; to make them names, quote an offer of the attribute in the brief"
-            table[name] = cells.numbers(raw.path, name, column, problems, allowed=allowed)
+            table[name] = cells.numbers(raw, name, problems, allowed=allowed)
         else:
             # As categories: declared as names, "1" and "unlimited" are two of them.
-            table[name] = cells.names(raw.path, name, column, problems, required=False).dictionary_encode()
+            table[name] = cells.names(raw, name, problems, required=False).dictionary_encode()
     return pa.table(table)
 
 

@@ -15,7 +15,7 @@ from marketfit.records import Offer, Record
 from marketfit.records.questionnaire import Cell, Field, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import is_number
-from marketfit.research.files import Column, name_rows, read_raw
+from marketfit.research.files import RawFile, name_rows, read_raw
 
 NAME = "offer"
 
@@ -62,10 +62,10 @@ class Competitors:
         for name in attributes:
             if name in raw.table.column_names:
                 number = is_number(market.attributes[name])
-                values[name] = _values(path, name, raw.table.column(name), number, problems)
+                values[name] = _values(raw, name, number, problems)
         titles: list[str | None] = []
         if NAME in raw.table.column_names:
-            titles = cells.names(path, NAME, raw.table.column(NAME), problems, required=True).to_pylist()
+            titles = cells.names(raw, NAME, problems, required=True).to_pylist()
             _check_names(path, titles, problems)
         if problems:
             raise DataError(problems)
@@ -80,15 +80,15 @@ class Competitors:
         return answers
 
 
-def _values(path: Path, name: str, column: Column, number: bool, problems: list[Problem]) -> list[Cell]:
+def _values(raw: RawFile, name: str, number: bool, problems: list[Problem]) -> list[Cell]:
     if not number:
-        text: list[Cell] = cells.names(path, name, column, problems, required=True).to_pylist()
+        text: list[Cell] = cells.names(raw, name, problems, required=True).to_pylist()
         return text
-    read = cells.numbers(path, name, column, problems, allowed="numbers, as in the survey")
+    read = cells.numbers(raw, name, problems, allowed="numbers, as in the survey")
     found: list[float | None] = read.to_pylist()
     empty = [row for row, value in enumerate(found, start=1) if value is None or not abs(value) < float("inf")]
     if empty:
-        where = f"{path}: column '{name}', {name_rows(empty)}"
+        where = f"{raw.path}: column '{raw.named.get(name, name)}', {name_rows(empty)}"
         problems.append(Problem(where, "is empty or not finite", "a number for every offer", "fill the cells"))
     return [0.0 if value is None else value for value in found]
 

@@ -96,9 +96,7 @@ class Opinions:
         if not raw.table.num_rows:
             problems.append(Problem(str(path), "has no rows", "one row for each answer", "give the answers"))
         read = {
-            name: cells.names(path, name, raw.table.column(name), problems, required=True)
-            for name in COLUMNS
-            if name in raw.table.column_names
+            name: cells.names(raw, name, problems, required=True) for name in COLUMNS if name in raw.table.column_names
         }
         if len(read) < len(COLUMNS) or not raw.table.num_rows:
             raise DataError(problems)
