@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from marketfit.brief import Brief
 from marketfit.engine import Run, start
-from marketfit.prepare import features
+from marketfit.measure import features
 from marketfit.records import Backbone
 from marketfit.task import FloatMatrix
 

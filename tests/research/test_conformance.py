@@ -14,7 +14,9 @@ from marketfit.errors import DataError
 from marketfit.records import Record
 from marketfit.research.choice_design import ChoicePlan
 from marketfit.research.instruments import Instrument
+from marketfit.research.instruments.codings import CodingPlan
 from marketfit.research.instruments.competitors import CompetitorPlan, Competitors, CompetitorTable
+from marketfit.research.instruments.interviews import InterviewPlan
 from marketfit.research.instruments.opinions import OpinionPlan
 from marketfit.testing.instruments import InstrumentCase, check_instrument
 
@@ -32,6 +34,10 @@ CASES: dict[str, InstrumentCase[Record]] = {
         ),
         MARKET,
     ),
+    "codings": InstrumentCase(
+        CodingPlan(units=tuple(f"answer {n}" for n in range(20)), codes=("price", "speed"), coders=3), MARKET
+    ),
+    "interviews": InstrumentCase(InterviewPlan(questions=("What do you like?", "What is missing?")), MARKET),
     "competitors": InstrumentCase(
         CompetitorPlan(attributes={"speed": (), "colour": ("red", "green"), "price": ()}), MARKET
     ),

@@ -171,6 +171,9 @@ class MarketSpec(_Section):
     respondents: SurveyFile | None = Field(
         default=None, description="who was asked: respondent and a column for whatever is known of them"
     )
+    codes: Mapping[str, tuple[str, ...]] = Field(
+        default={}, description="rules for open answers: code → words and phrases; 'expens*' is any ending"
+    )
     simulated: bool = Field(default=False, description="the answers were made by a program: said wherever shown")
 
     @model_validator(mode="after")

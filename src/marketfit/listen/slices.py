@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from marketfit.measure.clusters import clusters
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.records import Slice
 from marketfit.task import FloatMatrix
@@ -25,7 +26,6 @@ ALPHA = 0.05
 FEWEST = 8  # rows of a part
 _MOST_PHRASES = 2000
 _EXAMPLES = 5
-_ROUNDS = 30
 
 Mask = NDArray[np.bool_]
 
@@ -145,31 +145,3 @@ def _by_cluster(texts: Sequence[str], embeddings: FloatMatrix) -> list[Part]:
             typical = int(np.argmax(np.where(rows, embeddings @ centres[number], -np.inf)))
             parts.append(Part(f"inputs like '{texts[typical]}'", rows))
     return parts
-
-
-def clusters(embeddings: FloatMatrix, count: int) -> tuple[FloatMatrix, NDArray[np.int64]]:
-    """Spherical k-means (Dhillon & Modha 2001), started from rows far apart (Gonzalez 1985): no randomness.
-
-    Args:
-        embeddings: rows (n, dim) of unit length.
-        count: clusters at the most; fewer where rows repeat.
-    """
-    start = int(np.argmax(embeddings @ embeddings.mean(axis=0)))
-    chosen = [start]
-    closest = embeddings @ embeddings[start]
-    while len(chosen) < count and closest.min() < 1.0 - 1e-5:
-        chosen.append(int(np.argmin(closest)))
-        closest = np.maximum(closest, embeddings @ embeddings[chosen[-1]])
-    centres = embeddings[chosen].copy()
-    nearest = np.argmax(embeddings @ centres.T, axis=1)
-    for _ in range(_ROUNDS):
-        for number in range(len(centres)):
-            rows = embeddings[nearest == number]
-            if len(rows):
-                total = rows.sum(axis=0)
-                centres[number] = total / max(float(np.linalg.norm(total)), 1e-12)
-        again = np.argmax(embeddings @ centres.T, axis=1)
-        if (again == nearest).all():
-            break
-        nearest = again
-    return centres, nearest.astype(np.int64)

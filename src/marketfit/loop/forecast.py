@@ -10,9 +10,9 @@ from marketfit import registry
 from marketfit.brief import Brief
 from marketfit.bundle import load_unsealed
 from marketfit.engine import Run
+from marketfit.measure.features import embed, make_embedder
 from marketfit.measure.probe import PROCESSES, REQUESTS
 from marketfit.prepare import DataPreview
-from marketfit.prepare.features import embed, make_embedder
 from marketfit.prepare.sample import sample_inputs
 from marketfit.records import Record
 from marketfit.shortlist.options import TRAIN_ROWS, VALID_ROWS
@@ -45,7 +45,7 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
     """Seconds of every step. `reading` is how long the files took to read."""
     inputs = sample_inputs(brief, most=_SAMPLE)
     began = time.monotonic()
-    embedder = make_embedder(brief, run)
+    embedder = make_embedder(brief.task, brief.backbones[0], base=brief.base, run=run)
     loading = time.monotonic() - began
     embed(embedder, inputs[:_WARM], run)
     began = time.monotonic()

@@ -9,8 +9,8 @@ import numpy as np
 
 from marketfit.brief import Brief
 from marketfit.engine import Run, step
+from marketfit.measure.features import embed, make_embedder
 from marketfit.prepare.curate import curate, data_description
-from marketfit.prepare.features import embed, make_embedder
 from marketfit.prepare.label_issues import LabelIssue, find_label_issues, issues_table
 from marketfit.prepare.locked_test import digest_of_test, record_test
 from marketfit.prepare.options import MOST_CHECKED, OUTLIERS
@@ -34,7 +34,7 @@ def prepare(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Datase
     """
     curated = curate(brief, batch, reporter=run.reporter)
     rows = curated.rows.take(np.argsort(curated.rows.numbers, kind="stable"))
-    embedder = make_embedder(brief, run)
+    embedder = make_embedder(brief.task, brief.backbones[0], base=brief.base, run=run)
     features = embed(embedder, rows.inputs, run)
     issues = _label_issues(rows, features, run)
     unlabelled, notes = _unlabelled(brief, rows, run)

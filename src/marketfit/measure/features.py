@@ -1,37 +1,36 @@
-"""One frozen feature row per example, from the first backbone of the brief."""
+"""One frozen feature row per example, from a backbone as it is."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from marketfit import registry
-from marketfit.brief import Brief
 from marketfit.bundle import load_unsealed
 from marketfit.engine import Run
-from marketfit.prepare.rows import Input
 from marketfit.records import Folder
 from marketfit.task import FloatMatrix
 
 _CHUNK = 1024
 
 
-def make_embedder(brief: Brief, run: Run) -> Folder:
-    """Write the first backbone as a headless bundle.
+def make_embedder(task: str, name: str, *, base: Path, run: Run) -> Folder:
+    """Write the first backbone behind a name as a headless bundle. `base`: what a local folder's name is relative to.
 
     Raises:
         BriefError: there is no such backbone.
     """
-    trainer = registry.trainer(brief.task)
-    backbone = trainer.backbones(brief.backbones[0], base=brief.base)[0]
+    trainer = registry.trainer(task)
+    backbone = trainer.backbones(name, base=base)[0]
     with run.workspace.scratch() as folder:
-        trainer.embedder(backbone, folder / "embedder", base=brief.base)
+        trainer.embedder(backbone, folder / "embedder", base=base)
         return run.workspace.put_folder(folder / "embedder")
 
 
-def embed(embedder: Folder, inputs: Sequence[Input], run: Run) -> FloatMatrix:
+def embed(embedder: Folder, inputs: Sequence[str | bytes], run: Run) -> FloatMatrix:
     """Features (n, dim) of inputs, of unit length, in their order."""
     bundle = load_unsealed(run.workspace.open_folder(embedder), threads=os.cpu_count() or 1)
     # Inputs of like length share a batch, so that little is computed on padding.

@@ -1,0 +1,141 @@
+"""Themes of open answers: statements that mean alike, named by their words, counted by the people who made them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketfit.measure.clusters import best_clusters, clusters
+from marketfit.measure.intervals import clopper_pearson
+from marketfit.task import FloatMatrix, normalise_text
+
+FEWEST_STATEMENTS = 12  # below, statements are listed and not grouped
+MOST_THEMES = 12
+_QUOTES, _TERMS = 3, 4
+_ENDS = re.compile(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])\s*|\n+")  # Chinese sentences end without a space
+_PRIOR = 0.05  # weight of the whole text in the log-odds, for each of its words
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One sentence of an answer. respondent: index of who said it; row: of the file, from 1."""
+
+    text: str
+    respondent: int
+    row: int
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Statements that belong together. share of people who made one, with its 95 % interval (Clopper–Pearson)."""
+
+    name: str
+    statements: int
+    people: int
+    share: float
+    low: float
+    high: float
+    quotes: tuple[str, ...]
+
+
+def statements_of(texts: Sequence[str], respondents: Sequence[int]) -> tuple[Statement, ...]:
+    """Split answers into sentences; what has no letter is left out.
+
+    >>> [s.text for s in statements_of(["Too slow. I like the price!", "ok"], [0, 1])]
+    ['Too slow.', 'I like the price!', 'ok']
+    """
+    found = []
+    for row, (text, respondent) in enumerate(zip(texts, respondents, strict=True), start=1):
+        for part in _ENDS.split(text):
+            clean = normalise_text(part)
+            if re.search(r"[^\W\d_]", clean):
+                found.append(Statement(clean, respondent, row))
+    return tuple(found)
+
+
+def themes_by_meaning(
+    statements: Sequence[Statement], embeddings: FloatMatrix, *, people: int
+) -> tuple[tuple[Theme, ...], float]:
+    """Group statements by their embeddings; the number of groups has the largest silhouette. No randomness.
+
+    embeddings: (statements, dim) of unit length. people: who were asked, also those who said nothing of use.
+    Returns the themes, most people first, and the silhouette (1 well apart, 0 not apart).
+    """
+    most = min(MOST_THEMES, len(statements) // 4)
+    if len(statements) < FEWEST_STATEMENTS or most < 2:
+        everything = clusters(embeddings, 1)[1]
+        return _named(statements, everything, embeddings, people), 0.0
+    _, groups, apart = best_clusters(embeddings, range(2, most + 1))
+    return _named(statements, groups, embeddings, people), apart
+
+
+def themes_by_rules(
+    statements: Sequence[Statement], rules: Mapping[str, Sequence[str]], *, people: int
+) -> tuple[Theme, ...]:
+    """Code statements by words and phrases: a statement belongs to every code one of whose phrases it holds.
+
+    rules: code → phrases; `*` at the end of a word stands for any ending. Upper and lower case are the same.
+    """
+    found = []
+    for name, phrases in rules.items():
+        pattern = re.compile("|".join(_phrase(phrase) for phrase in phrases), re.IGNORECASE)
+        mine = [statement for statement in statements if pattern.search(statement.text)]
+        found.append(_theme(name, mine, mine, people))
+    return tuple(sorted(found, key=lambda theme: (-theme.people, theme.name)))
+
+
+def _phrase(phrase: str) -> str:
+    words = [re.escape(word).replace(r"\*", r"\w*") for word in phrase.split()]
+    return r"\b" + r"\s+".join(words) + r"\b"
+
+
+def _named(
+    statements: Sequence[Statement], groups: NDArray[np.int64], embeddings: FloatMatrix, people: int
+) -> tuple[Theme, ...]:
+    names = sorted(set(groups.tolist()))
+    words = {name: Counter[str]() for name in names}
+    for statement, group in zip(statements, groups.tolist(), strict=True):
+        words[group].update(_words(statement.text))
+    everything = sum(words.values(), Counter[str]())
+    found = []
+    for name in names:
+        rows = np.flatnonzero(groups == name)
+        centre = embeddings[rows].mean(axis=0)
+        order = rows[np.argsort(-(embeddings[rows] @ centre), kind="stable")]
+        mine = [statements[row] for row in rows.tolist()]
+        found.append(_theme(_name(words[name], everything), mine, [statements[row] for row in order.tolist()], people))
+    return tuple(sorted(found, key=lambda theme: (-theme.people, theme.name)))
+
+
+def _theme(name: str, mine: Sequence[Statement], typical: Sequence[Statement], people: int) -> Theme:
+    who = {statement.respondent for statement in mine}
+    bounds = clopper_pearson(len(who), people, confidence=0.975)
+    quotes: dict[int, str] = {}
+    for statement in typical:  # at most one of a person
+        quotes.setdefault(statement.respondent, statement.text)
+    return Theme(name, len(mine), len(who), bounds.value, bounds.low, bounds.high, tuple(quotes.values())[:_QUOTES])
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"[^\W\d_][\w'’]*", text.lower()) if len(word) > 1}
+
+
+def _name(mine: Counter[str], everything: Counter[str]) -> str:
+    """The words that set a group apart: log-odds with an informative prior, in errors (Monroe et al. 2008)."""
+    total, here = sum(everything.values()), sum(mine.values())
+    scores = {}
+    for word, count in mine.items():
+        prior = _PRIOR * everything[word]
+        rest = everything[word] - count
+        inside, outside = count + prior, rest + prior
+        odds = math.log(inside / max(here + _PRIOR * total - inside, 1e-9))
+        odds -= math.log(outside / max(total - here + _PRIOR * total - outside, 1e-9))
+        scores[word] = odds / math.sqrt(1 / inside + 1 / outside)
+    ranked = sorted(scores, key=lambda word: (-scores[word], word))
+    return ", ".join(ranked[:_TERMS]) or "(no words)"

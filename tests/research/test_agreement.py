@@ -1,0 +1,63 @@
+"""Krippendorff's α against his own worked example, and its limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marketfit.errors import DataError
+from marketfit.research.agreement import Codes, krippendorff_alpha
+
+# Krippendorff (2011), "Computing Krippendorff's alpha-reliability", data C: 4 observers, 12 units, missing values.
+_ROWS = (
+    "1 2 3 3 2 1 4 1 2 . . .",
+    "1 2 3 3 2 2 4 1 2 5 . 3",
+    ". 3 3 3 2 3 4 2 2 5 1 .",
+    "1 2 3 3 2 4 4 1 2 5 1 .",
+)
+PUBLISHED: Codes = np.array([[-1 if c == "." else int(c) - 1 for c in row.split()] for row in _ROWS]).T
+
+
+@pytest.mark.parametrize(("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849)])
+def test_the_published_example(level: str, alpha: float) -> None:
+    found = krippendorff_alpha(PUBLISHED, values=5, level=level)  # type: ignore[arg-type]
+    assert round(found.alpha, 3) == alpha
+    assert (found.units, found.pairs, found.coders) == (11, 40, 4)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.alpha < found.high
+
+
+def test_binary_two_observers_published() -> None:
+    """Data A of the same paper: two observers, ten units, no missing values: α = 0.095."""
+    codes = np.array([[0, 0], [1, 1], [0, 1], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0], [1, 0], [0, 0]])
+    codes = np.array([[0, 1, 0, 0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]]).T
+    assert round(krippendorff_alpha(codes, values=2).alpha, 3) == 0.095
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), coders=st.integers(2, 5))
+def test_order_of_coders_and_units_is_nothing(seed: int, coders: int) -> None:
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(-1, 3, (30, coders))
+    codes[:2, :2] = [[0, 1], [2, 2]]
+    first = krippendorff_alpha(codes, values=3)
+    mixed = krippendorff_alpha(rng.permutation(rng.permutation(codes, axis=0), axis=1), values=3)
+    assert first.alpha == pytest.approx(mixed.alpha)
+    assert first.alpha <= 1
+
+
+def test_perfect_and_chance_agreement() -> None:
+    same = np.repeat(np.arange(20)[:, None] % 4, 3, axis=1)
+    assert krippendorff_alpha(same, values=4).alpha == 1.0
+    chance = np.random.default_rng(0).integers(0, 4, (4000, 2))
+    assert abs(krippendorff_alpha(chance, values=4).alpha) < 0.03
+
+
+def test_nothing_to_agree_on() -> None:
+    with pytest.raises(DataError, match="no unit has codes of two coders"):
+        krippendorff_alpha(np.array([[0, -1], [-1, 1]]), values=2)
+    with pytest.raises(DataError, match="all codes are the same"):
+        krippendorff_alpha(np.array([[0, 0], [0, 0]]), values=2)

@@ -1,0 +1,75 @@
+"""Themes: statements, rules, groups by meaning that no seed moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from marketfit.brief import MarketSpec, SurveyFile
+from marketfit.engine import Run
+from marketfit.research.instruments.interviews import Interviews
+from marketfit.research.themes import Statement, statements_of, themes_by_meaning, themes_by_rules
+
+SAID = {
+    "price": ["It is too expensive for me.", "The price is too high.", "I cannot afford that much money.",
+              "Cheaper would be better.", "It costs more than I want to pay.", "The monthly fee is expensive."],
+    "speed": ["The answer takes far too long.", "It is so slow.", "I wait for seconds until it reacts.",
+              "The delay is annoying.", "It should respond faster.", "Why is it this slow to respond?"],
+    "privacy": ["I do not want my voice in the cloud.", "My recordings should stay at home.",
+                "Who listens to what I say in my house?", "I worry about privacy.", "Keep my data private.",
+                "I do not trust them with my personal data."],
+}  # fmt: skip
+
+
+def test_statements_are_sentences_of_people() -> None:
+    found = statements_of(["Too slow! And, well; it is loud\n\nNice?", "42 ...", "好用。便宜！"], [7, 8, 9])
+    assert [(s.text, s.respondent) for s in found] == [
+        ("Too slow!", 7),
+        ("And, well;", 7),
+        ("it is loud", 7),
+        ("Nice?", 7),
+        ("好用。", 9),
+        ("便宜！", 9),
+    ]
+
+
+def test_rules_count_people_and_not_statements() -> None:
+    said = statements_of(["Expensive. So expensive!", "cheap enough", "EXPENSES are high", ""], [0, 1, 2, 3])
+    (found,) = themes_by_rules(said, {"price": ["expens*", "too much"]}, people=4)
+    assert (found.people, found.statements, found.share) == (2, 3, 0.5)
+    assert 0.06 < found.low < 0.08  # Clopper–Pearson, 2 of 4: 0.0676 to 0.9324
+    assert 0.92 < found.high < 0.94
+
+
+def test_planted_groups_are_found_whatever_the_order() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.linalg.qr(rng.normal(size=(16, 3)))[0].T
+    groups = rng.integers(0, 3, 90)
+    rows = centres[groups] + 0.15 * rng.normal(size=(90, 16))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    said = [Statement(f"word{group} common", place, place + 1) for place, group in enumerate(groups.tolist())]
+    found, apart = themes_by_meaning(said, rows, people=100)
+    assert apart > 0.5
+    assert sorted(theme.statements for theme in found) == sorted(np.bincount(groups).tolist())
+    assert {theme.name.split(",")[0] for theme in found} == {"word0", "word1", "word2"}
+    order = rng.permutation(90)
+    again, _ = themes_by_meaning([said[row] for row in order.tolist()], rows[order], people=100)
+    assert {(theme.name, theme.people) for theme in again} == {(theme.name, theme.people) for theme in found}
+
+
+def test_interviews_from_a_file(tmp_path: Path, run: Run) -> None:
+    rows = [(f"p{place}{topic}", text) for topic, texts in SAID.items() for place, text in enumerate(texts)]
+    path = tmp_path / "interviews.csv"
+    pl.DataFrame([*rows, ("silent", None)], schema=["respondent", "text"], orient="row").write_csv(path)
+    market = MarketSpec(codes={"price": ("expensive", "price", "cost*", "fee", "cheap*", "afford")})
+    instrument = Interviews()
+    finding = instrument.estimate(instrument.read(SurveyFile(source=path), market), market, run=run)
+    assert (finding.respondents, finding.answers) == (19, 19)
+    coded, themes = finding.tables
+    assert coded.rows[0][:2] == ("price", 6 / 19)
+    assert 2 <= len(themes.rows) <= 4
+    assert sum(float(row[5] or 0) for row in themes.rows) == 18
+    assert all("“" in str(row[6]) for row in themes.rows)
+    assert any("1 empty" in note for note in finding.notes)
