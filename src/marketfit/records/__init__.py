@@ -67,6 +67,7 @@ from marketfit.records.questionnaire import (
     Option,
     Question,
     Questionnaire,
+    Survey,
 )
 
 __all__ = [
@@ -112,6 +113,7 @@ __all__ = [
     "Shortlist",
     "Slice",
     "Standing",
+    "Survey",
     "TermSpec",
     "TestComparison",
     "Trial",

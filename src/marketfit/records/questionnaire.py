@@ -142,6 +142,21 @@ class Questionnaire(Record):
         ]
 
 
+class Survey(Record):
+    """What a respondent is shown from first to last: the parts in their order, each a questionnaire.
+
+    language: of the fixed texts of the pages. seed: of everything that is drawn.
+    """
+
+    name: str
+    title: str
+    introduction: str
+    thanks: str
+    language: str
+    seed: int
+    parts: tuple[Questionnaire, ...]
+
+
 def _cell_problems(field: Field, cell: Cell | None, where: str) -> list[Problem]:
     where = f"{where}, '{field.name}'"
     if cell is None or cell == "":

@@ -7,7 +7,7 @@ passes `marketfit.testing.instruments.check_instrument`. One that a brief names 
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
@@ -21,6 +21,9 @@ FindingT_co = TypeVar("FindingT_co", bound=Record, covariant=True)
 
 class Instrument(Protocol[PlanT_contra, AnswersT, FindingT_co]):
     """One way of asking, over three types: the plan, the validated answers, and the finding."""
+
+    plan: ClassVar[type[Record]]
+    """The record that declares its questionnaires; a survey file is checked against it."""
 
     def design(self, plan: PlanT_contra, *, seed: int) -> Questionnaire:
         """The questionnaire of a plan; the same plan and seed give the same one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -45,6 +46,8 @@ class ChoiceFinding(Record):
 
 class Choice:
     """Choice survey by multinomial logit."""
+
+    plan: ClassVar[type[Record]] = ChoicePlan
 
     def design(self, plan: ChoicePlan, *, seed: int) -> Questionnaire:
         """A random balanced design: see `choice_design.balanced_design`."""

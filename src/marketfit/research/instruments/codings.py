@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field as Limits
@@ -41,7 +41,7 @@ class CodingAnswers:
 class Codings:
     """Agreement of coders."""
 
-    plan = CodingPlan
+    plan: ClassVar[type[Record]] = CodingPlan
 
     def design(self, plan: CodingPlan, *, seed: int) -> Questionnaire:
         """Every unit to every coder, in an order of their own."""

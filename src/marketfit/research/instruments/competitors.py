@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field as Limits
 
@@ -35,6 +36,8 @@ class CompetitorTable(Record):
 
 class Competitors:
     """Competitors as offers."""
+
+    plan: ClassVar[type[Record]] = CompetitorPlan
 
     def design(self, plan: CompetitorPlan, *, seed: int) -> Questionnaire:  # noqa: ARG002 - nothing is drawn
         """One form, to be filled in once for each competitor."""

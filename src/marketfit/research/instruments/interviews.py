@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field as Limits
@@ -42,7 +43,7 @@ class InterviewAnswers:
 class Interviews:
     """Open answers, grouped by meaning; coded by rules too where the brief has `market.codes`."""
 
-    plan = InterviewPlan
+    plan: ClassVar[type[Record]] = InterviewPlan
 
     def design(self, plan: InterviewPlan, *, seed: int) -> Questionnaire:  # noqa: ARG002 - nothing is drawn
         """Every question to everybody, in its order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +50,8 @@ class OpinionAnswers:
 
 class Opinions:
     """Label opinions by Dawid–Skene."""
+
+    plan: ClassVar[type[Record]] = OpinionPlan
 
     def design(self, plan: OpinionPlan, *, seed: int) -> Questionnaire:
         """Who is asked about which item: `answers` different people for each, loads that differ by one at most.
