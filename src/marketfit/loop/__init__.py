@@ -16,11 +16,13 @@ from marketfit.loop.operate import (
 )
 from marketfit.loop.outcome import OfferShare, Outcome
 from marketfit.loop.predictions import predict_file, write_csv, write_json
+from marketfit.loop.surveys import DesignedSurvey, design_survey, survey_file_options
 from marketfit.loop.verification import LabelledFile, Verification, verify
 
 __all__ = [
     "Added",
     "Check",
+    "DesignedSurvey",
     "InService",
     "LabelledFile",
     "OfferShare",
@@ -30,6 +32,7 @@ __all__ = [
     "add_feedback",
     "brief_options",
     "check",
+    "design_survey",
     "fit",
     "improve",
     "newest_report",
@@ -38,6 +41,7 @@ __all__ = [
     "rollback",
     "serve_options",
     "serving",
+    "survey_file_options",
     "verify",
     "write_csv",
     "write_json",

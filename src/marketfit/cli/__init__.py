@@ -17,6 +17,18 @@ from pydantic import JsonValue
 from typer._click.exceptions import ClickException  # typer brings its own click, and exports only some of its errors
 
 from marketfit import engine, loop
+from marketfit.cli.parts import (
+    BriefPath,
+    BundlePath,
+    Json,
+    LedgerUrl,
+    Quiet,
+    Reason,
+    WorkspaceDir,
+    print_options,
+    print_result,
+)
+from marketfit.cli.survey import survey_app
 from marketfit.errors import InputError, MarketfitError, Problem
 from marketfit.starter import write_starter
 
@@ -27,34 +39,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-BriefPath = Annotated[Path, typer.Argument(metavar="BRIEF", help="the brief, a YAML file")]
-BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="a sealed bundle's folder")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="no progress")]
-WorkspaceDir = Annotated[
-    Path | None, typer.Option("--workspace", metavar="DIR", help="where runs live; default: beside the brief")
-]
-LedgerUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--ledger",
-        envvar="MARKETFIT_LEDGER",
-        metavar="URL",
-        help="the ledger's database; default: SQLite in the workspace",
-    ),
-]
-Reason = Annotated[str, typer.Option("--reason", help="why; it is written down")]
-
-
-def _print(text: str, document: JsonValue, *, as_json: bool) -> None:
-    shown = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) if as_json else text
-    typer.echo(shown)
-
-
-def _print_options(options: list[loop.Option], *, as_json: bool) -> None:
-    text = "\n".join(f"{option.name:36} {option.default:24} {option.help}" for option in options)
-    _print(text, [option.model_dump(mode="json") for option in options], as_json=as_json)
+app.add_typer(survey_app, name="survey")
 
 
 @app.command()
@@ -64,7 +49,7 @@ def new(
 ) -> None:
     """Make a folder with a commented brief and a small data file to start from."""
     path = write_starter(folder)
-    _print(f"{path}\nNext: marketfit check {path}", {"status": "done", "brief": str(path)}, as_json=as_json)
+    print_result(f"{path}\nNext: marketfit check {path}", {"status": "done", "brief": str(path)}, as_json=as_json)
 
 
 @app.command()
@@ -78,13 +63,13 @@ def check(
 ) -> None:
     """Check a brief and its files before any training: rows needed for each proof, time needed for the run."""
     if options:
-        _print_options(loop.brief_options(), as_json=as_json)
+        print_options(loop.brief_options(), as_json=as_json)
         return
     if brief is None:
         raise InputError([Problem("command line", "no brief is named", "marketfit check BRIEF", "name one")])
     told = engine.reporter(quiet=quiet)
     found = loop.check(brief, workspace=workspace, reporter=told, ledger=ledger)
-    _print(found.as_text(), found.model_dump(mode="json"), as_json=as_json)
+    print_result(found.as_text(), found.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
@@ -97,7 +82,7 @@ def run(
 ) -> None:
     """Take a brief through the loop to a bundle and a report. The same command again resumes."""
     outcome = loop.fit(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
-    _print(outcome.as_text(), outcome.as_json(), as_json=as_json)
+    print_result(outcome.as_text(), outcome.as_json(), as_json=as_json)
     raise typer.Exit(0 if outcome.status == "shipped" else 1)
 
 
@@ -105,7 +90,7 @@ def run(
 def report(brief: BriefPath, workspace: WorkspaceDir = None, as_json: Json = False) -> None:
     """Say where the newest report of a product is."""
     path = loop.newest_report(brief, workspace=workspace)
-    _print(str(path), {"status": "done", "report": str(path)}, as_json=as_json)
+    print_result(str(path), {"status": "done", "report": str(path)}, as_json=as_json)
 
 
 @app.command()
@@ -142,11 +127,13 @@ def serve(
 ) -> None:
     """Serve the champion over HTTP and write down what users say. A new champion is picked up without a restart."""
     if setting == ["help"]:
-        _print_options(loop.serve_options(), as_json=as_json)
+        print_options(loop.serve_options(), as_json=as_json)
         return
     address = loop.serving(brief, workspace=workspace, ledger=ledger, host=host, port=port, settings=setting or [])
     with address as server:
-        _print(f"serving {server.product} on {server.url}", {"status": "serving", "url": server.url}, as_json=as_json)
+        print_result(
+            f"serving {server.product} on {server.url}", {"status": "serving", "url": server.url}, as_json=as_json
+        )
         sys.stdout.flush()
         server.wait()
 
@@ -163,7 +150,7 @@ def feedback(
 ) -> None:
     """Write feedback from a file into the ledger."""
     added = loop.add_feedback(brief, file, workspace=workspace, ledger=ledger)
-    _print(added.as_text(), added.model_dump(mode="json"), as_json=as_json)
+    print_result(added.as_text(), added.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
@@ -176,7 +163,7 @@ def improve(
 ) -> None:
     """Learn from feedback: train a challenger and let it prove itself against the champion."""
     outcome = loop.improve(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
-    _print(outcome.as_text(), outcome.as_json(), as_json=as_json)
+    print_result(outcome.as_text(), outcome.as_json(), as_json=as_json)
 
 
 @app.command()
@@ -190,7 +177,7 @@ def promote(
 ) -> None:
     """Put a bundle into service by hand."""
     made = loop.promote(brief, bundle, reason=reason, workspace=workspace, ledger=ledger)
-    _print(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
+    print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
@@ -203,7 +190,7 @@ def rollback(
 ) -> None:
     """Put the champion before this one back into service."""
     made = loop.rollback(brief, reason=reason, workspace=workspace, ledger=ledger)
-    _print(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
+    print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
@@ -233,7 +220,7 @@ def verify(
         reporter=engine.reporter(quiet=quiet),
         ledger=ledger,
     )
-    _print(found.as_text(), found.as_json(), as_json=as_json)
+    print_result(found.as_text(), found.as_json(), as_json=as_json)
     raise typer.Exit(0 if found.contract.kept else 1)
 
 

@@ -1,0 +1,105 @@
+"""Surveys: from a survey file to what respondents are asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from marketfit.errors import InputError, Problem
+from marketfit.loop.operate import Option
+from marketfit.records import Questionnaire, Record, Survey
+from marketfit.research.survey import load_survey, survey_options
+from marketfit.workspace import write_atomic
+
+DESIGN = "survey.json"
+
+
+class DesignedPart(Record):
+    """One part of a designed survey. `questions` counts those of one respondent, on average."""
+
+    instrument: str
+    respondents: int  # 0: anyone
+    questions: float
+    table: str
+
+
+class DesignedSurvey(Record):
+    """A designed survey and where it lies."""
+
+    survey: str
+    folder: str
+    sha256: str
+    parts: tuple[DesignedPart, ...]
+
+    def as_text(self) -> str:
+        """For a terminal."""
+        lines = [f"{self.survey}: {self.folder}"]
+        for part in self.parts:
+            people = f"{part.respondents} respondents" if part.respondents else "anyone"
+            lines.append(f"  {part.instrument}: {part.questions:g} questions each for {people} ({part.table})")
+        return "\n".join([*lines, f"Next: marketfit survey serve {self.folder}"])
+
+
+def design_survey(path: Path, *, out: Path | None = None) -> DesignedSurvey:
+    """Design every part and write it: `survey.json` to serve, and one table a part to look at.
+
+    The same file gives the same bytes. out: the folder; default: one with the survey's name, beside the file.
+
+    Raises:
+        InputError: everything that is wrong with the file, with its line.
+    """
+    survey = load_survey(path)
+    folder = path.parent / survey.name if out is None else out
+    parts = []
+    for part in survey.parts:
+        table = f"{part.instrument}.csv"
+        write_atomic(folder / table, _table(part).encode("utf-8"))
+        people = {question.respondent for question in part.questions if question.respondent}
+        each = len(part.questions) / len(people) if people else float(len(part.questions))
+        parts.append(DesignedPart(instrument=part.instrument, respondents=len(people), questions=each, table=table))
+    write_atomic(folder / DESIGN, survey.model_dump_json(indent=1).encode("utf-8"))
+    return DesignedSurvey(survey=survey.name, folder=str(folder), sha256=survey.digest(), parts=tuple(parts))
+
+
+def open_survey(path: Path) -> Survey:
+    """A designed survey: its folder, its `survey.json`, or a survey file, which is designed now.
+
+    Raises:
+        InputError: there is none, or the file is something else.
+    """
+    file = path / DESIGN if path.is_dir() else path
+    if file.suffix != ".json":
+        return load_survey(file)
+    if not file.is_file():
+        do = "marketfit survey design SURVEY.yaml"
+        raise InputError([Problem(str(path), f"there is no {DESIGN}", "the folder of a designed survey", do)])
+    try:
+        return Survey.model_validate_json(file.read_text("utf-8"))
+    except ValueError as error:
+        found = f"is no designed survey ({str(error).splitlines()[0]})"
+        raise InputError([Problem(str(file), found, "as 'survey design' writes it", "design it again")]) from error
+
+
+def survey_file_options() -> list[Option]:
+    """Every option of a survey file with its default and help."""
+    return [Option(name=name, default=default, help=text) for name, default, text in survey_options()]
+
+
+def _table(part: Questionnaire) -> str:
+    """One line for each option or field of each question."""
+    shown = list(
+        dict.fromkeys(name for question in part.questions for option in question.options for name in option.values)
+    )
+    given = list(dict.fromkeys(name for question in part.questions for name in question.given))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["respondent", "question", "text", "option or field", *given, *shown])
+    for question in part.questions:
+        head = [question.respondent, question.id, question.text]
+        told = [question.given.get(name, "") for name in given]
+        for option in question.options:
+            writer.writerow([*head, option.name, *told, *(option.values.get(name, "") for name in shown)])
+        for field in question.fields:
+            writer.writerow([*head, field.name, *told, *("" for _ in shown)])
+    return stream.getvalue()
