@@ -17,7 +17,10 @@ from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
+from marketfit.demand.models.class_count import ClassesTried
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.latent_class import fit_latent_class
+from marketfit.demand.models.latent_class_result import LatentClassResult
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
 from marketfit.demand.models.storage import model_from_json, model_to_json
 from marketfit.demand.models.utilities import (
@@ -32,10 +35,12 @@ __all__ = [
     "Attribute",
     "ChoiceData",
     "ChoiceModel",
+    "ClassesTried",
     "Coding",
     "CodingOption",
     "Design",
     "Errors",
+    "LatentClassResult",
     "Levels",
     "MNLResult",
     "MoneyValue",
@@ -48,6 +53,7 @@ __all__ = [
     "UtilitySource",
     "WillingnessToPay",
     "draw_utilities",
+    "fit_latent_class",
     "fit_mnl",
     "model_from_json",
     "model_to_json",
