@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from marketfit.demand.models.degenerate import flaw_of
 from marketfit.demand.models.em import MOST_EM_STEPS, Run, begin, climb, run_em
 from marketfit.demand.models.mixture import Bounds
 from marketfit.demand.models.panel import Panel
+from marketfit.demand.progress import Progress
 
 SHORT = 15  # steps of a short run
 CONTINUED = 5  # short runs that are continued, the best first
@@ -48,9 +48,7 @@ class Found:
     note: str
 
 
-def search(
-    space: SearchSpace, classes: int, starts: int, rng: np.random.Generator, advance: Callable[[float], None]
-) -> Found:
+def search(space: SearchSpace, classes: int, starts: int, rng: np.random.Generator, advance: Progress) -> Found:
     """Short runs from random starts, then the best to convergence (Biernacki, Celeux & Govaert 2003).
 
     Where the best all end improperly (an empty class, infinite coefficients), the others are continued one by one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from marketfit.demand.models.likelihood import Likelihood
 from marketfit.demand.models.mixture import Mixture, bound_parameters, derivatives
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
 from marketfit.demand.models.panel import Panel, people_of
+from marketfit.demand.progress import Progress, part_of
 from marketfit.errors import DataError, Problem
 
 STARTS = 20
@@ -35,7 +36,7 @@ def fit_latent_class(
     signs: Mapping[str, int] | None = None,
     starts: int = STARTS,
     rng: Rng = 0,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> LatentClassResult:
     """Fit a latent class logit: each person belongs to one of a few classes, each with coefficients of its own.
 
@@ -71,7 +72,7 @@ def fit_latent_class(
     seed = int(np.random.default_rng(rng).integers(2**63))
     found: dict[int, Found] = {}
     for index, number in enumerate(numbers):
-        advance = _part(progress, index, len(numbers))
+        advance = part_of(progress, index, len(numbers))
         count = starts if number > 1 else 1
         found[number] = search(space, number, count, np.random.default_rng([seed, number]), advance)
     tried = tuple(_tried(number, found[number], space, starts) for number in numbers)
@@ -101,16 +102,6 @@ def _checked(data: ChoiceData, person: IntArray, numbers: Sequence[int], people:
     if problems:
         raise DataError(problems)
     return first
-
-
-def _part(progress: Callable[[float], None] | None, index: int, count: int) -> Callable[[float], None]:
-    """Progress within one of several numbers of classes."""
-
-    def advance(done: float) -> None:
-        if progress is not None:
-            progress((index + done) / count)
-
-    return advance
 
 
 def _tried(number: int, found: Found, space: SearchSpace, starts: int) -> ClassesTried:
