@@ -105,3 +105,10 @@ def planted() -> Callable[..., tuple[ChoiceData, np.ndarray]]:
         return choice_data(table), truth
 
     return make
+
+
+@pytest.fixture(scope="session")
+def planted_classes() -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (classes, columns) and shares (classes,) of the PLANTED classes."""
+    points = [values for name, values in PLANTED.items() if name != "shares"]
+    return np.array(points).T, np.array(PLANTED["shares"])

@@ -25,14 +25,7 @@ from marketfit.errors import DataError
 Maker = Callable[..., ChoiceData]
 Tables = Callable[..., pl.DataFrame]
 Planted = Callable[..., tuple[ChoiceData, np.ndarray]]
-TRUTH = {
-    "price": (-1.5, -0.3, -0.4),
-    "size": (0.3, 1.5, -0.5),
-    "brand_bolt": (0.0, 1.0, 2.0),
-    "brand_crow": (0.5, -0.5, 2.0),
-}
 KINDS: tuple[Errors, ...] = ("classical", "clustered")
-SHARES = (0.5, 0.3, 0.2)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -109,19 +102,22 @@ def test_no_step_ever_lowers_the_likelihood(data: ChoiceData, seed: int, classes
     np.testing.assert_allclose(run.mixture.membership.sum(axis=0), 1.0)
 
 
-def test_recovers_planted_classes(three: LatentClassResult, planted: Planted) -> None:
+def test_recovers_planted_classes(
+    three: LatentClassResult, planted: Planted, planted_classes: tuple[FloatArray, FloatArray]
+) -> None:
+    points, shares = planted_classes
     _, truth = planted(11)
     errors = three.standard_errors
     for index in range(3):
-        for name, values in TRUTH.items():
+        for name, value in zip(three.coding.columns, points[index], strict=True):
             full = f"class{index + 1}_{name}"
-            assert abs(three.coefficients[full] - values[index]) < 3.5 * errors[full], full
+            assert abs(three.coefficients[full] - value) < 3.5 * errors[full], full
             assert errors[full] < 0.35
         share = f"share_class{index + 1}"
-        assert abs(three.coefficients[share] - SHARES[index]) < 3.5 * errors[share]
-        assert errors[share] == pytest.approx(math.sqrt(SHARES[index] * (1 - SHARES[index]) / 300), rel=0.3)
+        assert abs(three.coefficients[share] - shares[index]) < 3.5 * errors[share]
+        assert errors[share] == pytest.approx(math.sqrt(shares[index] * (1 - shares[index]) / 300), rel=0.3)
     panel, _, _ = packed(planted(11)[0])
-    best = Mixture.at(panel, np.array(list(TRUTH.values())).T, np.array(SHARES)).membership.argmax(axis=0) == truth
+    best = Mixture.at(panel, points, shares).membership.argmax(axis=0) == truth
     assert (three.membership.argmax(axis=1) == truth).mean() >= best.mean() - 0.02
     assert three.shares.tolist() == sorted(three.shares, reverse=True)
 
@@ -189,12 +185,11 @@ def test_clustered_errors_by_their_formula(three: LatentClassResult, planted: Pl
     assert three.errors == "clustered"
 
 
-def test_errors_are_the_spread_over_samples(planted: Planted) -> None:
+def test_errors_are_the_spread_over_samples(planted: Planted, planted_classes: tuple[FloatArray, FloatArray]) -> None:
     fits = [fit_latent_class(planted(seed, people=150)[0], classes=3, starts=4) for seed in range(50, 74)]
-    truth = np.array(list(TRUTH.values())).T
     points, errors = [], []
     for fit in fits:
-        near = [int(((fit.class_estimates - row) ** 2).sum(axis=1).argmin()) for row in truth]
+        near = [int(((fit.class_estimates - row) ** 2).sum(axis=1).argmin()) for row in planted_classes[0]]
         assert sorted(near) == [0, 1, 2]
         points.append(fit.class_estimates[near].ravel())
         errors.append([np.sqrt(np.diag(fit.covariances[kind]))[:12].reshape(3, 4)[near].ravel() for kind in KINDS])
@@ -278,6 +273,9 @@ def test_prediction_averages_the_classes(three: LatentClassResult, planted: Plan
     known = three.predict_known(data)[data.row]
     weights = three.membership[data.respondent][data.task_of_row]
     np.testing.assert_allclose(known, (weights.T * np.array(parts)).sum(axis=0))
+    assert data.respondent_labels is not None
+    as_text = replace(data, respondent_labels=data.respondent_labels.astype(str))
+    np.testing.assert_array_equal(three.predict_known(as_text), three.predict_known(data))
     stranger = replace(data, respondent_labels=data.respondent_labels + 1000)
     np.testing.assert_allclose(three.predict_known(stranger), three.predict(data))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from marketfit.demand.arrays import FloatArray
+from marketfit.demand.arrays import FloatArray, label
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.models.arguments import bounds_of
@@ -121,12 +121,13 @@ class LatentClassResult:
     def predict_known(self, data: ChoiceData) -> FloatArray:
         """(rows,) as `predict`, but people of the fit count by their own membership; others by the shares.
 
+        Names match as text does: 1 and "1" are the same person.
         The membership comes from the choices of the fit, so hold the tasks of `data` out of it.
         """
         weights = np.tile(self.shares, (data.tasks, 1))
         if data.respondent is not None and data.respondent_labels is not None:
-            row = {label: index for index, label in enumerate(self.respondent_labels.tolist())}
-            rows = np.array([row.get(label, -1) for label in data.respondent_labels.tolist()])[data.respondent]
+            known = {label(name): index for index, name in enumerate(self.respondent_labels.tolist())}
+            rows = np.array([known.get(label(name), -1) for name in data.respondent_labels.tolist()])[data.respondent]
             weights[rows >= 0] = self.membership[rows[rows >= 0]]
         return self._mixed(data, weights)
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray, IntArray
+from marketfit.demand.models.utilities import DRAWS
 
 TABLES = 9999
 
@@ -69,6 +70,26 @@ def holm(p_values: FloatArray) -> FloatArray:
     steps = np.arange(order.size, 0, -1) * p_values[order]
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return corrected
+
+
+def lifts(
+    table: FloatArray, level: float, rng: np.random.Generator
+) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    """Lift of each level in each segment, its share there over its share among all, and the ends of its interval.
+
+    table: (segments, levels) counts. The interval takes the sizes of the segments as given: percentiles of draws of the
+    rates inside and outside with Jeffreys' prior (Brown, Cai & DasGupta 2001), so that 0 of n has a width.
+    """
+    n, total = table.sum(axis=1, keepdims=True), table.sum()
+    others, rest = table.sum(axis=0) - table, total - n
+    share = n / max(total, 1.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        lift = (table / n) / (table.sum(axis=0) / total)
+    inside = rng.beta(table + 0.5, n - table + 0.5, size=(DRAWS, *table.shape))
+    outside = rng.beta(others + 0.5, rest - others + 0.5, size=(DRAWS, *table.shape))
+    drawn = inside / (share * inside + (1 - share) * outside)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return lift, (np.minimum(low, lift), np.maximum(high, lift))
 
 
 def _occupied(table: FloatArray) -> FloatArray:

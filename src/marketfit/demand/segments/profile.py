@@ -10,8 +10,7 @@ from scipy import special
 
 from marketfit.demand.arrays import FloatArray, Rng
 from marketfit.demand.intervals import check_level, rate_interval
-from marketfit.demand.models.utilities import DRAWS
-from marketfit.demand.segments.association import cramers_v, holm, independence_p, kruskal_wallis
+from marketfit.demand.segments.association import cramers_v, holm, independence_p, kruskal_wallis, lifts
 from marketfit.demand.segments.covariates import LevelCovariate, NumberCovariate, read_covariates
 from marketfit.demand.segments.segment import Figure, Segments
 
@@ -164,7 +163,7 @@ def _levels(column: LevelCovariate, segments: Segments, level: float, rng: np.ra
     table, names = table[:, kept], [column.levels[code] for code in kept.tolist()]
     n = table.sum(axis=1, keepdims=True)
     share_ends = rate_interval(table, n, level)
-    lift, lift_ends = _lifts(table, level, rng)
+    lift, lift_ends = lifts(table, level, rng)
     overall = table.sum(axis=0) / max(table.sum(), 1.0)
     shares = tuple(
         LevelShare(
@@ -183,22 +182,6 @@ def _levels(column: LevelCovariate, segments: Segments, level: float, rng: np.ra
     p = independence_p(table, rng)
     missing = int((~known).sum())
     return LevelProfile(column.name, int(known.sum()), missing, cramers_v(table), p, p, shares)
-
-
-def _lifts(
-    table: FloatArray, level: float, rng: np.random.Generator
-) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    """(segments, levels) lift of each level in each segment, and the ends of its interval."""
-    n, total = table.sum(axis=1, keepdims=True), table.sum()
-    others, rest = table.sum(axis=0) - table, total - n
-    share = n / max(total, 1.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        lift = (table / n) / (table.sum(axis=0) / total)
-    inside = rng.beta(table + 0.5, n - table + 0.5, size=(DRAWS, *table.shape))
-    outside = rng.beta(others + 0.5, rest - others + 0.5, size=(DRAWS, *table.shape))
-    drawn = inside / (share * inside + (1 - share) * outside)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return lift, (np.minimum(low, lift), np.maximum(high, lift))
 
 
 def _numbers(column: NumberCovariate, segments: Segments, level: float) -> NumberProfile:
