@@ -80,15 +80,15 @@ def search(space: SearchSpace, classes: int, starts: int, rng: np.random.Generat
 def _found(space: SearchSpace, proper: list[Run], flawed: list[tuple[float, str]]) -> Found:
     best = max(proper, key=lambda run: run.mixture.log_likelihood, default=None)
     highest = -np.inf if best is None else best.mixture.log_likelihood
-    worth = (len(space.columns) + 1) / 2 * np.log(space.panel.weights.sum())  # of one class, by BIC
-    if max(flawed, default=(-np.inf, ""))[0] > highest + worth:
-        best = None
     agreed = sum(run.mixture.log_likelihood >= highest - SAME * abs(highest) for run in proper)
     continued = len(proper) + len(flawed)
     note = ""
     if flawed:
         value, flaw = max(flawed)
-        note = f"{len(flawed)} of {continued} runs end improperly, the highest at {value:.3f}: {flaw}"
+        below = f"; the best proper end is {value - highest:.3f} below it" if value > highest > -np.inf else ""
+        note = f"{len(flawed)} of {continued} runs end improperly, the highest at {value:.3f}: {flaw}{below}"
+        worth = (len(space.columns) + 1) / 2 * np.log(space.panel.weights.sum())  # of one class, by BIC
+        best = None if value > highest + worth else best
     return Found(best, continued, agreed, note)
 
 
