@@ -36,6 +36,35 @@ def simulated_table(
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
+PLANTED = {
+    "shares": (0.5, 0.3, 0.2),
+    "price": (-1.5, -0.3, -0.4),
+    "size": (0.3, 1.5, -0.5),
+    "brand_bolt": (0.0, 1.0, 2.0),
+    "brand_crow": (0.5, -0.5, 2.0),
+}
+"""Three classes of people who want different things: by class, their shares and coefficients."""
+
+
+def planted_table(seed: int, *, people: int = 300, tasks: int = 10) -> tuple[pl.DataFrame, np.ndarray]:
+    """Choices among three by people of PLANTED classes, and the class of each person."""
+    rng = np.random.default_rng(seed)
+    truth = rng.choice(3, size=people, p=PLANTED["shares"])
+    rows = people * tasks * 3
+    person = np.repeat(np.arange(people), tasks * 3)
+    price, size, brand = rng.integers(1, 5, rows), rng.normal(size=rows), rng.integers(0, 3, rows)
+    own = {name: np.array(values)[truth[person]] for name, values in PLANTED.items()}
+    utility = own["price"] * price + own["size"] * size + own["brand_bolt"] * (brand == 1)
+    utility += own["brand_crow"] * (brand == 2) + rng.gumbel(size=rows)
+    won = np.zeros(rows, dtype=np.int64)
+    won[np.arange(people * tasks) * 3 + utility.reshape(-1, 3).argmax(axis=1)] = 1
+    columns = {"person": person, "task": np.tile(np.repeat(np.arange(tasks), 3), people), "won": won}
+    alternative = np.array(["x", "y", "z"])[np.tile(np.arange(3), people * tasks)]
+    brands = np.array(["ajax", "bolt", "crow"])[brand]
+    table = pl.DataFrame({**columns, "alt": alternative, "price": price.astype(float), "size": size, "brand": brands})
+    return table, truth
+
+
 def choice_data(table: object, **options: object) -> ChoiceData:
     parts = {
         "respondent": "person",
@@ -65,3 +94,21 @@ def data() -> ChoiceData:
 @pytest.fixture(scope="session")
 def data_with_none() -> ChoiceData:
     return choice_data(simulated_table(1, none=True))
+
+
+@pytest.fixture(scope="session")
+def planted() -> Callable[..., tuple[ChoiceData, np.ndarray]]:
+    """Maker of choices of PLANTED classes, with the class of each person."""
+
+    def make(seed: int, **options: int) -> tuple[ChoiceData, np.ndarray]:
+        table, truth = planted_table(seed, **options)
+        return choice_data(table), truth
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def planted_classes() -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (classes, columns) and shares (classes,) of the PLANTED classes."""
+    points = [values for name, values in PLANTED.items() if name != "shares"]
+    return np.array(points).T, np.array(PLANTED["shares"])

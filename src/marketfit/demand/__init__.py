@@ -14,10 +14,14 @@ from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding, Design, Offer
 from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
+from marketfit.demand.market.importance import Importance, importance
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
+from marketfit.demand.models.class_count import ClassesTried
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.latent_class import fit_latent_class
+from marketfit.demand.models.latent_class_result import LatentClassResult
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
 from marketfit.demand.models.storage import model_from_json, model_to_json
 from marketfit.demand.models.utilities import (
@@ -27,31 +31,50 @@ from marketfit.demand.models.utilities import (
     UtilitySource,
     draw_utilities,
 )
+from marketfit.demand.segments.agreement import adjusted_rand
+from marketfit.demand.segments.cluster import cluster_segments
+from marketfit.demand.segments.cluster_count import ClustersTried
+from marketfit.demand.segments.latent import latent_segments
+from marketfit.demand.segments.profile import Profile, profile_segments
+from marketfit.demand.segments.segment import Segment, Segments
 
 __all__ = [
     "Attribute",
     "ChoiceData",
     "ChoiceModel",
+    "ClassesTried",
+    "ClustersTried",
     "Coding",
     "CodingOption",
     "Design",
     "Errors",
+    "Importance",
+    "LatentClassResult",
     "Levels",
     "MNLResult",
     "MoneyValue",
     "Offer",
     "Piecewise",
     "PriceCurve",
+    "Profile",
+    "Segment",
+    "Segments",
     "Shares",
     "UtilityDraws",
     "UtilityModel",
     "UtilitySource",
     "WillingnessToPay",
+    "adjusted_rand",
+    "cluster_segments",
     "draw_utilities",
+    "fit_latent_class",
     "fit_mnl",
+    "importance",
+    "latent_segments",
     "model_from_json",
     "model_to_json",
     "price_curve",
+    "profile_segments",
     "simulate",
     "willingness_to_pay",
 ]

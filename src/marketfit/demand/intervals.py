@@ -1,8 +1,9 @@
-"""Percentile intervals of many columns of draws."""
+"""Intervals: percentiles of many columns of draws, and exact ones of rates."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 from marketfit.demand.arrays import FloatArray, SingleArray
 from marketfit.errors import DataError, Problem
@@ -42,3 +43,16 @@ def low_quantile(values: SingleArray | FloatArray, tail: float) -> float:
     candidates = np.partition(candidates, (below, above))
     first, second = float(candidates[below]), float(candidates[above])
     return first if first == second else first + (second - first) * (position - below)
+
+
+def rate_interval(successes: FloatArray, n: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    """Exact ends of the interval of each rate successes / n (Clopper & Pearson 1934); 0 and 1 where n is 0.
+
+    >>> low, high = rate_interval(np.array([18.0]), np.array([20.0]), 0.9)
+    >>> low.round(4), high.round(4)
+    (array([0.7174]), array([0.9819]))
+    """
+    tail = (1 - level) / 2
+    low = np.where(successes > 0, special.betaincinv(np.maximum(successes, 1), n - successes + 1, tail), 0.0)
+    high = np.where(successes < n, special.betaincinv(successes + 1, np.maximum(n - successes, 1), 1 - tail), 1.0)
+    return low, high

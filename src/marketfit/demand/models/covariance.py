@@ -45,3 +45,12 @@ def _spread(matrix: FloatArray, free: BoolArray) -> FloatArray:
     full = np.zeros((free.size, free.size))
     full[np.ix_(free, free)] = (matrix + matrix.T) / 2
     return full
+
+
+def normal_draws(mean: FloatArray, covariance: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """(count, columns) draws from a normal distribution; a covariance that is singular is no obstacle."""
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.clip(values, 0.0, None))
+    drawn = mean + rng.standard_normal((count, mean.size)) @ root.T
+    # What has no variance stays where it is, to the last bit: a coefficient at its bound.
+    return np.where(np.diag(covariance) > 0, drawn, mean)

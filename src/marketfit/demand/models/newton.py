@@ -34,8 +34,8 @@ def maximise(likelihood: Likelihood, lower: FloatArray, upper: FloatArray) -> Op
     value = likelihood.value(point)
     for step in range(1, MOST_STEPS + 1):
         gradient, information = likelihood.derivatives(point)
-        held = _held(point, gradient, lower, upper)
-        direction = _direction(gradient, information, held)
+        held = held_at(point, gradient, lower, upper)
+        direction = ascent(gradient, information, held)
         gain = float(gradient @ direction) / 2
         if gain <= TOLERANCE * max(1.0, abs(value)):
             # The gain is below the rounding of the value: take the last step unchecked, it only polishes.
@@ -49,13 +49,14 @@ def maximise(likelihood: Likelihood, lower: FloatArray, upper: FloatArray) -> Op
     return Optimum(point, value, (point <= lower) | (point >= upper), False, step)
 
 
-def _held(point: FloatArray, gradient: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:
+def held_at(point: FloatArray, gradient: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:
     """(columns,) coefficients at a bound that the likelihood pushes outwards."""
     held: BoolArray = ((point <= lower) & (gradient < 0)) | ((point >= upper) & (gradient > 0))
     return held
 
 
-def _direction(gradient: FloatArray, information: FloatArray, held: BoolArray) -> FloatArray:
+def ascent(gradient: FloatArray, information: FloatArray, held: BoolArray) -> FloatArray:
+    """(columns,) the Newton direction of the coefficients that no bound holds; 0 for the others."""
     free = ~held
     direction = np.zeros(gradient.size)
     if free.any():

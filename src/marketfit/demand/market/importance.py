@@ -1,0 +1,83 @@
+"""Importance of attributes: how far each moves utility over its tested levels, in percent of all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+
+from marketfit.demand.arrays import FloatArray, Rng, frozen
+from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
+from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.models.utilities import DRAWS, UtilitySource, draw_utilities
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """Importance of each attribute, in percent; all attributes together are 100.
+
+    percent_draws: (draws, attributes), each row sums to 100. percent, low, high: (attributes,) mean over draws and ends
+    of the interval at `level`; NaN with too few draws for one. sample_size: people behind the fit.
+    """
+
+    attributes: tuple[str, ...]
+    percent_draws: FloatArray
+    percent: FloatArray
+    low: FloatArray
+    high: FloatArray
+    level: float
+    sample_size: int
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Attribute → percent."""
+        return dict(zip(self.attributes, self.percent.tolist(), strict=True))
+
+
+def importance(source: UtilitySource, *, draws: int = DRAWS, rng: Rng = 0, level: float = 0.95) -> Importance:
+    """Range of the part-worths of each attribute over its tested levels, as a share of the sum of all ranges.
+
+    It is taken person by person and then averaged over the people of a draw (Orme 2010, chapter 9), so that people who
+    want opposite things do not cancel out. It depends on what was tested: a wider range of prices makes price matter
+    more. Constants and the none option are no attributes. Who is indifferent to everything counts all attributes alike.
+    An attribute that does not matter has an importance above 0 in every draw: read the interval against the others.
+
+    source: a fitted model, or draws of its coefficients (then `draws` and `rng` play no part). level: of the interval.
+    """
+    check_level(level)
+    coding = source.coding
+    drawn = draw_utilities(source, draws=draws, rng=rng)
+    ranges = []
+    begin = 0
+    for term in coding.terms:
+        end = begin + len(term.columns)
+        worths = drawn.values[:, :, begin:end] @ term.encode(tested_values(term)).T
+        ranges.append(np.ptp(worths, axis=2))
+        begin = end
+    total = np.sum(ranges, axis=0)
+    parts = [np.where(total > 0, part / np.where(total > 0, total, 1.0), 1 / len(ranges)) for part in ranges]
+    percent = 100 * np.stack([drawn.average(part) for part in parts], axis=1)
+    low, high = interval(percent, level)
+    return Importance(
+        attributes=coding.attributes,
+        percent_draws=frozen(percent),
+        percent=frozen(percent.mean(axis=0)),
+        low=frozen(low),
+        high=frozen(high),
+        level=level,
+        sample_size=drawn.sample_size,
+    )
+
+
+def tested_values(term: Term) -> FloatArray:
+    """Inputs of `term.encode` between which its utility takes all its tested values: ends, knots or levels."""
+    match term:
+        case LinearTerm():
+            return np.array([term.low, term.high])
+        case PiecewiseTerm():
+            return np.array(term.knots)
+        case LevelsTerm():
+            return np.arange(len(term.levels), dtype=np.float64)
+        case _:
+            assert_never(term)
