@@ -18,7 +18,11 @@ from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.hierarchical.fit import fit_hb
+from marketfit.demand.models.hierarchical.result import HBResult
+from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, hit_rate, log_loss, split_tasks
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
+from marketfit.demand.models.scale import ScaledPredictor, TunedScale, tune_scale
 from marketfit.demand.models.storage import model_from_json, model_to_json
 from marketfit.demand.models.utilities import (
     ChoiceModel,
@@ -36,22 +40,32 @@ __all__ = [
     "CodingOption",
     "Design",
     "Errors",
+    "HBResult",
+    "HeldOutMeasure",
     "Levels",
     "MNLResult",
     "MoneyValue",
     "Offer",
     "Piecewise",
     "PriceCurve",
+    "ScaledPredictor",
     "Shares",
+    "TaskSplit",
+    "TunedScale",
     "UtilityDraws",
     "UtilityModel",
     "UtilitySource",
     "WillingnessToPay",
     "draw_utilities",
+    "fit_hb",
     "fit_mnl",
+    "hit_rate",
+    "log_loss",
     "model_from_json",
     "model_to_json",
     "price_curve",
     "simulate",
+    "split_tasks",
+    "tune_scale",
     "willingness_to_pay",
 ]
