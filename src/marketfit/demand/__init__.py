@@ -20,9 +20,13 @@ from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
 from marketfit.demand.models.class_count import ClassesTried
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.hierarchical.fit import fit_hb
+from marketfit.demand.models.hierarchical.result import HBResult
+from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, hit_rate, log_loss, split_tasks
 from marketfit.demand.models.latent_class import fit_latent_class
 from marketfit.demand.models.latent_class_result import LatentClassResult
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
+from marketfit.demand.models.scale import ScaledPredictor, TunedScale, tune_scale
 from marketfit.demand.models.storage import model_from_json, model_to_json
 from marketfit.demand.models.utilities import (
     ChoiceModel,
@@ -48,6 +52,8 @@ __all__ = [
     "CodingOption",
     "Design",
     "Errors",
+    "HBResult",
+    "HeldOutMeasure",
     "Importance",
     "LatentClassResult",
     "Levels",
@@ -57,9 +63,12 @@ __all__ = [
     "Piecewise",
     "PriceCurve",
     "Profile",
+    "ScaledPredictor",
     "Segment",
     "Segments",
     "Shares",
+    "TaskSplit",
+    "TunedScale",
     "UtilityDraws",
     "UtilityModel",
     "UtilitySource",
@@ -67,14 +76,19 @@ __all__ = [
     "adjusted_rand",
     "cluster_segments",
     "draw_utilities",
+    "fit_hb",
     "fit_latent_class",
     "fit_mnl",
+    "hit_rate",
     "importance",
     "latent_segments",
+    "log_loss",
     "model_from_json",
     "model_to_json",
     "price_curve",
     "profile_segments",
     "simulate",
+    "split_tasks",
+    "tune_scale",
     "willingness_to_pay",
 ]

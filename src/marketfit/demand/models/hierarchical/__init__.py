@@ -1,0 +1,1 @@
+"""Hierarchical Bayes: every person has coefficients of their own, drawn from a normal population."""

@@ -1,0 +1,125 @@
+"""Held-out tasks: how well a model foretells choices that it was not fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from marketfit.demand.arrays import FloatArray, IntArray, Rng
+from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.intervals import check_level
+from marketfit.errors import DataError, Problem
+
+
+@dataclass(frozen=True, eq=False)
+class TaskSplit:
+    """Tasks to fit on, and tasks of the same people to foretell."""
+
+    train: ChoiceData
+    test: ChoiceData
+
+
+@dataclass(frozen=True)
+class HeldOutMeasure:
+    """A mean over tasks, weighted by theirs, with its interval at `level`: n is `tasks` choices of `respondents`.
+
+    The interval is normal with errors clustered by respondent; NaN where there is a single one. respondents is 0, and
+    each task stands alone, where the data do not say who chose.
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float
+    tasks: int
+    respondents: int
+
+
+def split_tasks(data: ChoiceData, *, held_out: int = 2, rng: Rng | None = 0) -> TaskSplit:
+    """Hold some tasks of every respondent out: at random, or with rng=None the last ones in the order of their names.
+
+    held_out: how many of each. People with no more tasks than that stay in training altogether.
+    Raises DataError when the data do not say who chose, or when nobody has enough tasks.
+
+    >>> data = ChoiceData.from_table(
+    ...     {"who": [1] * 6 + [2] * 6, "q": [1, 1, 2, 2, 3, 3] * 2, "alt": ["a", "b"] * 6, "won": [1, 0] * 6,
+    ...      "price": [1.0, 2.0] * 6},
+    ...     respondent="who", task="q", alternative="alt", chosen="won", attributes=["price"])
+    >>> split = split_tasks(data, held_out=1)
+    >>> split.train.tasks, split.test.tasks
+    (4, 2)
+    """
+    problems = []
+    if data.respondent is None:
+        do = "name the respondent column in ChoiceData.from_table"
+        problems.append(Problem("the choice data", "do not say who chose", "tasks of named respondents", do))
+    if held_out < 1:
+        problems.append(Problem("held_out", f"is {held_out}", "at least 1", "hold a task or two of each person out"))
+    if problems or data.respondent is None:
+        raise DataError(problems)
+    held = _from_the_end(data.respondent, held_out, None if rng is None else np.random.default_rng(rng))
+    if not held.size:
+        found, do = f"nobody answered more than {held_out} tasks", "hold fewer out, or ask more of each person"
+        raise DataError([Problem("held_out", found, "fewer than people answered", do)])
+    mask = np.zeros(data.tasks, dtype=np.bool_)
+    mask[held] = True
+    return TaskSplit(data.take(~mask), data.take(mask))
+
+
+def hit_rate(data: ChoiceData, probabilities: FloatArray, *, level: float = 0.95) -> HeldOutMeasure:
+    """How often the chosen alternative is the most probable one; where several are, as often as a guess among them.
+
+    probabilities: (rows,) as `predict` gives them, in the order of the table. level: of the interval.
+    Raises DataError when the probabilities do not fit the data.
+    """
+    chances = _by_row(data, probabilities)
+    highest = chances == np.repeat(np.maximum.reduceat(chances, data.starts), data.sizes)
+    hits = highest[data.chosen] / np.add.reduceat(highest.astype(np.float64), data.starts)
+    return _mean(data, hits, level)
+
+
+def log_loss(data: ChoiceData, probabilities: FloatArray, *, level: float = 0.95) -> HeldOutMeasure:
+    """Mean of −log of the probability of the chosen alternative. Arguments and errors as in `hit_rate`."""
+    return _mean(data, task_losses(data, probabilities), level)
+
+
+def task_losses(data: ChoiceData, probabilities: FloatArray) -> FloatArray:
+    """(tasks,) −log of the probability of the chosen alternative; probabilities as in `hit_rate`."""
+    with np.errstate(divide="ignore"):
+        losses: FloatArray = -np.log(_by_row(data, probabilities)[data.chosen])
+    return losses
+
+
+def _from_the_end(respondent: IntArray, count: int, rng: np.random.Generator | None) -> IntArray:
+    """Task numbers: `count` of everybody who has more."""
+    key = np.arange(respondent.size) if rng is None else rng.permutation(respondent.size)
+    order = np.lexsort((key, respondent))
+    counts = np.unique(respondent, return_counts=True)[1]
+    after = np.repeat(np.cumsum(counts), counts) - np.arange(respondent.size)  # 1 for the last task of a person
+    enough = np.repeat(counts > count, counts)
+    return np.sort(order[(after <= count) & enough])
+
+
+def _by_row(data: ChoiceData, probabilities: FloatArray) -> FloatArray:
+    """(rows,) probabilities in the order of the data's rows."""
+    given = np.asarray(probabilities, dtype=np.float64)
+    if given.shape != (data.rows,) or not ((given >= 0) & (given <= 1 + 1e-9)).all():
+        found = f"have shape {given.shape}, or values beyond 0 and 1"
+        do = "give what predict(data) returns for the same data"
+        raise DataError([Problem("probabilities", found, f"({data.rows},) numbers from 0 to 1", do)])
+    ordered = np.empty(data.rows)
+    ordered[np.argsort(data.row, kind="stable")] = given
+    return ordered
+
+
+def _mean(data: ChoiceData, values: FloatArray, level: float) -> HeldOutMeasure:
+    check_level(level)
+    total = data.weights.sum()
+    mean = float(data.weights @ values / total)
+    group = np.arange(data.tasks) if data.respondent is None else np.unique(data.respondent, return_inverse=True)[1]
+    sums = np.bincount(group, weights=data.weights * (values - mean))
+    error = np.sqrt(sums.size / (sums.size - 1) * (sums**2).sum()) / total if sums.size > 1 else np.nan
+    half = float(special.ndtri((1 + level) / 2) * error)
+    return HeldOutMeasure(mean, mean - half, mean + half, level, data.tasks, data.respondents)
