@@ -18,6 +18,10 @@ from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.mixed.arguments import MixedOptions
+from marketfit.demand.models.mixed.fit import fit_mixed
+from marketfit.demand.models.mixed.result import MixedResult
+from marketfit.demand.models.mixed.tastes import Distribution
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
 from marketfit.demand.models.storage import model_from_json, model_to_json
 from marketfit.demand.models.utilities import (
@@ -35,9 +39,12 @@ __all__ = [
     "Coding",
     "CodingOption",
     "Design",
+    "Distribution",
     "Errors",
     "Levels",
     "MNLResult",
+    "MixedOptions",
+    "MixedResult",
     "MoneyValue",
     "Offer",
     "Piecewise",
@@ -48,6 +55,7 @@ __all__ = [
     "UtilitySource",
     "WillingnessToPay",
     "draw_utilities",
+    "fit_mixed",
     "fit_mnl",
     "model_from_json",
     "model_to_json",
