@@ -14,8 +14,9 @@ from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.models.arguments import bounds_of
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.halton import halton_block
 from marketfit.demand.models.mixed.blocks import units_of
-from marketfit.demand.models.mixed.likelihood import SimulatedLikelihood, base_of
+from marketfit.demand.models.mixed.likelihood import SKIPPED, SimulatedLikelihood, base_of
 from marketfit.demand.models.mixed.spreads import spread_names, spreads_of
 from marketfit.demand.models.mixed.tastes import Distribution, Tastes
 from marketfit.demand.models.summary import coefficient_rows
@@ -25,6 +26,8 @@ PEOPLE = 200
 """New people in every draw of utilities."""
 PREDICTED = 1000
 """People over whom predicted probabilities are averaged."""
+EDGE = 2.0**-53
+"""Points of (0, 1) keep this distance from its ends, where a normal draw would be infinite."""
 CELLS = 1 << 20
 """Rows × people that are predicted together: 8 MB."""
 
@@ -156,10 +159,17 @@ class MixedResult:
         return self.tastes.means(self.parameter_draws(count, rng))
 
     def utility_draws(self, count: int, rng: np.random.Generator) -> UtilityDraws:
-        """`count` draws of the parameters, each with `PEOPLE` new people drawn from the distribution that they say."""
+        """`count` draws of the parameters, each with `PEOPLE` new people drawn from the distribution that they say.
+
+        People are Halton points, shifted at random anew for each draw (Cranley & Patterson 1976): each person is drawn
+        from the distribution, and together they spread evenly. Independent ones would add their own sampling error to
+        every interval, as if a share were wanted of 200 people and not of the market.
+        """
         parameters = self.parameter_draws(count, rng)
-        uniforms = rng.random((count, self.tastes.positions.size, PEOPLE))
-        base = self.tastes.base(np.maximum(uniforms, np.finfo(np.float64).tiny))
+        size = self.tastes.positions.size
+        shift = rng.random((count, size, 1))
+        points = (halton_block(np.zeros(1, dtype=np.int64), PEOPLE, size, SKIPPED) + shift) % 1.0
+        base = self.tastes.base(np.clip(points, EDGE, 1 - EDGE))
         return UtilityDraws(self.tastes.people(parameters, base), self.coding, self.sample_size)
 
     def __str__(self) -> str:

@@ -14,10 +14,14 @@ from marketfit.demand.arrays import BoolArray, FloatArray
 from marketfit.demand.models.mixed.likelihood import Evaluation
 from marketfit.errors import RunError
 
-MOST_STEPS = 300
+MOST_STEPS = 200
+MOST_OUTER = 40
+"""Steps by the outer product; when it is too large, they are too short."""
 MOST_HALVINGS = 30
 NEWTON_BELOW = 2.0
-"""Gain (see `Peak`) from which on the exact Hessian is worth its price."""
+"""Gain (see `_Step`) from which on the exact Hessian is worth its price."""
+POOR = 0.25
+"""Share of the promised gain below which a step shows that the outer product is no good guide here."""
 TOLERANCE = 1e-7
 """Gain that is no longer worth a step: every parameter is then within 0.0005 of its standard errors."""
 DEFINITE = 1e-8
@@ -37,10 +41,7 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Peak:
-    """The maximum. evaluation: there. information: (parameters, parameters) where the last, tiny step began.
-
-    at_bound: (parameters,) which ones their bound holds.
-    """
+    """The maximum. information: (parameters, parameters) there. at_bound: (parameters,) which ones a bound holds."""
 
     parameters: FloatArray
     evaluation: Evaluation
@@ -66,25 +67,21 @@ def maximise(
     Raises RunError when no maximum is found, or one that is flat in some direction.
     """
     point, here = start, objective.evaluate(start)
-    step = _step(point, here, bounds)
-    most = least = max(step.gain, 1.0)
-    newton = False
-    for _ in range(MOST_STEPS):
-        if not newton and step.gain < NEWTON_BELOW:
-            newton, here = True, objective.evaluate(point, information=True)
+    most, least, poor = 0.0, math.inf, False
+    for number in range(MOST_STEPS):
+        step = _step(point, here, bounds)
+        if here.information is None and (poor or step.gain < NEWTON_BELOW or number == MOST_OUTER):
+            here = objective.evaluate(point, information=True)
             step = _step(point, here, bounds)
-        least = min(least, step.gain)
+        most, least = max(most, step.gain), min(least, step.gain)
         progress(_fraction(least, most))
-        if newton and step.gain <= TOLERANCE:
+        if here.information is not None and step.gain <= TOLERANCE:
             break
         moved = _climb(objective, point, here, step, bounds)
-        if moved is not None:
-            point, here = moved
-        elif newton:
+        if moved is None and here.information is not None:
             break
-        else:
-            newton, here = True, objective.evaluate(point, information=True)
-        step = _step(point, here, bounds)
+        poor = moved is None or moved[1].value - here.value < POOR * step.gain
+        point, here = moved or (point, here)
     return _finish(objective, point, here, step, bounds)
 
 
@@ -103,13 +100,10 @@ def _finish(
             "answers cannot tell all means and spreads apart; make fewer coefficients random, or ask for more draws"
         )
     parameters = np.clip(point + step.direction, *bounds)
+    evaluation = objective.evaluate(parameters, information=True)
+    assert evaluation.information is not None
     lower, upper = bounds
-    return Peak(
-        parameters=parameters,
-        evaluation=objective.evaluate(parameters),
-        information=here.information,
-        at_bound=(parameters <= lower) | (parameters >= upper),
-    )
+    return Peak(parameters, evaluation, evaluation.information, (parameters <= lower) | (parameters >= upper))
 
 
 def _step(point: FloatArray, here: Evaluation, bounds: tuple[FloatArray, FloatArray]) -> _Step:
@@ -147,5 +141,6 @@ def _climb(
 
 def _fraction(gain: float, most: float) -> float:
     """How much of the way is done, when each step takes a like share of the logarithm of the gain."""
-    left = math.log(max(gain, TOLERANCE) / TOLERANCE) / math.log(most / TOLERANCE)
-    return max(0.0, 1.0 - left)
+    if gain <= TOLERANCE:
+        return 1.0
+    return 1.0 - math.log(gain / TOLERANCE) / math.log(most / TOLERANCE)
