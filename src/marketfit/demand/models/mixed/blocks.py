@@ -82,11 +82,13 @@ class _Rows:
 
 
 def _stack(design: FloatArray, rows: _Rows, units: IntArray, shape: tuple[int, int, int]) -> Block:
+    counts = rows.begin[units + 1] - rows.begin[units]
+    place = np.repeat(np.arange(units.size), counts)
+    # The rows of each unit in turn: from its first one on, counted anew for each.
+    some = np.arange(place.size) + np.repeat(rows.begin[units] - np.cumsum(counts) + counts, counts)
+    cells = (place, rows.alternative[some], rows.task[some])
     differences = np.zeros((*shape, design.shape[1]))
+    differences[cells] = design[rows.row[some]] - design[rows.chosen[some]]
     absent = np.ones(shape, dtype=np.bool_)
-    for place, unit in enumerate(units.tolist()):
-        some = slice(rows.begin[unit], rows.begin[unit + 1])
-        cell = (place, rows.alternative[some], rows.task[some])
-        differences[cell] = design[rows.row[some]] - design[rows.chosen[some]]
-        absent[cell] = False
+    absent[cells] = False
     return Block(units, differences, absent if absent.any() else None)
