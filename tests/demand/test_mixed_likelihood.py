@@ -135,8 +135,10 @@ def test_blocks_hold_every_difference_once(data: ChoiceData) -> None:
                 np.testing.assert_array_equal(block.differences[place, present[place, :, number], number], others)
 
 
-def test_huge_utilities_do_not_overflow(data: ChoiceData) -> None:
-    found, _, parameters = model(data, "normal")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["normal", "two log-normals"])
+def test_huge_utilities_do_not_overflow(data_with_none: ChoiceData, name: str) -> None:
+    found, _, parameters = model(data_with_none, name)
     far = found.evaluate(parameters * 1e5, information=True)
     assert np.isfinite(far.value)
     assert np.isfinite(far.scores).all()

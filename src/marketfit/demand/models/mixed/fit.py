@@ -67,6 +67,18 @@ def fit_mixed(
     The search begins at the multinomial logit with small spreads; the likelihood may have several peaks, and this is
     the one nearby. Raises DataError when options do not fit the data or coefficients cannot be told apart (see
     `fit_mnl`); RunError when the search ends at no single best fit.
+
+    >>> rng = np.random.default_rng(1)
+    >>> price = rng.uniform(1, 4, size=(200, 8, 2))  # of two products, in eight tasks for each of 200 people
+    >>> utility = rng.normal(-1.0, 0.5, size=(200, 1, 1)) * price + rng.gumbel(size=price.shape)
+    >>> won = utility == utility.max(axis=2, keepdims=True)
+    >>> person, task, product = (index.ravel() for index in np.indices(price.shape))
+    >>> data = ChoiceData.from_table(
+    ...     {"person": person, "task": task, "product": product, "won": won.ravel(), "price": price.ravel()},
+    ...     respondent="person", task="task", alternative="product", chosen="won", attributes=["price"])
+    >>> result = fit_mixed(data, random={"price": "normal"}, draws=100)
+    >>> {name: round(value, 1) for name, value in result.coefficients.items()}
+    {'price': -1.0, 'sd_price': 0.6}
     """
     options = options or MixedOptions()
     coding = coding_of(data, coding, options.constants, options.base)

@@ -24,6 +24,8 @@ Distribution: TypeAlias = Literal["normal", "log-normal", "triangular", "uniform
 DISTRIBUTIONS: tuple[Distribution, ...] = ("normal", "log-normal", "triangular", "uniform")
 CORRELATED: tuple[Distribution, ...] = ("normal", "log-normal")
 """The distributions whose draws may be correlated."""
+HIGHEST_LOG = 200.0
+"""Logarithms of coefficients above this are taken as this, so that a bad step of the search does not overflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +102,9 @@ class Tastes:
     def transform(self, coefficients: FloatArray) -> FloatArray:
         """Apply T in place to (…, random columns, draws)."""
         for row, sign in zip(self.log_normal, self.log_signs.tolist(), strict=True):
-            np.exp(coefficients[..., row, :], out=coefficients[..., row, :])
-            coefficients[..., row, :] *= sign
+            own = coefficients[..., row, :]
+            np.exp(np.minimum(own, HIGHEST_LOG), out=own)
+            own *= sign
         return coefficients
 
     def people(self, parameters: FloatArray, base: FloatArray) -> FloatArray:
