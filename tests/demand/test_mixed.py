@@ -269,6 +269,7 @@ def test_mean_draws(fitted: MixedResult, panel: ChoiceData) -> None:
     drawn = fitted.mean_draws(20_000, np.random.default_rng(1))
     np.testing.assert_allclose(drawn.mean(axis=0), fitted.means, atol=0.005)
     np.testing.assert_allclose(drawn.std(axis=0), [fitted.standard_errors[name] for name in NAMES], rtol=0.05)
+    np.testing.assert_allclose(fitted.mean_covariance, fitted.covariance[:3, :3])
     skewed = fit_mixed(panel, random={"price": "log-normal"}, draws=100)
     assert (skewed.mean_draws(1000, np.random.default_rng(1))[:, 0] < 0).all()
     assert skewed.means[0] < -math.exp(skewed.coefficients["price"])

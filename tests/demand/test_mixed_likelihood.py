@@ -164,6 +164,19 @@ def test_spreads_and_their_slopes() -> None:
         np.testing.assert_allclose(slopes[:, number], (up - down) / 2e-6, atol=1e-8)
 
 
+def test_means_and_their_slopes() -> None:
+    random: dict[str, Distribution] = {"a": "log-normal", "b": "log-normal", "c": "triangular"}
+    tastes = Tastes(("a", "x", "b", "c"), random, {"a": 1, "b": -1}, True)
+    parameters = np.random.default_rng(3).normal(scale=0.3, size=tastes.parameters)
+    slopes = tastes.mean_slopes(parameters)
+    for number in range(parameters.size):
+        shift = np.eye(parameters.size)[number] * 1e-6
+        up, down = tastes.means(parameters + shift), tastes.means(parameters - shift)
+        np.testing.assert_allclose(slopes[:, number], (up - down) / 2e-6, atol=1e-8)
+    base = tastes.base(np.random.default_rng(4).random((3, 400_000)))
+    np.testing.assert_allclose(tastes.people(parameters, base).mean(axis=0), tastes.means(parameters), atol=0.005)
+
+
 def test_turned_factors_are_the_same_distribution() -> None:
     tastes = Tastes(("a", "b"), {"a": "normal", "b": "normal"}, {}, True)
     parameters = np.array([1.0, 2.0, -0.5, 0.3, -0.7])

@@ -102,6 +102,12 @@ class MixedResult:
         return self.tastes.means(self.estimates)
 
     @property
+    def mean_covariance(self) -> FloatArray:
+        """(columns, columns) covariance of `means`, of the kind in `errors`; delta method for log-normals."""
+        slopes = self.tastes.mean_slopes(self.estimates)
+        return slopes @ self.covariance @ slopes.T
+
+    @property
     def sample_size(self) -> int:
         """The n of every figure made from this fit: people, or choices when the data do not say who."""
         return self.respondents or self.observations

@@ -124,6 +124,18 @@ class Tastes:
             means[..., self.positions[row]] = sign * np.exp(matrix[..., row, 0] + variance / 2)
         return means
 
+    def mean_slopes(self, parameters: FloatArray) -> FloatArray:
+        """(columns, parameters) the derivatives of `means`."""
+        slopes = np.eye(len(self.columns), self.parameters)
+        means = self.means(parameters)
+        for row in self.log_normal:
+            column = int(self.positions[row])
+            slopes[column, column] = means[column]
+            for number, (entry, _) in enumerate(self.spread_entries, start=len(self.columns)):
+                if entry == row:
+                    slopes[column, number] = means[column] * parameters[number]
+        return slopes
+
     def turns(self, parameters: FloatArray) -> FloatArray:
         """(parameters,) 1 or −1: factors that give the same distribution with diagonals of the factor of at least 0.
 
