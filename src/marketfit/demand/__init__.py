@@ -25,6 +25,10 @@ from marketfit.demand.models.hierarchical.result import HBResult
 from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, hit_rate, log_loss, split_tasks
 from marketfit.demand.models.latent_class import fit_latent_class
 from marketfit.demand.models.latent_class_result import LatentClassResult
+from marketfit.demand.models.mixed.arguments import MixedOptions
+from marketfit.demand.models.mixed.fit import fit_mixed
+from marketfit.demand.models.mixed.result import MixedResult
+from marketfit.demand.models.mixed.tastes import Distribution
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
 from marketfit.demand.models.scale import ScaledPredictor, TunedScale, tune_scale
 from marketfit.demand.models.storage import model_from_json, model_to_json
@@ -51,6 +55,7 @@ __all__ = [
     "Coding",
     "CodingOption",
     "Design",
+    "Distribution",
     "Errors",
     "HBResult",
     "HeldOutMeasure",
@@ -58,6 +63,8 @@ __all__ = [
     "LatentClassResult",
     "Levels",
     "MNLResult",
+    "MixedOptions",
+    "MixedResult",
     "MoneyValue",
     "Offer",
     "Piecewise",
@@ -78,6 +85,7 @@ __all__ = [
     "draw_utilities",
     "fit_hb",
     "fit_latent_class",
+    "fit_mixed",
     "fit_mnl",
     "hit_rate",
     "importance",

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray
+from marketfit.errors import DataError, Problem
 
 Errors: TypeAlias = Literal["classical", "robust", "clustered"]
 
@@ -32,6 +33,18 @@ def covariances(
         if first.size > 1:
             found["clustered"] = _sandwich(bread, np.add.reduceat(scores[:, free], first, axis=0))
     return {kind: _spread(matrix, free) for kind, matrix in found.items()}
+
+
+def shown_errors(found: Mapping[Errors, FloatArray], wanted: Errors | None) -> Errors:
+    """The kind to show: the one that is wanted, or the most cautious. Raises DataError when it is not to be had."""
+    if wanted is None:
+        order: tuple[Errors, ...] = ("clustered", "robust", "classical")
+        return next(kind for kind in order if kind in found)
+    if wanted not in found:
+        allowed = "allowed here: " + ", ".join(found)
+        do = "name the respondent column, or ask for another kind"
+        raise DataError([Problem("errors", f"{wanted!r} is not to be had from these data", allowed, do)])
+    return wanted
 
 
 def _sandwich(bread: FloatArray, group_scores: FloatArray) -> FloatArray:

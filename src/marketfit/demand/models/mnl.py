@@ -13,13 +13,13 @@ from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.coding.options import CodingOption
 from marketfit.demand.models.arguments import bounds_of, coding_of, signs_by_column, weights_of
-from marketfit.demand.models.covariance import Errors, covariances
+from marketfit.demand.models.covariance import Errors, covariances, shown_errors
 from marketfit.demand.models.identification import check_finite, column_scales, raise_if_separated
 from marketfit.demand.models.likelihood import Likelihood
 from marketfit.demand.models.newton import Optimum, maximise
 from marketfit.demand.models.summary import coefficient_rows
 from marketfit.demand.models.utilities import UtilityDraws
-from marketfit.errors import DataError, Problem, RunError
+from marketfit.errors import RunError
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def fit_mnl(
         coding=coding,
         estimates=frozen(estimates),
         covariances={kind: frozen(matrix) for kind, matrix in found.items()},
-        errors=_shown_errors(found, errors),
+        errors=shown_errors(found, errors),
         log_likelihood=optimum.value,
         log_likelihood_null=raw.value(np.zeros(len(columns))),
         observations=data.tasks,
@@ -169,14 +169,3 @@ def _search(likelihood: Likelihood, columns: tuple[str, ...], bounds: tuple[Floa
         )
     check_finite(likelihood, optimum.coefficients, columns, bounds)
     return optimum
-
-
-def _shown_errors(found: Mapping[Errors, FloatArray], wanted: Errors | None) -> Errors:
-    if wanted is None:
-        order: tuple[Errors, ...] = ("clustered", "robust", "classical")
-        return next(kind for kind in order if kind in found)
-    if wanted not in found:
-        allowed = "allowed here: " + ", ".join(found)
-        do = "name the respondent column, or ask for another kind"
-        raise DataError([Problem("errors", f"{wanted!r} is not to be had from these data", allowed, do)])
-    return wanted

@@ -1,0 +1,1 @@
+"""Mixed logit: tastes that differ between people, by simulated maximum likelihood."""

@@ -1,0 +1,169 @@
+"""Fit a mixed logit by simulated maximum likelihood (Train 2009, chapters 6, 9 and 10)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from marketfit.demand.arrays import FloatArray, frozen
+from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.coding.coding import Coding
+from marketfit.demand.coding.options import CodingOption
+from marketfit.demand.models.arguments import bounds_of, coding_of, weights_of
+from marketfit.demand.models.covariance import covariances, shown_errors
+from marketfit.demand.models.identification import column_scales
+from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.mixed.arguments import (
+    MixedOptions,
+    check_correlated,
+    check_names,
+    check_signs,
+    random_by_column,
+    unit_weights,
+)
+from marketfit.demand.models.mixed.blocks import units_of
+from marketfit.demand.models.mixed.likelihood import SimulatedLikelihood
+from marketfit.demand.models.mixed.result import MixedResult
+from marketfit.demand.models.mixed.search import maximise
+from marketfit.demand.models.mixed.spreads import spread_names
+from marketfit.demand.models.mixed.tastes import Distribution, Tastes
+from marketfit.demand.models.mnl import fit_mnl
+from marketfit.errors import DataError, Problem
+
+DRAWS = 500
+"""Draws when none are asked for: as exact as several thousand random ones (Bhat 2001; Train 2009, 9.3.3)."""
+FEWEST = 10
+"""Draws below which nothing is averaged."""
+START = 0.1
+"""Where spreads start, in the unit in which columns vary by 1 within tasks."""
+
+
+def fit_mixed(
+    data: ChoiceData,
+    *,
+    random: Mapping[str, Distribution],
+    draws: int = DRAWS,
+    panel: bool = True,
+    correlated: bool = False,
+    coding: Coding | Mapping[str, CodingOption] | None = None,
+    signs: Mapping[str, int] | None = None,
+    options: MixedOptions | None = None,
+) -> MixedResult:
+    """Fit a mixed logit: a logit whose coefficients differ between people.
+
+    random: attribute (for all of its columns) or column → "normal", "log-normal", "triangular" (symmetric, on mean ±
+        spread) or "uniform" (on mean ± spread).
+    draws: Halton draws for each person (or task); the first 100 of each sequence are left out.
+    panel: people keep their tastes over their tasks. Data without respondents count each task as another person.
+    correlated: the tastes of all normal and log-normal columns may be correlated; others stay independent.
+    coding: options by attribute (see `CodingOption`), or a coding that was fixed before.
+    signs: attribute or column → 1 or −1. A fixed coefficient is kept at or above, at or below 0. A log-normal one is
+        exp(.) or −exp(.); where no sign is given, it has that of the multinomial logit's coefficient.
+    options: constants, weights and what else is rarely asked. Where people keep their tastes, their tasks have one
+        weight. Errors are, by default, clustered when there are at least two respondents.
+
+    The search begins at the multinomial logit with small spreads; the likelihood may have several peaks, and this is
+    the one nearby. Raises DataError when options do not fit the data or coefficients cannot be told apart (see
+    `fit_mnl`); RunError when the search ends at no single best fit.
+
+    >>> rng = np.random.default_rng(1)
+    >>> price = rng.uniform(1, 4, size=(200, 8, 2))  # of two products, in eight tasks for each of 200 people
+    >>> utility = rng.normal(-1.0, 0.5, size=(200, 1, 1)) * price + rng.gumbel(size=price.shape)
+    >>> won = utility == utility.max(axis=2, keepdims=True)
+    >>> person, task, product = (index.ravel() for index in np.indices(price.shape))
+    >>> data = ChoiceData.from_table(
+    ...     {"person": person, "task": task, "product": product, "won": won.ravel(), "price": price.ravel()},
+    ...     respondent="person", task="task", alternative="product", chosen="won", attributes=["price"])
+    >>> result = fit_mixed(data, random={"price": "normal"}, draws=100)
+    >>> {name: round(value, 1) for name, value in result.coefficients.items()}
+    {'price': -1.0, 'sd_price': 0.6}
+    """
+    options = options or MixedOptions()
+    coding = coding_of(data, coding, options.constants, options.base)
+    by_column, wanted = _check(coding, random, signs or {}, correlated, draws)
+    weights = weights_of(data, options.weights)
+    unit = units_of(data, panel)
+    by_unit = unit_weights(data, unit, weights)
+    logit = fit_mnl(data, coding=coding, weights=weights, signs=wanted, errors=options.errors)
+    log_normal = [name for name, distribution in by_column.items() if distribution == "log-normal"]
+    wanted |= {name: 1 if logit.coefficients[name] >= 0 else -1 for name in log_normal if name not in wanted}
+    tastes = Tastes(coding.columns, by_column, wanted, correlated)
+    design = coding.design(data).matrix
+    scales = column_scales(Likelihood.of(data, design, weights), coding.columns)
+    likelihood = SimulatedLikelihood.of(tastes, data, design / scales, (unit, by_unit), draws)
+    peak = maximise(likelihood, _start(tastes, logit.estimates * scales), _bounds(tastes), options.progress or _silent)
+    estimates, unit_of = _unscaled(tastes, peak.parameters, scales)
+    found = covariances(
+        peak.information * np.outer(unit_of, unit_of),
+        peak.evaluation.scores * unit_of,
+        None if data.respondent is None else data.respondent[np.flatnonzero(np.diff(unit, prepend=-1))],
+        ~peak.at_bound,
+    )
+    return MixedResult(
+        coding=coding,
+        random=by_column,
+        estimates=frozen(estimates),
+        covariances={kind: frozen(matrix) for kind, matrix in found.items()},
+        errors=shown_errors(found, options.errors),
+        log_likelihood=peak.evaluation.value,
+        log_likelihood_null=logit.log_likelihood_null,
+        observations=data.tasks,
+        respondents=data.respondents,
+        signs=wanted,
+        at_bound=tuple(name for name, held in zip(coding.columns, peak.at_bound, strict=False) if held),
+        correlated=correlated,
+        panel=panel,
+        draws=draws,
+    )
+
+
+def _check(
+    coding: Coding, random: Mapping[str, Distribution], signs: Mapping[str, int], correlated: bool, draws: int
+) -> tuple[dict[str, Distribution], dict[str, int]]:
+    """Distributions and signs by column. Raises DataError with every mistake in them."""
+    problems: list[Problem] = []
+    by_column = random_by_column(coding, random, problems)
+    wanted = check_signs(coding, by_column, signs, problems)
+    if correlated:
+        check_correlated(by_column, problems)
+    if draws < FEWEST:
+        problems.append(Problem(f"draws={draws}", "is too few to average over", f"at least {FEWEST}", "ask for more"))
+    check_names((*coding.columns, *spread_names(Tastes(coding.columns, by_column, {}, correlated))), problems)
+    if problems:
+        raise DataError(problems)
+    return by_column, wanted
+
+
+def _start(tastes: Tastes, logit: FloatArray) -> FloatArray:
+    """(parameters,) the multinomial logit with small spreads. logit: (columns,) its coefficients, scaled."""
+    means = logit.copy()
+    for row in tastes.log_normal:
+        means[tastes.positions[row]] = math.log(max(abs(float(logit[tastes.positions[row]])), START))
+    return np.concatenate([means, [START if row == column else 0.0 for row, column in tastes.spread_entries]])
+
+
+def _bounds(tastes: Tastes) -> tuple[FloatArray, FloatArray]:
+    """(parameters,) each: fixed coefficients with a sign have a bound at 0."""
+    fixed = {name: sign for name, sign in tastes.signs.items() if name not in tastes.random}
+    lower, upper = bounds_of(tastes.columns, fixed)
+    free = np.full(len(tastes.spread_entries), np.inf)
+    return np.concatenate([lower, -free]), np.concatenate([upper, free])
+
+
+def _unscaled(tastes: Tastes, parameters: FloatArray, scales: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(parameters,) in the units of the data and with spreads of at least 0, and how much a scaled parameter changes
+    for one unit of each. scales: (columns,) by which the design was divided.
+    """
+    column = np.concatenate([np.arange(len(scales)), tastes.positions[[row for row, _ in tastes.spread_entries]]])
+    logarithm = np.isin(column, tastes.positions[list(tastes.log_normal)])
+    unit = tastes.turns(parameters) * np.where(logarithm, 1.0, scales[column])
+    estimates = parameters / unit
+    shifted = np.flatnonzero(logarithm[: len(scales)])
+    estimates[shifted] -= np.log(scales[shifted])
+    return estimates, unit
+
+
+def _silent(_done: float) -> None:
+    """Nobody watches."""
