@@ -39,6 +39,8 @@ from marketfit.demand.models.utilities import (
     UtilitySource,
     draw_utilities,
 )
+from marketfit.demand.respondents.quality import RespondentQuality, Verdict, check_respondents
+from marketfit.demand.respondents.raking import Raking, rake
 from marketfit.demand.segments.agreement import adjusted_rand
 from marketfit.demand.segments.cluster import cluster_segments
 from marketfit.demand.segments.cluster_count import ClustersTried
@@ -70,6 +72,8 @@ __all__ = [
     "Piecewise",
     "PriceCurve",
     "Profile",
+    "Raking",
+    "RespondentQuality",
     "ScaledPredictor",
     "Segment",
     "Segments",
@@ -79,8 +83,10 @@ __all__ = [
     "UtilityDraws",
     "UtilityModel",
     "UtilitySource",
+    "Verdict",
     "WillingnessToPay",
     "adjusted_rand",
+    "check_respondents",
     "cluster_segments",
     "draw_utilities",
     "fit_hb",
@@ -95,6 +101,7 @@ __all__ = [
     "model_to_json",
     "price_curve",
     "profile_segments",
+    "rake",
     "simulate",
     "split_tasks",
     "tune_scale",

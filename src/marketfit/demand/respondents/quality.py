@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -40,13 +40,12 @@ class Verdict:
 class RespondentQuality:
     """A verdict on every respondent with something to tell, and who is kept.
 
-    kept: (respondents,) in the order of `respondent_labels`. random: estimated share of people who answer at random.
+    kept: (respondents,) in the order of `respondent_labels`.
     """
 
     verdicts: tuple[Verdict, ...]
     kept: BoolArray
     respondents: int
-    random: float
 
     @property
     def dropped(self) -> tuple[Verdict, ...]:
@@ -63,6 +62,7 @@ def check_respondents(
     data: ChoiceData,
     *,
     price: str = "price",
+    signs: Mapping[str, int] | None = None,
     seconds: FloatArray | None = None,
     rng: Rng = 0,
     progress: Callable[[float], None] = lambda _done: None,
@@ -73,10 +73,10 @@ def check_respondents(
     for all tasks (or positions in turn), less than 40 % of the median time, and the same answers to the same tasks as
     an earlier person. Always taking the cheapest is remarked: people may mean it.
 
-    seconds: (respondents,) time for all tasks, NaN where it is not known.
+    signs: as in `fit_hb`. seconds: (respondents,) time for all tasks, NaN where it is not known.
     Raises DataError when the data do not say who answered, or `seconds` has another length.
     """
-    scores = consistency(data, rng=rng, progress=progress)
+    scores = consistency(data, signs=signs, rng=rng, progress=progress)
     if seconds is not None and seconds.shape != (data.respondents,):
         found = f"has shape {seconds.shape}"
         raise DataError([Problem("seconds", found, f"({data.respondents},)", "give one time for each respondent")])
@@ -102,7 +102,7 @@ def check_respondents(
         verdict = Verdict(names[person], int(tasks[person]), criteria, reasons, remarks)
         kept[person] = not verdict.dropped
         verdicts.append(verdict)
-    return RespondentQuality(tuple(verdicts), frozen(kept), tasks.size, scores.random)
+    return RespondentQuality(tuple(verdicts), frozen(kept), tasks.size)
 
 
 def _names(data: ChoiceData) -> list[str]:

@@ -1,0 +1,140 @@
+"""Respondents: robots are caught, people are kept, nobody goes for one reason, everybody who goes is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from marketfit.demand import ChoiceData
+from marketfit.demand.arrays import FloatArray
+from marketfit.demand.respondents.patterns import cheapest_only, duplicates, speeders, straight_lining
+from marketfit.demand.respondents.quality import RespondentQuality, check_respondents
+from marketfit.errors import DataError
+
+PEOPLE, ROBOTS, TASKS, OFFERS = 80, 20, 10, 3
+
+
+def survey(seed: int = 0) -> ChoiceData:
+    """80 people with clear tastes, then 10 who answer at random (r…) and 10 who always take the same place (s…)."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for person in range(PEOPLE + ROBOTS):
+        taste = np.array([-1.5, 2.0, 1.0]) + rng.normal(size=3) * [0.5, 0.8, 0.8]
+        kind = "p" if person < PEOPLE else "r" if person < PEOPLE + ROBOTS // 2 else "s"
+        place = int(rng.integers(OFFERS))
+        for task in range(TASKS):
+            shown = np.column_stack([rng.integers(1, 5, OFFERS), rng.integers(0, 2, OFFERS), rng.normal(size=OFFERS)])
+            won = int(np.argmax(shown @ taste + rng.gumbel(size=OFFERS)))
+            won = won if kind == "p" else int(rng.integers(OFFERS)) if kind == "r" else place
+            rows += [(f"{kind}{person:03d}", task, str(k), int(k == won), *shown[k]) for k in range(OFFERS)]
+    columns = ["who", "task", "alt", "won", "price", "brand", "size"]
+    return ChoiceData.from_table(
+        pl.DataFrame(rows, schema=columns, orient="row"),
+        respondent="who", task="task", alternative="alt", chosen="won", attributes=["price", "brand", "size"],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data() -> ChoiceData:
+    return survey()
+
+
+@pytest.fixture(scope="module")
+def judged(data: ChoiceData) -> RespondentQuality:
+    return check_respondents(data, rng=1)
+
+
+def test_robots_are_caught_and_people_are_kept(data: ChoiceData, judged: RespondentQuality) -> None:
+    kept = judged.kept
+    assert kept[:PEOPLE].mean() >= 0.95
+    assert (~kept[PEOPLE:]).mean() >= 0.9
+    assert all(len(verdict.criteria) >= 2 and len(verdict.reasons) >= 2 for verdict in judged.dropped)
+    assert {verdict.respondent for verdict in judged.dropped} == {
+        str(name) for name in np.array(data.respondent_labels)[~kept]
+    }
+
+
+def test_nothing_vanishes(data: ChoiceData, judged: RespondentQuality) -> None:
+    clean = judged.clean(data)
+    assert clean.respondents == judged.respondents - len(judged.dropped)
+    assert clean.tasks == data.tasks - sum(verdict.tasks for verdict in judged.dropped)
+
+
+def test_the_same_seed_gives_the_same_verdicts(data: ChoiceData, judged: RespondentQuality) -> None:
+    assert check_respondents(data, rng=1).verdicts == judged.verdicts
+
+
+def test_one_reason_is_not_enough(data: ChoiceData, judged: RespondentQuality) -> None:
+    seconds = np.full(data.respondents, 100.0)
+    honest = int(np.flatnonzero(judged.kept)[0])
+    seconds[honest] = 5.0
+    found = {verdict.respondent: verdict for verdict in check_respondents(data, seconds=seconds, rng=1).verdicts}
+    verdict = found[f"p{honest:03d}"]
+    assert verdict.criteria == ("speed",)
+    assert not verdict.dropped
+    assert "5 s" in verdict.reasons[0]
+
+
+def test_straight_lines_and_turns() -> None:
+    data = survey()
+    found = straight_lining(data)
+    assert found[-ROBOTS // 2 :].all()
+    assert found[: PEOPLE + ROBOTS // 2].sum() == 0
+    turns = data.starts + np.arange(data.tasks) % TASKS % OFFERS
+    assert straight_lining(replace(data, chosen=turns)).all()
+
+
+def test_always_taking_nothing_is_a_taste(data_with_none: ChoiceData) -> None:
+    nothing = np.flatnonzero(data_with_none.is_none)
+    assert not straight_lining(replace(data_with_none, chosen=nothing)).any()
+
+
+def test_price_only_is_remarked_and_not_dropped() -> None:
+    data = survey(3)
+    price = next(item for item in data.attributes if item.name == "price").numbers
+    lowest = np.minimum.reduceat(price, data.starts)
+    first = np.array([begin + int(np.argmax(price[begin : begin + OFFERS] == low)) for begin, low in
+                      zip(data.starts.tolist(), lowest.tolist(), strict=True)])  # fmt: skip
+    someone = np.flatnonzero(np.asarray(data.respondent) == 0)
+    chosen = data.chosen.copy()
+    chosen[someone] = first[someone]
+    moved = replace(data, chosen=chosen)
+    assert cheapest_only(moved, "price")[0]
+    assert not cheapest_only(moved, "brand")[1:].all()
+    verdict = next(v for v in check_respondents(moved, rng=0).verdicts if v.respondent == "p000")
+    assert verdict.remarks == ("takes the lowest price every time",)
+    assert not verdict.dropped
+
+
+def test_copies_name_the_first() -> None:
+    data = survey()
+    half = data.take(np.asarray(data.respondent) < 2)
+    rows = [half.take(np.asarray(half.respondent) == person) for person in (0, 1)]
+    assert (duplicates(half) == -1).all()
+    table = {name: [] for name in ("who", "task", "alt", "won", "price", "brand", "size")}
+    for who in ("a", "b"):
+        one = rows[0]
+        table["who"] += [who] * one.rows
+        table["task"] += one.task_of_row.tolist()
+        table["alt"] += one.alternative.tolist()
+        table["won"] += np.isin(np.arange(one.rows), one.chosen).astype(int).tolist()
+        for item in one.attributes:
+            table[item.name] += item.numbers.tolist()
+    both = ChoiceData.from_table(table, respondent="who", task="task", alternative="alt", chosen="won",
+                                 attributes=["price", "brand", "size"])  # fmt: skip
+    assert duplicates(both).tolist() == [-1, 0]
+
+
+def test_speed_is_per_task_and_unknown_is_no_speed() -> None:
+    seconds: FloatArray = np.array([100.0, 200.0, 30.0, np.nan])
+    assert speeders(seconds, np.array([10, 20, 10, 10])).tolist() == [False, False, True, False]
+
+
+def test_answers_of_nobody_are_refused(data: ChoiceData) -> None:
+    with pytest.raises(DataError, match="do not say who"):
+        check_respondents(replace(data, respondent=None))
+    with pytest.raises(DataError, match="one time for each"):
+        check_respondents(data, seconds=np.zeros(3))
