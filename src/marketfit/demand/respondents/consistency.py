@@ -1,10 +1,11 @@
-"""Do the answers of a person hang together? The likelihood of each half of their tasks, given the other half.
+"""Do the answers of a person hang together? The likelihood of the odd and of the even tasks, against random answers.
 
-For a person with odd tasks o and even tasks e, the score of the odd half is log p(o | e) − log p(o at random), where
-p(o | e) = ∫ p(o | β) p(β | e) dβ under the population of tastes that hierarchical Bayes finds, and random answers
-choose all alternatives alike. The cut-off is simulated on the same tasks: 93 % of those who answer them at random score
-below it. (The idea is Orme's 2019, "Consistency cutoffs to identify bad respondents in CBC, ACBC and MaxDiff"; the fit
-to the answers that tastes were estimated from, as used there, flatters those who answer at random.)
+With p(·) = ∫ Π p(task | β) dN(β) under the population of tastes that hierarchical Bayes finds, the score of a half h of
+the tasks is log p(all) + ½ log p(h) − ½ log p(other half), less the same for answers at random: the likelihood of all
+tasks, those of the half counting most. Being joint, it asks whether each half follows from the other. The cut-off is
+simulated on the same tasks: 95 % of those who answer them at random score below it. (The idea is Orme's 2019,
+"Consistency cutoffs to identify bad respondents in CBC, ACBC and MaxDiff"; the fit to the answers that tastes were
+estimated from, as used there, flatters those who answer at random.)
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from marketfit.demand.models.hierarchical.fit import fit_hb
 from marketfit.demand.respondents.blocks import Block, blocks
 from marketfit.errors import DataError, Problem
 
-CUT = 0.93
+CUT = 0.95
 """A higher level catches more robots and loses more people: benchmarks/research_quality.py measures both."""
 SIMULATED = 20  # random answerers on the tasks of each person; those of all with as many tasks make a cut-off
 FEWEST_TASKS = 4  # with fewer, a half has a single task, and nothing is said
@@ -32,8 +33,8 @@ POPULATIONS, PEOPLE = 800, 10  # draws of the population, and people from each
 class Consistency:
     """Scores of respondents in the order of `respondent_labels`; NaN for those with fewer than 4 tasks.
 
-    odd, even: (respondents,) log-likelihood of that half above that of random answers, in nats, given the other half.
-    odd_cut, even_cut: (respondents,) what 93 % of simulated random answerers stay below, for as many tasks.
+    odd, even: (respondents,) log-likelihood above that of random answers, in nats, that half counting most.
+    odd_cut, even_cut: (respondents,) what 95 % of simulated random answerers stay below, for as many tasks.
     """
 
     odd: FloatArray
@@ -90,9 +91,10 @@ def _scores(block: Block, place: int, rng: np.random.Generator) -> FloatArray:
     guesses = (rng.random((SIMULATED, tasks.size)) * sizes).astype(np.int64)
     picks = np.concatenate([block.chosen[tasks][None], guesses])
     halves = [_summed(block.logs, tasks[half::2], picks[:, half::2]) for half in (0, 1)]
-    joint = _log_sum(halves[0] + halves[1])
-    chance = [float(np.log(sizes[half::2]).sum()) for half in (0, 1)]
-    return np.stack([joint - _log_sum(halves[1 - half]) + chance[half] for half in (0, 1)], axis=1)
+    draws = np.log(block.logs.shape[2])
+    alone = [_log_sum(logs) - draws + np.log(sizes[half::2]).sum() for half, logs in enumerate(halves)]
+    joint = _log_sum(halves[0] + halves[1]) - draws + np.log(sizes).sum()
+    return np.stack([joint + (alone[half] - alone[1 - half]) / 2 for half in (0, 1)], axis=1)
 
 
 def _summed(logs: SingleArray, tasks: IntArray, picks: IntArray) -> FloatArray:
