@@ -94,7 +94,7 @@ def check_mistakes(instrument: Instrument[PlanT, object, Record], case: Instrume
 
 
 def simulated_answers(questionnaire: Questionnaire, *, seed: int, forms: int = 4) -> Table:
-    """The survey file of people who answer at random; a form is filled in `forms` times."""
+    """The survey file of people who answer at random; a form for anyone is filled in `forms` times."""
     rng = np.random.default_rng(seed)
     answers = []
     for place, question in enumerate(questionnaire.questions):
@@ -102,7 +102,7 @@ def simulated_answers(questionnaire: Questionnaire, *, seed: int, forms: int = 4
             picked = question.options[int(rng.integers(len(question.options)))].name
             answers.append(Answer(question=place, picked=picked))
             continue
-        for number in range(forms):
+        for number in range(1 if question.respondent else forms):
             cells = {field.name: _cell(field, number, rng) for field in question.fields}
             answers.append(Answer(question=place, cells=cells, respondent=f"p{number + 1}"))
     return questionnaire.table(answers)
