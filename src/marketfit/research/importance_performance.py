@@ -72,10 +72,11 @@ def importance_performance(answers: RatedAnswers) -> Grid:
         else None
         for index in range(answers.attributes)
     )
-    cuts = (
-        float(np.mean(side.value[side.people > 0])) if side.people.any() else 0.0 for side in (importance, performance)
-    )
-    return Grid(positions, *cuts)
+    return Grid(positions, _cut(importance), _cut(performance))
+
+
+def _cut(side: Means) -> float | None:
+    return float(np.mean(side.value[side.people > 0])) if side.people.any() else None
 
 
 def _means(answers: RatedAnswers, values: Floats) -> Means:

@@ -25,7 +25,10 @@ CATEGORIES: tuple[Category, ...] = ("M", "O", "A", "I", "R", "Q")
 """Must-be, one-dimensional, attractive, indifferent, reverse, questionable: in the order that settles ties."""
 
 ANSWERS = ("like", "expect", "neutral", "tolerate", "dislike")
-"""I like it, I expect it (must be), I am neutral, I can tolerate it (live with), I dislike it."""
+"""I like it, I expect it, I am neutral, I can tolerate it, I dislike it (the wording of Berger et al.)."""
+
+ALSO = ("like", "must-be", "neutral", "live-with", "dislike")
+"""The older words for the same answers."""
 
 _TABLE = (  # rows: functional answer, columns: dysfunctional answer
     "QAAAO",

@@ -136,6 +136,7 @@ def fit_best_worst(
     else:
         raise RunError(f"the best–worst logit did not converge in {_MOST_STEPS} steps")
     utilities = utilities + step
+    value, _, information = _derivatives(answers, utilities, model)
     people = int(np.unique(answers.person).size)
     covariance = _clustered(answers, utilities, information, people, model) if people > 1 else None
     return BestWorstFit(utilities - utilities.mean(), covariance, value, null, people)

@@ -1,8 +1,8 @@
 """Kano: how people would feel with a feature and without it, and so which features are a must.
 
 File: one row for each feature of a respondent: `respondent`, `feature`, `functional` (how they feel with it) and
-`dysfunctional` (without it), each one of like, expect, neutral, tolerate, dislike, or 1 to 5 in this order. Optional:
-`weight`.
+`dysfunctional` (without it). Both are one of like, expect (or must-be), neutral, tolerate (or live-with), dislike, or
+1 to 5 in this order. Optional: `weight`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from marketfit.records import Record
 from marketfit.records.findings import Drawing, Finding, FindingTable, Proposal
 from marketfit.records.questionnaire import Field, Question, Questionnaire
 from marketfit.research.finding_parts import figure, interval_cells
-from marketfit.research.kano import ANSWERS, CATEGORIES, CROSSHAIR, KanoAnswers, KanoFeature, categories, kano
+from marketfit.research.kano import ALSO, ANSWERS, CATEGORIES, CROSSHAIR, KanoAnswers, KanoFeature, categories, kano
 from marketfit.research.sheet import Sheet
 from marketfit.research.weighted import means
 
@@ -69,7 +69,7 @@ class Kano:
         sheet = Sheet.of(file, needs=COLUMNS)
         person, feature = sheet.names("respondent"), sheet.names("feature", most=MOST_FEATURES)
         numbered = tuple(str(number) for number in range(1, len(ANSWERS) + 1))
-        functional, dysfunctional = (sheet.choices(name, ANSWERS, numbered) for name in COLUMNS[2:])
+        functional, dysfunctional = (sheet.choices(name, ANSWERS, ALSO, numbered) for name in COLUMNS[2:])
         sheet.once(person, feature, found="a respondent answers on a feature more than once")
         weights = sheet.weights(person)
         sheet.check()
