@@ -91,13 +91,15 @@ def test_intervals_of_gaps_cover_and_few_wrong_quadrants_are_proven() -> None:
 
 
 def test_missing_performance_counts_for_importance_only() -> None:
-    importance, performance = np.array([[5.0, 3.0], [4.0, 3.0]]), np.array([[2.0, np.nan], [np.nan, np.nan]])
-    first, second = importance_performance(rated(importance, performance)).positions
-    assert second is None
+    importance = np.array([[5.0, 3.0], [4.0, 3.0], [3.0, 3.0]])
+    performance = np.array([[2.0, np.nan], [3.0, 1.0], [np.nan, np.nan]])
+    grid = importance_performance(rated(importance, performance))
+    first, second = grid.positions
+    assert second is None  # one rating of performance is too few
     assert first is not None
     assert first.gap is not None
-    assert (first.importance.n, first.performance.n, first.gap.value) == (2, 1, -3.0)
-    assert not first.placed
+    assert (first.importance.n, first.performance.n, first.gap.value) == (3, 2, -2.0)
+    assert (grid.importance_cut, grid.performance_cut, first.placed) == (4.0, 2.5, False)
 
 
 def test_nobody_rated_performance() -> None:

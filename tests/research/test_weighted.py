@@ -57,13 +57,23 @@ def test_the_distance_from_the_mean_of_all_knows_that_both_come_from_the_same_pe
     mood, item = rng.normal(0, 3, 40), np.tile(np.arange(3), 40)
     values = np.repeat(mood, 3) + item + rng.normal(0, 0.1, 120)
     got = means(values, item, np.repeat(np.arange(40), 3), np.ones(40), items=3)
-    narrow, wide = got.against_all(2), got.item(2)
+    narrow, wide = got.against_all(2, np.ones(3, dtype=bool)), got.item(2)
     paired = values.reshape(40, 3)[:, 2] - values.reshape(40, 3).mean(axis=1)
     exact = stats.t.interval(0.95, 39, paired.mean(), stats.sem(paired))
     assert (narrow.value, narrow.low, narrow.high) == pytest.approx((paired.mean(), *exact))
     assert wide.low is not None
     assert wide.high is not None
     assert exact[1] - exact[0] < 0.1 < wide.high - wide.low
+
+
+def test_an_item_of_two_people_does_not_drown_the_others() -> None:
+    """Welch: two independent groups have the interval of the unequal-variances t test; a small part costs little."""
+    rng = np.random.default_rng(3)
+    one, other = rng.normal(0, 1, 12), rng.normal(1, 3, 7)
+    item, person = np.repeat([0, 1], [12, 7]), np.arange(19)
+    got = means(np.concatenate([one, other]), item, person, np.ones(19), items=2).contrast(np.array([1.0, -1.0]))
+    exact = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
+    assert (got.low, got.high) == pytest.approx((exact.low, exact.high))
 
 
 def test_intervals_cover_under_weights_and_clusters() -> None:

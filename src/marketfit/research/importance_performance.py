@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from marketfit.research.weighted import LEVEL, Estimate, Floats, Ints, Means, means
+from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints, Means, means
 
 Quadrant: TypeAlias = Literal["concentrate here", "keep up the good work", "low priority", "possible overkill"]
 
@@ -47,7 +47,11 @@ class AttributePosition:
 
 @dataclass(frozen=True)
 class Grid:
-    """Every attribute in the order of the codes, and the cuts; None where nobody rated importance or performance."""
+    """Every attribute in the order of the codes, and the cuts.
+
+    Attributes whose importance or performance fewer than two people rated are None and have no say in the cuts;
+    without any others the cuts are None.
+    """
 
     positions: tuple[AttributePosition | None, ...]
     importance_cut: float | None
@@ -66,17 +70,14 @@ def importance_performance(answers: RatedAnswers) -> Grid:
     importance = _means(answers, answers.importance)
     performance = _means(answers, answers.performance)
     gap = _means(answers, answers.performance - answers.importance)
+    rated = (importance.people > 1) & (performance.people > 1)
     positions = tuple(
-        _position(index, importance, performance, gap)
-        if importance.people[index] and performance.people[index]
-        else None
-        for index in range(answers.attributes)
+        _position(index, rated, (importance, performance, gap)) if is_rated else None
+        for index, is_rated in enumerate(rated.tolist())
     )
-    return Grid(positions, _cut(importance), _cut(performance))
-
-
-def _cut(side: Means) -> float | None:
-    return float(np.mean(side.value[side.people > 0])) if side.people.any() else None
+    if not rated.any():
+        return Grid(positions, None, None)
+    return Grid(positions, float(importance.value[rated].mean()), float(performance.value[rated].mean()))
 
 
 def _means(answers: RatedAnswers, values: Floats) -> Means:
@@ -86,9 +87,10 @@ def _means(answers: RatedAnswers, values: Floats) -> Means:
     )
 
 
-def _position(index: int, importance: Means, performance: Means, gap: Means) -> AttributePosition:
+def _position(index: int, rated: Flags, sides: tuple[Means, Means, Means]) -> AttributePosition:
+    importance, performance, gap = sides
     joint = 1 - (1 - LEVEL) / 2
-    matters, done = (side.against_all(index, level=joint) for side in (importance, performance))
+    matters, done = (side.against_all(index, rated, level=joint) for side in (importance, performance))
     return AttributePosition(
         importance=importance.item(index),
         performance=performance.item(index),

@@ -69,15 +69,23 @@ class Means:
     people: Ints
 
     def contrast(self, coefficients: Floats, *, level: float = LEVEL) -> Estimate:
-        """A weighted sum of the means, `coefficients` (items,); no interval where an item has a single respondent."""
+        """A weighted sum of the means, `coefficients` (items,); no interval where an item has a single respondent.
+
+        The degrees of freedom are Welch's (1947), but never more than the people of one item less 1.
+        """
         used = np.flatnonzero(coefficients)
-        value = float(coefficients[used] @ self.value[used])
-        people = int(self.people[used].min(initial=np.iinfo(np.int64).max))
-        if not used.size or people < 2:
-            return Estimate(value, None, None, people if used.size else 0)
-        variance = float(coefficients[used] @ self.covariance[np.ix_(used, used)] @ coefficients[used])
-        reach = float(stdtrit(people - 1, (1 + level) / 2)) * math.sqrt(max(variance, 0.0))
-        return Estimate(value, value - reach, value + reach, people)
+        factors, people = coefficients[used], self.people[used]
+        value, least = float(factors @ self.value[used]), int(people.min()) if used.size else 0
+        if least < 2:
+            return Estimate(value, None, None, least)
+        covariance = self.covariance[np.ix_(used, used)]
+        parts = factors**2 * np.diag(covariance)
+        freedom = float(least - 1)
+        if parts.any():
+            freedom = min(float(people.max() - 1), float(parts.sum() ** 2 / (parts**2 / (people - 1)).sum()))
+        variance = max(float(factors @ covariance @ factors), 0.0)
+        reach = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(variance)
+        return Estimate(value, value - reach, value + reach, least)
 
     def item(self, index: int, *, level: float = LEVEL) -> Estimate:
         """The mean of one item."""
@@ -85,10 +93,9 @@ class Means:
         only[index] = 1.0
         return self.contrast(only, level=level)
 
-    def against_all(self, index: int, *, level: float = LEVEL) -> Estimate:
-        """One item's mean less the mean of all that somebody answered."""
-        known = self.people > 0
-        coefficients = np.where(known, -1.0 / max(int(known.sum()), 1), 0.0)
+    def against_all(self, index: int, among: Flags, *, level: float = LEVEL) -> Estimate:
+        """One item's mean less the mean of all `among` (items,) which are some."""
+        coefficients = np.where(among, -1.0 / among.sum(), 0.0)
         coefficients[index] += 1.0
         return self.contrast(coefficients, level=level)
 

@@ -94,7 +94,7 @@ class Importance:
         ]
         notes = list(answers.notes)
         if lost := [name for name, position in zip(answers.attributes, grid.positions, strict=True) if not position]:
-            notes.append(f"Not placed, because nobody rated their performance: {', '.join(lost)}.")
+            notes.append(f"Not placed, because fewer than two people rated their performance: {', '.join(lost)}.")
         return Finding(
             instrument="importance",
             title="What matters, and how well it is done",
