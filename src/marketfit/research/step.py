@@ -26,7 +26,7 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
     market = brief.market
     instruments = Instruments.load()
     read = read_answers(brief, instruments)
-    notes = [_SIMULATED] if market.simulated and (read.choice or read.opinions) else []
+    notes = [_SIMULATED] if market.simulated and (read.choice or read.opinions or read.surveys) else []
     notes += read.notes
     competitors = instruments.competitors.estimate(read.competitors, market, run=run).offers if read.competitors else ()
     study = None

@@ -93,6 +93,12 @@ def test_a_chance_must_be_on_its_scale_and_may_be_empty(survey: Survey, run: Run
     assert {figure.n for figure in finding.figures} == {2, 1}
 
 
+def test_where_nobody_would_buy_there_is_no_best_price(survey: Survey, run: Run) -> None:
+    finding = estimated(survey(f"{HEADER},buy_cheap,buy_expensive\na,1,3,5,7,1,1\nb,9,3,5,7,5,5\n"), run)
+    assert any(note.startswith("No demand curve: nobody") for note in finding.notes)
+    assert all("revenue" not in figure.name for figure in finding.figures)
+
+
 def test_the_chance_to_buy_need_not_be_asked() -> None:
     design = PriceSensitivity().design(PricePlan(product="x", purchase=False), seed=0)
     assert design.columns == ("respondent", "too_cheap", "cheap", "expensive", "too_expensive")

@@ -110,10 +110,14 @@ class PriceSensitivity:
         tables: list[FindingTable] = []
         seed = run.seed_for("research", "price-sensitivity")
         if used:
-            figures, table = _points(answers.answers, seed)
+            with run.reporter.task("price curves"):
+                figures, table = _points(answers.answers, seed)
             tables.append(table)
-        if answers.demand is not None and len(answers.demand.prices):
-            found, curves = _demand(answers.demand, seed)
+        if answers.demand is not None and not _anybody_buys(answers.demand):
+            notes.append("No demand curve: nobody with prices that rise would buy at any of them.")
+        elif answers.demand is not None:
+            with run.reporter.task("demand curve"):
+                found, curves = _demand(answers.demand, seed)
             figures, tables = (*figures, *found), [*tables, *curves]
             shown = ", ".join(f"{rate:.0%}" for rate in CALIBRATION)
             notes.append(f"Answers 1 to 5 on buying stand for chances of {shown}: customary, not measured here.")
@@ -147,6 +151,10 @@ def _chances(sheet: Sheet) -> Floats | None:
     known = np.isfinite(answers)
     places = np.clip(np.where(known, answers, 1.0), 1, 5).astype(np.int64) - 1
     return np.where(known, np.array(CALIBRATION)[places], np.nan)
+
+
+def _anybody_buys(demand: PriceAnswers) -> bool:
+    return demand.chances is not None and bool(demand.chances.any())
 
 
 def _left_out(person: Names, prices: Floats, wrong: Flags) -> tuple[tuple[str, str], ...]:
