@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from marketfit.brief import Brief, load_brief
+from marketfit.brief import Brief, SurveyFile, load_brief
 
 MARKET = """\
 product: tiny
@@ -80,3 +80,15 @@ def write_market(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def market_brief(write_market: Callable[..., Path]) -> Brief:
     return load_brief(write_market())
+
+
+@pytest.fixture
+def survey(tmp_path: Path) -> Callable[[str], SurveyFile]:
+    """Write a file of answers."""
+
+    def write(text: str) -> SurveyFile:
+        path = tmp_path / "answers.csv"
+        path.write_text(text, encoding="utf-8")
+        return SurveyFile(source=path)
+
+    return write

@@ -16,8 +16,14 @@ from marketfit.research.choice_design import ChoicePlan
 from marketfit.research.instruments import Instrument
 from marketfit.research.instruments.codings import CodingPlan
 from marketfit.research.instruments.competitors import CompetitorPlan, Competitors, CompetitorTable
+from marketfit.research.instruments.importance import ImportancePlan
 from marketfit.research.instruments.interviews import InterviewPlan
+from marketfit.research.instruments.kano import KanoPlan
 from marketfit.research.instruments.opinions import OpinionPlan
+from marketfit.research.instruments.perceptions import PerceptionPlan
+from marketfit.research.instruments.price_sensitivity import PricePlan
+from marketfit.research.instruments.satisfaction import SatisfactionPlan
+from marketfit.research.maxdiff_design import MaxDiffPlan
 from marketfit.testing.instruments import InstrumentCase, check_instrument
 
 MARKET = MarketSpec(
@@ -41,6 +47,15 @@ CASES: dict[str, InstrumentCase[Record]] = {
     "competitors": InstrumentCase(
         CompetitorPlan(attributes={"speed": (), "colour": ("red", "green"), "price": ()}), MARKET
     ),
+    "importance": InstrumentCase(ImportancePlan(attributes=("fast", "private", "cheap")), MARKET),
+    "kano": InstrumentCase(KanoPlan(features=("works offline", "dark mode", "an app")), MARKET),
+    "maxdiff": InstrumentCase(MaxDiffPlan(items=tuple("abcdefg"), respondents=30), MARKET),
+    "perceptions": InstrumentCase(
+        PerceptionPlan(offers=("ours", "theirs", "other"), attributes=("fast", "private", "cheap")), MARKET
+    ),
+    "price-sensitivity": InstrumentCase(PricePlan(product="tiny"), MARKET),
+    # Of its three questions a file needs one, so here is one; tests/research/instruments examine the others.
+    "satisfaction": InstrumentCase(SatisfactionPlan(product="tiny", questions=("recommend",)), MARKET),
     "opinions": InstrumentCase(
         OpinionPlan(items=tuple(f"text {n}" for n in range(30)), labels=("a", "b", "c"), respondents=7), MARKET
     ),

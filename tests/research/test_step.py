@@ -83,6 +83,33 @@ def test_simulated_answers_are_labelled(write_market: Callable[..., Path], run: 
     assert any("simulated answers" in note for note in view.notes if note.startswith("Without our offer"))
 
 
+SURVEYS = {
+    "kano": "respondent,feature,functional,dysfunctional\np1,x,like,dislike\np2,x,neutral,dislike\n",
+    "satisfaction": "respondent,recommend\np1,9\np2,3\n",
+    "price-sensitivity": "respondent,too_cheap,cheap,expensive,too_expensive\np1,1,3,5,7\np2,2,4,6,8\n",
+    "maxdiff": "respondent,task,item_1,item_2,item_3,best,worst\np1,1,a,b,c,a,b\np1,2,a,b,c,b,c\np1,3,a,b,c,c,a\n",
+    "importance": "respondent,attribute,scale,importance,performance\np1,x,5,3,4\np2,x,5,4,4\n",
+    "perceptions": "respondent,offer,attribute,scale,rating\np1,A,x,1,1\np1,A,y,1,0\np1,B,x,1,0\np1,B,y,1,1\n",
+}
+
+
+def test_the_surveys_of_the_brief_become_findings(write_market: Callable[..., Path], run: Run) -> None:
+    path = write_market(**SURVEYS)
+    named = ", ".join(f"{name}: {name}.csv" for name in SURVEYS)
+    text = path.read_text("utf-8").replace("  goal: profit\n", f"  goal: profit\n  surveys: {{{named}}}\n")
+    path.write_text(text, "utf-8")
+    view = research(load_brief(path), None, run=run)
+    assert [finding.instrument for finding in view.findings] == ["competitors", *SURVEYS]
+    assert MarketView.model_validate_json(view.model_dump_json()) == view
+    assert not any(finding.simulated for finding in view.findings)
+    (path.parent / "kano.csv").write_text(SURVEYS["kano"].replace("like", "love"), "utf-8")
+    (path.parent / "maxdiff.csv").write_text(SURVEYS["maxdiff"].replace("p1,1,a", "p1,1,"), "utf-8")
+    with pytest.raises(DataError) as error:
+        research(load_brief(path), None, run=run)
+    assert "kano.csv: column 'functional', row 1: is 'love'" in str(error.value)
+    assert "maxdiff.csv: column 'item_1', row 1: is empty" in str(error.value)
+
+
 def test_problems_of_all_files_come_together(write_market: Callable[..., Path], run: Run) -> None:
     brief = load_brief(
         write_market(

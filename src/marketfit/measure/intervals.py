@@ -47,8 +47,10 @@ def opening_level(opening: int, *, alpha: float = 0.05) -> float:
     return alpha / (opening * (opening + 1))
 
 
-def clopper_pearson(successes: int, n: int, *, confidence: float) -> Bounds:
+def clopper_pearson(successes: float, n: float, *, confidence: float) -> Bounds:
     """Exact bounds of a rate (Clopper & Pearson 1934), one-sided at `confidence` each; no rows say nothing.
+
+    Numbers that are not whole are those of an effective sample size (Korn & Graubard 1998).
 
     >>> bounds = clopper_pearson(18, 20, confidence=0.95)
     >>> round(bounds.low, 4), round(bounds.high, 4)

@@ -23,7 +23,7 @@ class Drawing(Record):
 
     intervals: one mark for each row with the ends `low` and `high`, named by `label`. curves: `y` over `x`, one line
     for each `series`. map: marks at (`x`, `y`), named by `label`, coloured by `series`. `marks` are dashed lines at
-    these values of `x`, `levels` at these of `y` (map).
+    these values of `x`, `marks_y` at these of `y`.
     """
 
     kind: Literal["intervals", "curves", "map"]
@@ -34,7 +34,7 @@ class Drawing(Record):
     low: str = ""
     high: str = ""
     marks: tuple[float, ...] = ()
-    levels: tuple[float, ...] = ()
+    marks_y: tuple[float, ...] = ()
 
 
 class FindingTable(Record):

@@ -8,12 +8,13 @@ from marketfit.engine import Run, step
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.records import ChoiceStudy, FeedbackBatch, MarketView, Offer
 from marketfit.records import Opinions as OpinionRecord
+from marketfit.research.competition import competition
 from marketfit.research.reading import Instruments, read_answers
 
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
 
-@step(version=2, gives=MarketView, reads=("product", "task", "market", "seed"))
+@step(version=3, gives=MarketView, reads=("product", "task", "market", "seed"))
 def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> MarketView:
     """What is known of the market: utilities, competitors, opinions. Every part may be missing, which is noted.
 
@@ -25,7 +26,7 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
     market = brief.market
     instruments = Instruments.load()
     read = read_answers(brief, instruments)
-    notes = [_SIMULATED] if market.simulated and (read.choice or read.opinions) else []
+    notes = [_SIMULATED] if market.simulated and (read.choice or read.opinions or read.surveys) else []
     notes += read.notes
     competitors = instruments.competitors.estimate(read.competitors, market, run=run).offers if read.competitors else ()
     study = None
@@ -34,7 +35,8 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
         study = finding.study
         notes += [*_study_notes(study), *finding.notes, *_market_without_us(study, competitors, run)]
     opinions = instruments.opinions.estimate(read.opinions, market, run=run) if read.opinions else None
-    findings = [survey.instrument.estimate(survey.answers, market, run=run) for survey in read.surveys.values()]
+    findings = [competition(competitors, market, product=brief.product)] if competitors else []
+    findings += [survey.instrument.estimate(survey.answers, market, run=run) for survey in read.surveys.values()]
     notes += _opinion_notes(opinions)
     notes += _absent(market, competitors)
     notes += _satisfaction(batch)

@@ -112,7 +112,7 @@ def _map(rows: list[Row], wish: Wish) -> Callable[[int], Drawing]:
         Mark(_text(line, wish.label), _number(line, wish.x), _number(line, wish.y), _text(line, wish.series))
         for line in rows[:_DRAWN]
     ]
-    return scatter(shown, Cross(wish.x, wish.y, x=wish.marks, y=wish.levels))
+    return scatter(shown, Cross(wish.x, wish.y, x=wish.marks, y=wish.marks_y))
 
 
 def _text(line: Row, column: str) -> str:

@@ -1,0 +1,176 @@
+"""Kano's model of features (Kano, Seraku, Takahashi & Tsuji 1984), discrete and continuous.
+
+Everybody says how they would feel with a feature (functional) and without it (dysfunctional), each as one of five
+answers. *Discrete*: the table of Berger et al. (1993) turns the pair into a category, and the most frequent one is the
+feature's, ties going to M > O > A > I > R > Q. Fong's test (1996) says whether the two most frequent ones can be told
+apart; category strength is the difference of their shares, total strength the share of A, O and M together (Lee &
+Newcomb 1997). Better = (A + O) / (A + O + M + I) and Worse = −(O + M) / (A + O + M + I) are Timko's coefficients
+(Berger et al. 1993). *Continuous* (DuMouchel, in Berger et al. 1993): both answers become numbers from −2 to 4, whose
+means place the feature in a grid cut at 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from marketfit.research.weighted import LEVEL, Estimate, Floats, Ints, effective_size, means, share
+
+Category: TypeAlias = Literal["M", "O", "A", "I", "R", "Q"]
+CATEGORIES: tuple[Category, ...] = ("M", "O", "A", "I", "R", "Q")
+"""Must-be, one-dimensional, attractive, indifferent, reverse, questionable: in the order that settles ties."""
+
+ANSWERS = ("like", "expect", "neutral", "tolerate", "dislike")
+"""I like it, I expect it, I am neutral, I can tolerate it, I dislike it (the wording of Berger et al.)."""
+
+ALSO = ("like", "must-be", "neutral", "live-with", "dislike")
+"""The older words for the same answers."""
+
+_TABLE = (  # rows: functional answer, columns: dysfunctional answer
+    "QAAAO",
+    "RIIIM",
+    "RIIIM",
+    "RIIIM",
+    "RRRRQ",
+)
+_CATEGORY_OF = np.array([["MOAIRQ".index(cell) for cell in row] for row in _TABLE])
+_WITH = np.array([4.0, 2.0, 0.0, -1.0, -2.0])
+_WITHOUT = _WITH[::-1]
+
+CROSSHAIR = 2.0
+Quadrant: TypeAlias = Literal["must-be", "performance", "attractive", "indifferent"]
+
+
+@dataclass(frozen=True, eq=False)
+class KanoAnswers:
+    """Answers as codes, one row each: `functional` and `dysfunctional` (answers,) places in ANSWERS, `feature` and
+    `person` (answers,); `weights` (people,). A person answers on a feature once. features: how many there are.
+    """
+
+    functional: Ints
+    dysfunctional: Ints
+    feature: Ints
+    person: Ints
+    weights: Floats
+    features: int
+
+
+@dataclass(frozen=True)
+class KanoFeature:
+    """What the answers on one feature say.
+
+    shares: category → weighted share of the answers. distinct: whether Fong's test tells the category from the next
+    one. better, worse: from 0 to 1 and from −1 to 0; None where all answers are reverse or questionable.
+    functional, dysfunctional: means from −2 to 4. placed: whether both means are proven to lie on their sides of the
+    cross-hair, with 95 % confidence together (Bonferroni). n: people who answered.
+    """
+
+    shares: Mapping[Category, float]
+    category: Category
+    runner_up: Category
+    distinct: bool
+    category_strength: float
+    total_strength: float
+    better: Estimate | None
+    worse: Estimate | None
+    functional: Estimate
+    dysfunctional: Estimate
+    quadrant: Quadrant
+    placed: bool
+    n: int
+
+
+def categories(functional: Ints, dysfunctional: Ints) -> Ints:
+    """(answers,) places in CATEGORIES, by the evaluation table.
+
+    >>> [CATEGORIES[code] for code in categories(np.array([0, 0, 1]), np.array([2, 4, 4]))]
+    ['A', 'O', 'M']
+    """
+    return np.asarray(_CATEGORY_OF[functional, dysfunctional], dtype=np.int64)
+
+
+def fong_distinct(first: float, second: float, n: float) -> bool:
+    """Whether two of the frequencies of n answers differ, at 90 % confidence (Fong 1996).
+
+    >>> fong_distinct(35, 22, 100), fong_distinct(40, 22, 100)
+    (True, True)
+    >>> fong_distinct(30, 22, 100)  # 8 < 1.65 √(52 · 148 / 200) = 10.2
+    False
+    """
+    together = first + second
+    return abs(first - second) >= 1.65 * math.sqrt(together * (2 * n - together) / (2 * n))
+
+
+def kano(answers: KanoAnswers) -> tuple[KanoFeature, ...]:
+    """Every feature, in the order of the codes; each has at least one answer."""
+    category = categories(answers.functional, answers.dysfunctional)
+    size = {"items": answers.features}
+    functional = means(_WITH[answers.functional], answers.feature, answers.person, answers.weights, **size)
+    without = means(_WITHOUT[answers.dysfunctional], answers.feature, answers.person, answers.weights, **size)
+    order = np.argsort(answers.feature, kind="stable")
+    cuts = np.searchsorted(answers.feature[order], np.arange(answers.features + 1))
+    found = []
+    for feature in range(answers.features):
+        rows = order[cuts[feature] : cuts[feature + 1]]
+        joint = 1 - (1 - LEVEL) / 2
+        placed = (functional.item(feature, level=joint), without.item(feature, level=joint))
+        found.append(
+            _feature(
+                category[rows],
+                answers.weights[answers.person[rows]],
+                (functional.item(feature), without.item(feature)),
+                all(_aside(estimate) for estimate in placed),
+            )
+        )
+    return tuple(found)
+
+
+def _feature(category: Ints, weights: Floats, position: tuple[Estimate, Estimate], placed: bool) -> KanoFeature:
+    total = float(weights.sum())
+    parts = np.bincount(category, weights=weights, minlength=len(CATEGORIES)) / total
+    first, second = np.argsort(-parts, kind="stable")[:2].tolist()
+    known = category <= CATEGORIES.index("I")
+    better = worse = None
+    if known.any():
+        better = share(np.isin(category[known], (1, 2)), weights[known])
+        against = share(np.isin(category[known], (0, 1)), weights[known])
+        worse = _negative(against)
+    size = effective_size(weights)
+    functional, dysfunctional = position
+    return KanoFeature(
+        shares=dict(zip(CATEGORIES, parts.tolist(), strict=True)),
+        category=CATEGORIES[first],
+        runner_up=CATEGORIES[second],
+        distinct=fong_distinct(float(parts[first]) * size, float(parts[second]) * size, size),
+        category_strength=float(parts[first] - parts[second]),
+        total_strength=float(parts[:3].sum()),
+        better=better,
+        worse=worse,
+        functional=functional,
+        dysfunctional=dysfunctional,
+        quadrant=_quadrant(functional.value, dysfunctional.value),
+        placed=placed,
+        n=category.size,
+    )
+
+
+def _quadrant(functional: float, dysfunctional: float) -> Quadrant:
+    if dysfunctional >= CROSSHAIR:
+        return "performance" if functional >= CROSSHAIR else "must-be"
+    return "attractive" if functional >= CROSSHAIR else "indifferent"
+
+
+def _aside(estimate: Estimate) -> bool:
+    """Whether an interval lies on one side of the cross-hair."""
+    if estimate.low is None or estimate.high is None:
+        return False
+    return estimate.low > CROSSHAIR or estimate.high < CROSSHAIR
+
+
+def _negative(estimate: Estimate) -> Estimate:
+    low, high = estimate.low, estimate.high
+    return Estimate(-estimate.value, None if high is None else -high, None if low is None else -low, estimate.n)

@@ -1,0 +1,252 @@
+"""What a price may be: the four questions of Van Westendorp (1976), and demand by Newton, Miller & Smith (1993).
+
+Everybody names four prices that rise: too cheap to be good, cheap, expensive, too expensive. At a price p the product
+is too cheap (cheap) for those who named p or more, and expensive (too expensive) for those who named p or less.
+Between the prices that were named, curves are straight lines. Where they cross:
+
+    marginal cheapness      too cheap = not cheap            the acceptable range starts
+    optimal                 too cheap = too expensive        fewest people refuse
+    indifference            cheap = expensive
+    marginal expensiveness  too expensive = not expensive    the acceptable range ends
+
+With the chance to buy at the cheap and at the expensive price a person's demand is a line through both that falls to 0
+at the prices that are too cheap and too expensive; its mean over people is the trial curve, and price × trial the
+revenue. Intervals are percentiles of a Bayesian bootstrap of people (Rubin 1981); above `MOST` people or named prices
+it draws random groups of people, on as many prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints
+
+FEWEST = 10
+"""People below which a bootstrap has no interval."""
+
+MOST = 2000
+"""Groups of people, and prices, that a bootstrap works on at the most."""
+
+CALIBRATION = (0.0, 0.1, 0.3, 0.5, 0.7)
+"""The chance to buy of those who answer 1 (definitely not) to 5 (definitely): customary, not measured."""
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class PriceAnswers:
+    """Four prices of each person (people, 4), rising: too cheap, cheap, expensive, too expensive; weights (people,).
+
+    chances: (people, 2), to buy at the cheap and at the expensive price; or None.
+    """
+
+    prices: Floats
+    weights: Floats
+    chances: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PriceCurves:
+    """Shares of people at each of the prices (points,) that somebody named."""
+
+    price: Floats
+    too_cheap: Floats
+    cheap: Floats
+    expensive: Floats
+    too_expensive: Floats
+
+
+@dataclass(frozen=True)
+class PricePoints:
+    """Where the curves cross; the acceptable range goes from the first to the last."""
+
+    marginal_cheapness: Estimate
+    optimal: Estimate
+    indifference: Estimate
+    marginal_expensiveness: Estimate
+
+
+@dataclass(frozen=True)
+class BestPrice:
+    """The price of the highest revenue, the share of people who buy there, and the revenue per person asked;
+    `most_buyers` is the price at which most people buy.
+    """
+
+    price: Estimate
+    trial: Estimate
+    revenue: Estimate
+    most_buyers: Estimate
+
+
+def rises(prices: Floats) -> Flags:
+    """(people,) whether the four prices (people, 4) rise from each to the next.
+
+    >>> rises(np.array([[1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 3.0, 4.0]]))
+    array([ True, False])
+    """
+    return np.asarray((np.diff(prices, axis=1) > 0).all(axis=1))
+
+
+def price_curves(answers: PriceAnswers) -> PriceCurves:
+    """The four curves at every price that somebody named."""
+    all_in_one = _everybody(answers)
+    shares = _opinions(answers, all_in_one)[:, 0] / answers.weights.sum()
+    return PriceCurves(all_in_one.grid, *shares)
+
+
+def trial_curve(answers: PriceAnswers) -> tuple[Floats, Floats]:
+    """Prices (points,) where the curve bends, and the share of people who buy there.
+
+    Raises:
+        ValueError: the answers hold no chances to buy.
+    """
+    all_in_one = _everybody(answers)
+    return all_in_one.grid, _buyers(answers, all_in_one)[0] / answers.weights.sum()
+
+
+def price_points(answers: PriceAnswers, *, seed: int = 0, level: float = LEVEL) -> PricePoints:
+    """Where the curves cross.
+
+    >>> people = np.array([[1.0, 3, 5, 7], [2, 4, 6, 8], [3, 5, 7, 9]])
+    >>> points = price_points(PriceAnswers(people, np.ones(3)))
+    >>> points.optimal  # nobody finds 4 to 6 too cheap or too expensive
+    Estimate(value=5.0, low=None, high=None, n=3)
+    """
+
+    def crossings(grid: Floats, shares: Floats) -> Floats:
+        too_cheap, cheap, expensive, too_expensive = shares
+        falling = (
+            too_cheap + cheap - 1.0,
+            too_cheap - too_expensive,
+            cheap - expensive,
+            1.0 - expensive - too_expensive,
+        )
+        return np.stack([_crossing(grid, curve) for curve in falling], axis=1)
+
+    return PricePoints(*_estimates(answers, _opinions, crossings, seed=seed, level=level))
+
+
+def best_price(answers: PriceAnswers, *, seed: int = 0, level: float = LEVEL) -> BestPrice:
+    """The price of the highest revenue: exact, since between two bends revenue is a parabola.
+
+    Raises:
+        ValueError: the answers hold no chances to buy.
+    """
+
+    def best(grid: Floats, trial: Floats) -> Floats:
+        left, right, buyers = grid[:-1], grid[1:], trial[:, :-1]
+        slope = np.diff(trial, axis=1) / (right - left)
+        falls = slope < 0
+        top = (slope * left - buyers) / (2 * np.where(falls, slope, -1.0))
+        price = np.where(falls, np.clip(top, left, right), right)
+        buyers = buyers + slope * (price - left)
+        revenue = price * buyers
+        rows, place = np.arange(len(trial)), revenue.argmax(axis=1)
+        columns = (price[rows, place], buyers[rows, place], revenue[rows, place], grid[trial.argmax(axis=1)])
+        return np.stack(columns, axis=1)
+
+    return BestPrice(*_estimates(answers, _buyers, best, seed=seed, level=level))
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """Prices (points,) to count at, and the group of each person (people,), of `count`."""
+
+    grid: Floats
+    of_person: Ints
+    count: int
+
+    def sums(self, person: Ints, place: Ints, values: Floats) -> Floats:
+        """(count, points) running sums of values, each from its place in the grid on."""
+        width = self.grid.size + 1
+        cell = self.of_person[person] * width + place
+        tally = np.bincount(cell, weights=values, minlength=self.count * width).reshape(self.count, width)
+        return np.asarray(np.cumsum(tally[:, :-1], axis=1))
+
+
+def _everybody(answers: PriceAnswers) -> _Groups:
+    """One group, at every price that was named."""
+    return _Groups(np.unique(answers.prices), np.zeros(len(answers.prices), dtype=np.int64), 1)
+
+
+def _at_most(answers: PriceAnswers, limit: int, rng: np.random.Generator) -> _Groups:
+    """At most `limit` groups and prices: of more people random groups, of more prices as many quantiles."""
+    people = len(answers.prices)
+    count = min(people, limit)
+    grid = np.unique(answers.prices)
+    if grid.size > limit:
+        named = np.sort(answers.prices, axis=None)
+        grid = np.unique(named[np.linspace(0, named.size - 1, limit).round().astype(np.int64)])
+    return _Groups(grid, rng.permutation(people) % count, count)
+
+
+def _opinions(answers: PriceAnswers, groups: _Groups) -> Floats:
+    """(4, groups, points) weight of those for whom a price is too cheap, cheap, expensive, too expensive."""
+    person, grid = np.arange(len(answers.prices)), groups.grid
+    total = np.bincount(groups.of_person, weights=answers.weights, minlength=groups.count)[:, None]
+    named = answers.prices.T
+    above = [groups.sums(person, np.searchsorted(grid, prices, side="right"), answers.weights) for prices in named[:2]]
+    reached = [groups.sums(person, np.searchsorted(grid, prices, side="left"), answers.weights) for prices in named[2:]]
+    return np.stack([total - above[0], total - above[1], *reached])
+
+
+def _buyers(answers: PriceAnswers, groups: _Groups) -> Floats:
+    """(groups, points) weight of those who buy: lines that start at 0 and bend four times each."""
+    if answers.chances is None:
+        raise ValueError("these answers hold no chances to buy")
+    people = len(answers.prices)
+    heights = np.concatenate([np.zeros((people, 1)), answers.chances, np.zeros((people, 1))], axis=1)
+    slopes = np.diff(heights, axis=1) / np.diff(answers.prices, axis=1)
+    bend = np.diff(slopes, axis=1, prepend=0.0, append=0.0) * answers.weights[:, None]
+    person, knots, bend = np.repeat(np.arange(people), 4), answers.prices.ravel(), bend.ravel()
+    place = np.searchsorted(groups.grid, knots, side="left")
+    value = groups.grid * groups.sums(person, place, bend) - groups.sums(person, place, bend * knots)
+    return np.clip(value, 0.0, None)
+
+
+def _crossing(price: Floats, falling: Floats) -> Floats:
+    """(resamples,) where curves (resamples, points) that never rise are 0; the middle where they are 0 for a while."""
+    clean = np.where(np.abs(falling) < 1e-12, 0.0, falling)
+    last, rows = price.size - 1, np.arange(len(falling))
+    before = np.maximum((clean > 0).sum(axis=1) - 1, 0)  # the last point above 0
+    after = np.minimum(price.size - (clean < 0).sum(axis=1), last)  # the first point below 0
+    start = _zero(price, clean, rows, (before, np.minimum(before + 1, last)))
+    end = _zero(price, clean, rows, (np.maximum(after - 1, 0), after))
+    return (start + end) / 2
+
+
+def _zero(price: Floats, curve: Floats, rows: Ints, ends: tuple[Ints, Ints]) -> Floats:
+    """Where straight lines between two points of each curve are 0, as far as that lies between them."""
+    left, right = ends
+    high, low = curve[rows, left], curve[rows, right]
+    part = np.where(high > low, high / np.where(high > low, high - low, 1.0), 0.0)
+    return np.asarray(price[left] + np.clip(part, 0.0, 1.0) * (price[right] - price[left]))
+
+
+def _estimates(
+    answers: PriceAnswers,
+    count: Callable[[PriceAnswers, _Groups], Floats],
+    statistic: Callable[[Floats, Floats], Floats],
+    *,
+    seed: int,
+    level: float,
+) -> tuple[Estimate, ...]:
+    """Several statistics of curves (…, resamples, points), which `count` gives as weights by group."""
+    everybody, people = _everybody(answers), len(answers.prices)
+    values = statistic(everybody.grid, count(answers, everybody) / answers.weights.sum())[0].tolist()
+    if people < FEWEST:
+        return tuple(Estimate(value, None, None, people) for value in values)
+    rng = np.random.default_rng(seed)
+    groups = _at_most(answers, MOST, rng)
+    drawn = rng.standard_exponential((_RESAMPLES, groups.count))
+    totals = drawn @ np.bincount(groups.of_person, weights=answers.weights)
+    resampled = statistic(groups.grid, drawn @ count(answers, groups) / totals[:, None])
+    tail = (1 - level) / 2
+    lows, highs = np.quantile(resampled, (tail, 1 - tail), axis=0).tolist()
+    return tuple(
+        Estimate(value, min(low, value), max(high, value), people)
+        for value, low, high in zip(values, lows, highs, strict=True)
+    )
