@@ -13,6 +13,7 @@ import numpy as np
 
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
+from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Finding, FindingTable
 from marketfit.records.questionnaire import Field, Question, Questionnaire
 from marketfit.research.finding_parts import interval_cells
