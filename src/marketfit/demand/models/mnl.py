@@ -138,20 +138,17 @@ def fit_mnl(
     columns = coding.columns
     by_column = signs_by_column(coding, signs or {})
     bounds = bounds_of(columns, by_column)
-    raw = Likelihood.of(data, coding.design(data).matrix, weights_of(data, weights))
-    scales = column_scales(raw, columns)
-    scaled = raw.scaled(scales)
-    optimum = _search(scaled, columns, bounds)
-    estimates = optimum.coefficients / scales
-    information = raw.derivatives(estimates)[1]
-    found = covariances(information, raw.scores(estimates), data.respondent, ~optimum.at_bound)
+    likelihood = Likelihood.of(data, coding.design(data).matrix, weights_of(data, weights))
+    optimum = _search(likelihood, columns, bounds)
+    scores = likelihood.scores(optimum.coefficients)
+    found = covariances(optimum.information, scores, data.respondent, ~optimum.at_bound)
     return MNLResult(
         coding=coding,
-        estimates=frozen(estimates),
+        estimates=frozen(optimum.coefficients),
         covariances={kind: frozen(matrix) for kind, matrix in found.items()},
         errors=_shown_errors(found, errors),
         log_likelihood=optimum.value,
-        log_likelihood_null=raw.value(np.zeros(len(columns))),
+        log_likelihood_null=likelihood.at_zero.value,
         observations=data.tasks,
         respondents=data.respondents,
         signs=by_column,
@@ -160,14 +157,15 @@ def fit_mnl(
 
 
 def _search(likelihood: Likelihood, columns: tuple[str, ...], bounds: tuple[FloatArray, FloatArray]) -> Optimum:
-    optimum = maximise(likelihood, *bounds)
+    scales = column_scales(likelihood, columns)
+    optimum = maximise(likelihood, *bounds, scales=scales)
     if not optimum.converged:
-        raise_if_separated(likelihood, columns, bounds)
+        raise_if_separated(likelihood.scaled(scales), columns, bounds)
         raise RunError(
             f"the multinomial logit did not converge in {optimum.steps} steps (columns: {', '.join(columns)}); "
             "look for attributes of extreme values and rescale them"
         )
-    check_finite(likelihood, optimum.coefficients, columns, bounds)
+    check_finite(likelihood, optimum, columns, bounds)
     return optimum
 
 
