@@ -1,4 +1,4 @@
-"""One attribute of the alternatives, as observed in choice data."""
+"""One attribute of the alternatives, or one covariate of those who choose, as observed in choice data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
 
 @dataclass(frozen=True, eq=False)
 class Attribute:
-    """The values of one attribute, one per row.
+    """The values of one attribute, one per row, or of one covariate, one per task.
 
     values: (rows,) numbers in the unit of the table, or, where `levels` is given, codes into `levels`.
     Rows of the none option hold 0 (numbers) or −1 (codes); they have no attributes.

@@ -1,73 +1,56 @@
-"""How the rows of a choice table make up tasks, and what must hold in every task."""
+"""What must hold in every row and every task of a choice table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, rows_text
+from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.columns import Codes, Column, is_number, read_numbers
+from marketfit.demand.choices.layout import Layout
 from marketfit.errors import Problem
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """Rows sorted by (respondent, task, alternative).
-
-    order: (sorted rows,) row numbers; rows whose keys are missing are left out.
-    starts: (tasks,) where each task begins in `order`; sizes: (tasks,) how many rows it has.
-    task, alternative: (sorted rows,) task number and alternative code.
-    respondent: (tasks,) respondent code, or None; respondent_labels: (respondents,) in the column's own type.
-    """
-
-    order: IntArray
-    starts: IntArray
-    sizes: IntArray
-    task: IntArray
-    alternative: IntArray
-    respondent: IntArray | None
-    respondent_labels: NDArray[np.generic] | None
+def check_available(name: str | None, column: Column | None, rows: int, problems: list[Problem]) -> BoolArray:
+    """(rows,) whether the alternative could be chosen; where no column is named, or it is no use, all could."""
+    values = None if name is None else _flags(name, column, "1 or true where it could be chosen, else 0", problems)
+    return np.ones(rows, dtype=np.bool_) if values is None else values != 0
 
 
-def lay_out(respondent: Codes | None, task: Codes, alternative: Codes, rows: int) -> Layout:
-    """Sort the rows into tasks. A task number may be used again by another respondent."""
-    person = respondent.codes if respondent is not None else np.zeros(rows, dtype=np.int64)
-    usable = np.flatnonzero((person >= 0) & (task.codes >= 0) & (alternative.codes >= 0))
-    keys = (alternative.codes[usable], task.codes[usable], person[usable])
-    order: IntArray = usable[np.lexsort(keys)]
-    person_sorted, task_sorted = person[order], task.codes[order]
-    first = np.ones(order.size, dtype=np.bool_)
-    first[1:] = (person_sorted[1:] != person_sorted[:-1]) | (task_sorted[1:] != task_sorted[:-1])
-    starts = np.flatnonzero(first).astype(np.int64)
-    return Layout(
-        order=order,
-        starts=starts,
-        sizes=np.diff(starts, append=order.size),
-        task=np.cumsum(first) - 1,
-        alternative=alternative.codes[order],
-        respondent=person_sorted[starts] if respondent is not None else None,
-        respondent_labels=respondent.labels if respondent is not None else None,
-    )
-
-
-def check_chosen(name: str, column: Column | None, problems: list[Problem]) -> FloatArray | None:
+def check_chosen(name: str, column: Column | None, available: BoolArray, problems: list[Problem]) -> FloatArray | None:
     """(rows,) 1 where chosen, 0 where not, NaN where the cell is wrong; None when the column is no use at all."""
+    values = _flags(name, column, "1 or true for the chosen alternative, 0 or false for the others", problems)
+    if values is None:
+        return None
+    barred = (values == 1) & ~available
+    if barred.any():
+        problems.append(
+            Problem(
+                where=rows_text(np.flatnonzero(barred)),
+                found="the alternative is chosen but was not available",
+                allowed="a choice among what is available",
+                do="correct the availability or the choice, or drop the task",
+            )
+        )
+    return values
+
+
+def _flags(name: str, column: Column | None, allowed: str, problems: list[Problem]) -> FloatArray | None:
+    """(rows,) 0 or 1, NaN where the cell is wrong; None when the column is no use at all."""
     if column is None:
         return None
-    allowed, do = "1 or true for the chosen alternative, 0 or false for the others", "correct the cells"
     if not is_number(column):
         problems.append(Problem(f"column '{name}'", f"is of type {column.type}", allowed, "convert the column"))
         return None
     values = read_numbers(column)
-    wrong = ~np.isin(values, (0.0, 1.0))
+    wrong = ~((values == 0) | (values == 1))
     if wrong.any():
         rows = np.flatnonzero(wrong)
         first = values[rows[0]]
         found = "a value is missing" if np.isnan(first) else f"the value {first:g}"
-        problems.append(Problem(f"column '{name}', {rows_text(rows)}", found, allowed, do))
-    return np.where(wrong, np.nan, values)
+        problems.append(Problem(f"column '{name}', {rows_text(rows)}", found, allowed, "correct the cells"))
+        values = np.where(wrong, np.nan, values)
+    return values
 
 
 def check_weights(name: str | None, column: Column | None, rows: int, problems: list[Problem]) -> FloatArray:
@@ -94,14 +77,21 @@ def check_layout(
     layout: Layout, alternative: Codes, chosen: FloatArray | None, weights: FloatArray, problems: list[Problem]
 ) -> None:
     """Add what is wrong with whole tasks: their alternatives, their choices, their weights."""
+    if layout.vacant.size:
+        problems.append(
+            Problem(
+                where=rows_text(layout.vacant),
+                found="no alternative of the task that begins here was available",
+                allowed="at least two",
+                do="correct the availability, or drop the task",
+            )
+        )
     if not layout.starts.size:
         return
     _check_alternatives(layout, alternative, problems)
     if chosen is not None:
         _check_choices(layout, chosen[layout.order], problems)
-    weight = weights[layout.order]
-    uneven = np.flatnonzero(np.diff(weight) != 0) + 1
-    uneven = uneven[layout.task[uneven] == layout.task[uneven - 1]]
+    uneven = _uneven(layout, weights[layout.order])
     if uneven.size:
         problems.append(
             Problem(
@@ -111,6 +101,29 @@ def check_layout(
                 do="give all rows of a task the same weight",
             )
         )
+
+
+def one_per_task(covariate: Attribute, layout: Layout, problems: list[Problem]) -> Attribute:
+    """The covariate with (tasks,) values; rows that differ from others of their task are problems."""
+    by_row = covariate.take(layout.order)
+    uneven = _uneven(layout, by_row.values)
+    if uneven.size:
+        problems.append(
+            Problem(
+                where=f"column '{covariate.name}', {rows_text(layout.order[uneven])}",
+                found="the value differs from that of another row of the same task",
+                allowed="covariates say who chooses or when: one value per task",
+                do="correct the cells, or list the column among the attributes",
+            )
+        )
+    return by_row.take(layout.starts)
+
+
+def _uneven(layout: Layout, values: FloatArray | IntArray) -> IntArray:
+    """Places in the layout where a value differs from the one before it in the same task; two gaps count as equal."""
+    changed = np.flatnonzero((values[1:] != values[:-1]) & ~(np.isnan(values[1:]) & np.isnan(values[:-1]))) + 1
+    within: IntArray = changed[layout.task[changed] == layout.task[changed - 1]]
+    return within
 
 
 def _check_alternatives(layout: Layout, alternative: Codes, problems: list[Problem]) -> None:
@@ -132,7 +145,7 @@ def _check_alternatives(layout: Layout, alternative: Codes, problems: list[Probl
         problems.append(
             Problem(
                 where=rows_text(layout.order[layout.starts[single]]),
-                found="the task has a single alternative",
+                found="the task has a single alternative" + (" that was available" if layout.left_out.size else ""),
                 allowed="at least two: one alone is no choice",
                 do="add what else was shown, or drop the task",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +112,7 @@ def fit_mnl(
     coding: Coding | Mapping[str, CodingOption] | None = None,
     constants: bool = False,
     base: str | None = None,
+    interactions: Sequence[Sequence[str]] = (),
     weights: FloatArray | None = None,
     signs: Mapping[str, int] | None = None,
     errors: Errors | None = None,
@@ -120,6 +121,8 @@ def fit_mnl(
 
     coding: options by attribute (see `CodingOption`), or a coding that was fixed before.
     constants: a constant for each alternative but the `base` (default: the last sorted), called `asc_<alternative>`.
+    interactions: products such as ("price", "income") or ("asc", "income"), of attributes, covariates, constants
+        (`asc` for all of them) or single columns; their columns are called `price:income`, `asc_<alternative>:income`.
     weights: (tasks,) in place of the weights of the data; a task counts as that many choices. For weights that
         correct the sample, show robust or clustered errors.
     signs: attribute or column → 1 or −1: its coefficients are kept at or above, at or below 0.
@@ -134,7 +137,7 @@ def fit_mnl(
     >>> fit_mnl(data).coefficients["price"]  # three of four take the cheaper one: −log 3
     -1.098612
     """
-    coding = coding_of(data, coding, constants, base)
+    coding = coding_of(data, coding, constants, base, interactions)
     columns = coding.columns
     by_column = signs_by_column(coding, signs or {})
     bounds = bounds_of(columns, by_column)

@@ -1,0 +1,137 @@
+"""What the columns of a design are: products of simple columns, which belong to one thing each.
+
+Simple columns are those of the terms of attributes and covariates, one indicator per alternative (`asc_<alternative>`)
+and that of the none option (`none`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from marketfit.demand.coding.terms import Term
+from marketfit.errors import Problem, nearest
+
+NONE_COLUMN = "none"
+CONSTANTS = "asc"
+"""What interactions call the constants of all alternatives but the base."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a design: the product of these simple columns."""
+
+    name: str
+    factors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """An attribute with one coefficient for each of these alternatives, in place of one for all."""
+
+    attribute: str
+    alternatives: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Name → the columns that it stands for, in the order of the design; from these, interactions are made."""
+
+    attributes: Mapping[str, tuple[Column, ...]]
+    covariates: Mapping[str, tuple[Column, ...]]
+    constants: tuple[Column, ...]
+    indicators: tuple[Column, ...]
+    none: tuple[Column, ...]
+
+    @classmethod
+    def of(
+        cls,
+        terms: Iterable[Term],
+        splits: Iterable[Split],
+        covariates: Iterable[Term],
+        alternatives: tuple[str, ...],
+        *,
+        base: str | None,
+        none: str | None,
+    ) -> Parts:
+        """The parts of a coding. alternatives: those that columns may depend on; base: the one without a constant."""
+        split = {item.attribute: item.alternatives for item in splits}
+        return cls(
+            attributes={term.attribute: _of_term(term, split.get(term.attribute)) for term in terms},
+            covariates={term.attribute: _of_term(term, None) for term in covariates},
+            constants=tuple(_indicator(name) for name in alternatives if name != base),
+            indicators=tuple(_indicator(name) for name in alternatives),
+            none=() if none is None else (Column(NONE_COLUMN, (NONE_COLUMN,)),),
+        )
+
+    def find(self, name: str) -> tuple[Column, ...]:
+        """The columns of an attribute or covariate, of all constants (`asc`), or the single column of this name."""
+        groups = {CONSTANTS: self.constants, **self.covariates, **self.attributes}
+        if name in groups:
+            return groups[name]
+        single = [*itertools.chain.from_iterable(groups.values()), *self.indicators, *self.none]
+        return tuple(column for column in dict.fromkeys(single) if column.name == name)
+
+    def is_covariate(self, name: str) -> bool:
+        """Whether the name stands for nothing but what describes those who choose."""
+        columns = {column for group in self.covariates.values() for column in group}
+        return bool(self.find(name)) and columns.issuperset(self.find(name))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that `find` knows."""
+        groups = {CONSTANTS: self.constants, **self.covariates, **self.attributes}
+        columns = [*itertools.chain.from_iterable(groups.values()), *self.indicators, *self.none]
+        names = [*(name for name, group in groups.items() if group), *(column.name for column in columns)]
+        return tuple(dict.fromkeys(names))
+
+    def cross(self, names: Sequence[str]) -> tuple[Column, ...]:
+        """The columns of an interaction: each product of one column of every name."""
+        return tuple(
+            Column(":".join(column.name for column in chosen), tuple(f for column in chosen for f in column.factors))
+            for chosen in itertools.product(*map(self.find, names))
+        )
+
+
+def check_interactions(interactions: Iterable[Sequence[str]], parts: Parts, problems: list[Problem]) -> None:
+    """Add interactions of things that are not there, and those that no alternative would differ in."""
+    for names in interactions:
+        shown = ":".join(names) if not isinstance(names, str) else names
+        where = f"interaction '{shown}'"
+        if isinstance(names, str) or len(names) < 2:
+            do = "write a pair such as ('price', 'income')"
+            problems.append(Problem(where, "names a single thing", "two or more names", do))
+            continue
+        unknown = [name for name in names if not parts.find(name)]
+        problems.extend(
+            Problem(where, f"unknown '{name}'", nearest(name, parts.names), "name an attribute, covariate or constant")
+            for name in unknown
+        )
+        if not unknown and all(parts.is_covariate(name) for name in names):
+            found, do = "all alternatives of a task have the same value", f"cross with '{CONSTANTS}' or an attribute"
+            problems.append(Problem(where, found, "at least one thing that differs between alternatives", do))
+
+
+def indicator_name(alternative: str) -> str:
+    """The name of an alternative's constant.
+
+    >>> indicator_name("train")
+    'asc_train'
+    """
+    return f"asc_{alternative}"
+
+
+def _indicator(alternative: str) -> Column:
+    name = indicator_name(alternative)
+    return Column(name, (name,))
+
+
+def _of_term(term: Term, alternatives: tuple[str, ...] | None) -> tuple[Column, ...]:
+    if alternatives is None:
+        return tuple(Column(name, (name,)) for name in term.columns)
+    return tuple(
+        Column(f"{name}:{alternative}", (name, indicator_name(alternative)))
+        for name in term.columns
+        for alternative in alternatives
+    )
