@@ -166,7 +166,6 @@ def test_numbers_among_names_are_allowed_in_categories(read_choices: Maker) -> N
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"attributes": []}, "no column is named"),
         ({"attributes": ["price", "won"]}, "named for chosen and for attributes"),
         ({"attributes": ["price", "price"]}, "named twice"),
         ({"none": "nobody"}, "no row of column 'alt'"),

@@ -219,10 +219,10 @@ def test_sign_at_its_bound(data: ChoiceData) -> None:
     assert held.log_likelihood < free.log_likelihood
     without = fit_mnl(replace(data, attributes=data.attributes[1:]))
     np.testing.assert_allclose(held.estimates[1:], without.estimates, rtol=1e-6)
-    np.testing.assert_allclose(held.covariance[1:, 1:], without.covariance, rtol=1e-5)
-    assert not held.covariance[0].any()
+    np.testing.assert_allclose(held.mean_covariance[1:, 1:], without.mean_covariance, rtol=1e-5)
+    assert not held.mean_covariance[0].any()
     assert "at its bound" in str(held)
-    draws = held.draws(500, np.random.default_rng(0))
+    draws = held.mean_draws(500, np.random.default_rng(0))
     assert not draws[:, 0].any()
     assert (draws[:, 1] >= 0).all()
 
@@ -237,13 +237,15 @@ def test_sign_that_does_not_bind_changes_nothing(data: ChoiceData) -> None:
 
 def test_draws_have_the_covariance(data: ChoiceData) -> None:
     result = fit_mnl(data)
-    draws = result.draws(200_000, np.random.default_rng(1))
-    errors = np.sqrt(np.diag(result.covariance))
+    draws = result.mean_draws(200_000, np.random.default_rng(1))
+    errors = np.sqrt(np.diag(result.mean_covariance))
     np.testing.assert_allclose(draws.mean(axis=0), result.estimates, atol=0.02 * errors.max())
     np.testing.assert_allclose(
-        np.cov(draws.T) / np.outer(errors, errors), result.covariance / np.outer(errors, errors), atol=0.02
+        np.cov(draws.T) / np.outer(errors, errors), result.mean_covariance / np.outer(errors, errors), atol=0.02
     )
-    np.testing.assert_array_equal(result.draws(5, np.random.default_rng(2)), result.draws(5, np.random.default_rng(2)))
+    np.testing.assert_array_equal(
+        result.mean_draws(5, np.random.default_rng(2)), result.mean_draws(5, np.random.default_rng(2))
+    )
 
 
 def test_a_fixed_coding_is_used_as_it_is(data: ChoiceData) -> None:

@@ -36,7 +36,7 @@ def test_ratios_and_delta_errors_by_finite_differences(model: MNLResult) -> None
             shift = np.eye(slope.size)[j] * 1e-6
             up, down = model.estimates + shift, model.estimates - shift
             slope[j] = (-up[k] / up[price] + down[k] / down[price]) / 2e-6
-        assert value.standard_error == pytest.approx(math.sqrt(slope @ model.covariance @ slope), rel=1e-5)
+        assert value.standard_error == pytest.approx(math.sqrt(slope @ model.mean_covariance @ slope), rel=1e-5)
         assert value.high - value.low == pytest.approx(2 * 1.6448536 * value.standard_error, rel=1e-6)
         assert (value.high + value.low) / 2 == pytest.approx(value.value)
 
@@ -51,7 +51,7 @@ def test_simulated_interval_agrees_where_the_price_is_certain(model: MNLResult) 
 
 def test_simulated_interval_follows_its_definition(model: MNLResult) -> None:
     worth = willingness_to_pay(model, draws=500, rng=7, level=0.8)
-    drawn = dict(zip(model.coding.columns, model.draws(500, np.random.default_rng(7)).T, strict=True))
+    drawn = dict(zip(model.coding.columns, model.mean_draws(500, np.random.default_rng(7)).T, strict=True))
     low, high = np.quantile(-drawn["size"] / drawn["price"], (0.1, 0.9))
     assert (worth.values["size"].simulated_low, worth.values["size"].simulated_high) == pytest.approx((low, high))
 
@@ -89,7 +89,7 @@ def test_refusals(data: ChoiceData, model: MNLResult) -> None:
         willingness_to_pay(fit_mnl(data, signs={"price": 1}))
     with pytest.raises(DataError, match="did you mean 'price'"):
         willingness_to_pay(model, price="prise")
-    with pytest.raises(DataError, match="coded by levels or in pieces"):
+    with pytest.raises(DataError, match="there is no single value of money"):
         willingness_to_pay(fit_mnl(data, coding={"price": "piecewise"}))
     with pytest.raises(DataError, match="between 0 and 1"):
         willingness_to_pay(model, level=95)

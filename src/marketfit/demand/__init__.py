@@ -13,12 +13,13 @@
 from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding, Design, Offer
-from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
+from marketfit.demand.coding.options import ByAlternative, CodingOption, Levels, Piecewise
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
 from marketfit.demand.models.covariance import Errors
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
+from marketfit.demand.models.people import for_people
 from marketfit.demand.models.storage import model_from_json, model_to_json
 from marketfit.demand.models.utilities import (
     ChoiceModel,
@@ -30,6 +31,7 @@ from marketfit.demand.models.utilities import (
 
 __all__ = [
     "Attribute",
+    "ByAlternative",
     "ChoiceData",
     "ChoiceModel",
     "Coding",
@@ -49,6 +51,7 @@ __all__ = [
     "WillingnessToPay",
     "draw_utilities",
     "fit_mnl",
+    "for_people",
     "model_from_json",
     "model_to_json",
     "price_curve",

@@ -51,14 +51,19 @@ class MNLResult:
         return dict(zip(self.coding.columns, self.estimates.tolist(), strict=True))
 
     @property
-    def covariance(self) -> FloatArray:
+    def means(self) -> FloatArray:
+        """(columns,) the estimates: the logit gives everybody the same tastes."""
+        return self.estimates
+
+    @property
+    def mean_covariance(self) -> FloatArray:
         """(columns, columns) covariance of the coefficients, of the kind in `errors`."""
         return self.covariances[self.errors]
 
     @property
     def standard_errors(self) -> dict[str, float]:
         """Column → standard error, of the kind in `errors`; NaN for a coefficient at its bound."""
-        errors = np.sqrt(np.diag(self.covariance)).tolist()
+        errors = np.sqrt(np.diag(self.mean_covariance)).tolist()
         named = zip(self.coding.columns, errors, strict=True)
         return {name: math.nan if name in self.at_bound else error for name, error in named}
 
@@ -81,19 +86,19 @@ class MNLResult:
         likelihood = Likelihood.of(data, self.coding.design(data).matrix, data.weights)
         return data.in_table_order(likelihood.probabilities(self.estimates))
 
-    def draws(self, count: int, rng: np.random.Generator) -> FloatArray:
+    def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
         """(count, columns) draws of the coefficients from their asymptotic normal distribution.
 
         Draws of constrained coefficients that cross 0 are put at 0, as the estimator would be.
         """
-        values, vectors = np.linalg.eigh(self.covariance)
+        values, vectors = np.linalg.eigh(self.mean_covariance)
         root = vectors * np.sqrt(np.clip(values, 0.0, None))
         drawn: FloatArray = self.estimates + rng.standard_normal((count, self.estimates.size)) @ root.T
         return np.clip(drawn, *bounds_of(self.coding.columns, self.signs))
 
     def utility_draws(self, count: int, rng: np.random.Generator) -> UtilityDraws:
         """`count` draws of the coefficients, with one person each: the logit gives everybody the same tastes."""
-        return UtilityDraws(self.draws(count, rng), self.coding, self.sample_size)
+        return UtilityDraws(self.mean_draws(count, rng), self.coding, self.sample_size)
 
     def __str__(self) -> str:
         people = f" of {self.respondents} respondents" if self.respondents else ""

@@ -40,7 +40,9 @@ def maximise(
     scales = np.ones(lower.size) if scales is None else scales
     point, here = np.zeros(lower.size), likelihood.at_zero
     for step in range(1, MOST_STEPS + 1):
-        direction = _direction(here, _held(point, here.gradient, lower, upper), scales)
+        held = held_at(point, here.gradient, lower, upper)
+        level = here.information / np.outer(scales, scales)
+        direction = ascent(here.gradient / scales, level, held) / scales
         gain = float(here.gradient @ direction) / 2
         if gain <= TOLERANCE * max(1.0, abs(here.value)):
             # The gain is below the rounding of the value: take the last step unchecked, it only polishes.
@@ -60,20 +62,19 @@ def _optimum(
     return Optimum(point, here.value, here.information, at_bound, converged, steps)
 
 
-def _held(point: FloatArray, gradient: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:
+def held_at(point: FloatArray, gradient: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:
     """(columns,) coefficients at a bound that the likelihood pushes outwards."""
     held: BoolArray = ((point <= lower) & (gradient < 0)) | ((point >= upper) & (gradient > 0))
     return held
 
 
-def _direction(here: Evaluation, held: BoolArray, scales: FloatArray) -> FloatArray:
+def ascent(gradient: FloatArray, information: FloatArray, held: BoolArray) -> FloatArray:
+    """(columns,) the Newton direction of the coefficients that no bound holds; 0 for the others."""
     free = ~held
-    direction = np.zeros(free.size)
+    direction = np.zeros(gradient.size)
     if free.any():
-        unit = scales[free]
-        information = here.information[np.ix_(free, free)] / np.outer(unit, unit)
         # Least squares, because under separation the information fades to zero while the search runs off.
-        direction[free] = np.linalg.lstsq(information, here.gradient[free] / unit, rcond=None)[0] / unit
+        direction[free] = np.linalg.lstsq(information[np.ix_(free, free)], gradient[free], rcond=None)[0]
     return direction
 
 
