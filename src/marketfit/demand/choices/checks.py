@@ -53,30 +53,46 @@ def _flags(name: str, column: Column | None, allowed: str, problems: list[Proble
     return values
 
 
-def check_weights(name: str | None, column: Column | None, rows: int, problems: list[Problem]) -> FloatArray:
-    """(rows,) the weight of each row's task; ones where no column is named."""
-    ones = np.ones(rows)
+def check_weights(name: str | None, column: Column | None, problems: list[Problem]) -> FloatArray | None:
+    """(rows,) the weight of each row's task; None where no column is named, or it is no use."""
     if name is None or column is None:
-        return ones
+        return None
     allowed = "numbers of at least 0, one per task, some above 0"
     if not is_number(column):
         problems.append(Problem(f"column '{name}'", f"is of type {column.type}", allowed, "convert the column"))
-        return ones
+        return None
     values = read_numbers(column)
     wrong = ~(np.isfinite(values) & (values >= 0))
     if wrong.any():
         where = f"column '{name}', {rows_text(np.flatnonzero(wrong))}"
         problems.append(Problem(where, "a weight is missing, negative or infinite", allowed, "correct the cells"))
-        return ones
-    if rows and not values.any():
+        return None
+    if values.size and not values.any():
         problems.append(Problem(f"column '{name}'", "all weights are 0", allowed, "give the weights"))
     return values
 
 
-def check_layout(
-    layout: Layout, alternative: Codes, chosen: FloatArray | None, weights: FloatArray, problems: list[Problem]
-) -> None:
-    """Add what is wrong with whole tasks: their alternatives, their choices, their weights."""
+def check_even(name: str, by_row: Attribute, layout: Layout, problems: list[Problem]) -> bool:
+    """Whether a covariate or weight, (rows of the layout,), is the same in all rows of a task; if not, a problem."""
+    values = by_row.values
+    changed = np.flatnonzero(values[1:] != values[:-1]) + 1
+    # NaN, a missing cell, is reported already, and differs from itself.
+    missing = np.isnan(values[changed]) & np.isnan(values[changed - 1])
+    uneven = changed[(layout.task[changed] == layout.task[changed - 1]) & ~missing]
+    if uneven.size:
+        problems.append(
+            Problem(
+                where=f"column '{name}', {rows_text(layout.order[uneven])}",
+                found="the value differs from that of another row of the same task",
+                allowed="one value per task",
+                do="give all rows of a task the same value (what differs between alternatives is an attribute)",
+            )
+        )
+    return not uneven.size
+
+
+def check_layout(layout: Layout, alternative: Codes, problems: list[Problem]) -> None:
+    """Add what is wrong with the alternatives of whole tasks."""
     if layout.vacant.size:
         problems.append(
             Problem(
@@ -86,47 +102,20 @@ def check_layout(
                 do="correct the availability, or drop the task",
             )
         )
-    if not layout.starts.size:
-        return
-    _check_alternatives(layout, alternative, problems)
-    if chosen is not None:
-        _check_choices(layout, chosen[layout.order], problems)
-    uneven = _uneven(layout, weights[layout.order])
-    if uneven.size:
+    _check_repeated(layout, alternative, problems)
+    single = layout.sizes == 1
+    if single.any():
         problems.append(
             Problem(
-                where=rows_text(layout.order[uneven]),
-                found="the weight differs from that of another row of the same task",
-                allowed="one weight per task",
-                do="give all rows of a task the same weight",
+                where=rows_text(layout.order[layout.starts[single]]),
+                found="the task has a single alternative" + (" that was available" if layout.left_out.size else ""),
+                allowed="at least two: one alone is no choice",
+                do="add what else was shown, or drop the task",
             )
         )
 
 
-def one_per_task(covariate: Attribute, layout: Layout, problems: list[Problem]) -> Attribute:
-    """The covariate with (tasks,) values; rows that differ from others of their task are problems."""
-    by_row = covariate.take(layout.order)
-    uneven = _uneven(layout, by_row.values)
-    if uneven.size:
-        problems.append(
-            Problem(
-                where=f"column '{covariate.name}', {rows_text(layout.order[uneven])}",
-                found="the value differs from that of another row of the same task",
-                allowed="covariates say who chooses or when: one value per task",
-                do="correct the cells, or list the column among the attributes",
-            )
-        )
-    return by_row.take(layout.starts)
-
-
-def _uneven(layout: Layout, values: FloatArray | IntArray) -> IntArray:
-    """Places in the layout where a value differs from the one before it in the same task; two gaps count as equal."""
-    changed = np.flatnonzero((values[1:] != values[:-1]) & ~(np.isnan(values[1:]) & np.isnan(values[:-1]))) + 1
-    within: IntArray = changed[layout.task[changed] == layout.task[changed - 1]]
-    return within
-
-
-def _check_alternatives(layout: Layout, alternative: Codes, problems: list[Problem]) -> None:
+def _check_repeated(layout: Layout, alternative: Codes, problems: list[Problem]) -> None:
     same = layout.alternative[1:] == layout.alternative[:-1]
     again = np.flatnonzero(same & (layout.task[1:] == layout.task[:-1])) + 1
     if again.size:
@@ -140,19 +129,12 @@ def _check_alternatives(layout: Layout, alternative: Codes, problems: list[Probl
                 "respondent column",
             )
         )
-    single = layout.sizes == 1
-    if single.any():
-        problems.append(
-            Problem(
-                where=rows_text(layout.order[layout.starts[single]]),
-                found="the task has a single alternative" + (" that was available" if layout.left_out.size else ""),
-                allowed="at least two: one alone is no choice",
-                do="add what else was shown, or drop the task",
-            )
-        )
 
 
-def _check_choices(layout: Layout, chosen: FloatArray, problems: list[Problem]) -> None:
+def check_choices(layout: Layout, chosen: FloatArray, problems: list[Problem]) -> IntArray:
+    """(tasks,) the row that is chosen, from flags (rows of the layout,); tasks with another number are problems."""
+    if not layout.starts.size:
+        return np.zeros(0, dtype=np.int64)
     count = np.add.reduceat(np.nan_to_num(chosen), layout.starts)
     known = ~np.isnan(np.add.reduceat(chosen, layout.starts))  # a task with a wrong cell is reported already
     several = count > 1
@@ -176,3 +158,4 @@ def _check_choices(layout: Layout, chosen: FloatArray, problems: list[Problem]) 
                 do="mark the chosen row, add a row for the none option, or drop the task",
             )
         )
+    return np.flatnonzero(chosen == 1).astype(np.int64)

@@ -109,17 +109,17 @@ class ChoiceData:
         read = read_choice_table(table, ColumnNames(task, alternative, chosen, attributes, **parts))
         layout = read.layout
         return cls(
-            attributes=tuple(attribute.take(layout.order) for attribute in read.attributes),
+            attributes=read.attributes,
             alternatives=read.alternatives,
             alternative_column=alternative,
             alternative=layout.alternative,
-            is_none=read.is_none[layout.order],
+            is_none=read.is_none,
             none=read.none,
             row=layout.order,
             starts=layout.starts,
             sizes=layout.sizes,
-            chosen=np.flatnonzero(read.chosen[layout.order]).astype(np.int64),
-            weights=read.weights[layout.order][layout.starts],
+            chosen=read.chosen,
+            weights=read.weights,
             respondent=layout.respondent,
             respondent_labels=layout.respondent_labels,
             covariates=read.covariates,
@@ -145,7 +145,8 @@ class ChoiceData:
     @property
     def respondents(self) -> int:
         """Number of people who chose; 0 when the table does not say who."""
-        return 0 if self.respondent is None else int(np.unique(self.respondent).size)
+        # Tasks are sorted by respondent.
+        return 0 if self.respondent is None else int(np.count_nonzero(np.diff(self.respondent, prepend=-1)))
 
     @property
     def task_of_row(self) -> IntArray:

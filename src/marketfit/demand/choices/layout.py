@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +38,10 @@ class Layout:
 
 def lay_out(respondent: Codes | None, task: Codes, alternative: Codes, available: BoolArray) -> Layout:
     """Sort the rows into tasks. A task number may be used again by another respondent."""
-    person = respondent.codes if respondent is not None else np.zeros(available.size, dtype=np.int64)
-    usable = np.flatnonzero((person >= 0) & (task.codes >= 0) & (alternative.codes >= 0))
-    order: IntArray = usable[np.lexsort((alternative.codes[usable], task.codes[usable], person[usable]))]
-    number, first = _task_numbers(person[order], task.codes[order])
+    keys = [codes for codes in (respondent, task, alternative) if codes is not None]
+    usable = np.flatnonzero(np.logical_and.reduce([key.codes >= 0 for key in keys]))
+    order = usable[_sorted(keys, usable)]
+    number, first = _task_numbers([key.codes[order] for key in keys[:-1]])
     shown = available[order]
     counts = np.bincount(number[shown], minlength=first.size)
     some = counts > 0
@@ -53,7 +54,7 @@ def lay_out(respondent: Codes | None, task: Codes, alternative: Codes, available
         sizes=sizes,
         task=renumbered[number[shown]],
         alternative=alternative.codes[order[shown]],
-        respondent=person[order[first[some]]] if respondent is not None else None,
+        respondent=respondent.codes[order[first[some]]] if respondent is not None else None,
         respondent_labels=respondent.labels if respondent is not None else None,
         left_out=order[left],
         left_out_task=renumbered[number[left]],
@@ -61,8 +62,23 @@ def lay_out(respondent: Codes | None, task: Codes, alternative: Codes, available
     )
 
 
-def _task_numbers(person: IntArray, task: IntArray) -> tuple[IntArray, IntArray]:
-    """The number of the task that each sorted row belongs to, and where each task begins."""
-    begins = np.ones(person.size, dtype=np.bool_)
-    begins[1:] = (person[1:] != person[:-1]) | (task[1:] != task[:-1])
+def _sorted(keys: list[Codes], rows: IntArray) -> IntArray:
+    """The order that sorts the rows by the first key, then the second, and so on."""
+    sizes = [key.labels.size for key in keys]
+    if math.prod(sizes) >= 1 << 62:
+        return np.lexsort([key.codes[rows] for key in reversed(keys)])
+    # One number per row sorts faster than several, and most tables are sorted already.
+    joint = keys[0].codes[rows]
+    for key, size in zip(keys[1:], sizes[1:], strict=True):
+        joint *= size
+        joint += key.codes[rows]
+    if (joint[1:] >= joint[:-1]).all():
+        return np.arange(rows.size)
+    return np.argsort(joint, kind="stable")
+
+
+def _task_numbers(keys: list[IntArray]) -> tuple[IntArray, IntArray]:
+    """The number of the task that each sorted row belongs to, and where each task begins. keys: (rows,) each."""
+    begins = np.ones(keys[0].size, dtype=np.bool_)
+    begins[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
     return np.cumsum(begins) - 1, np.flatnonzero(begins)

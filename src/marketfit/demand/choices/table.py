@@ -7,17 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, rows_text
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, rows_text
 from marketfit.demand.choices.attribute import Attribute
-from marketfit.demand.choices.checks import check_available, check_chosen, check_layout, check_weights, one_per_task
+from marketfit.demand.choices.checks import (
+    check_available,
+    check_choices,
+    check_chosen,
+    check_even,
+    check_layout,
+    check_weights,
+)
 from marketfit.demand.choices.columns import Codes, Column, is_number, read_codes, read_columns, read_numbers
 from marketfit.demand.choices.layout import Layout, lay_out
 from marketfit.demand.choices.values import read_values
 from marketfit.errors import DataError, Problem, nearest
 
 DEFAULT_NONE = "none"
-ATTRIBUTES_NEED = "every alternative has a value; only the none option and what is not available have none"
-COVARIATES_NEED = "every row has the value of its task"
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,15 @@ class ColumnNames:
 
 @dataclass(frozen=True, eq=False)
 class ChoiceTable:
-    """A choice table without mistakes, in the order of its rows. All arrays are (rows,), but for the covariates.
+    """A choice table without mistakes, in the order of its layout.
 
-    covariates: each with (tasks,) values, in the order of the layout.
+    attributes: each with (rows,) values; covariates: each with (tasks,) values. is_none: (rows,). chosen: (tasks,) row
+    of the layout. weights: (tasks,).
     """
 
     layout: Layout
     alternatives: tuple[str, ...]
-    chosen: BoolArray
+    chosen: IntArray
     weights: FloatArray
     is_none: BoolArray
     none: str | None
@@ -75,26 +81,41 @@ def read_choice_table(table: object, names: ColumnNames) -> ChoiceTable:
     task = _keys(columns, names.task, "task", problems)
     alternative = _keys(columns, names.alternative, "alternative", problems)
     is_none = _none_rows(columns, names, alternative, available, problems)
-    attributes = _values(columns, names.attributes, is_none | ~available, ATTRIBUTES_NEED, problems)
-    covariates = _values(columns, names.covariates, ~available, COVARIATES_NEED, problems)
+    layout = lay_out(respondent, task, alternative, available) if task is not None and alternative is not None else None
+    # One column after the other, so that no more than one is held twice.
+    need = "every alternative has a value; only the none option and what is not available have none"
+    attributes = _values(columns, names.attributes, is_none | ~available, need, layout, problems)
+    covariates = _values(columns, names.covariates, ~available, "every row has the value of its task", layout, problems)
     chosen = check_chosen(names.chosen, columns.get(names.chosen), available, problems)
-    weights = check_weights(names.weight, columns.get(names.weight or ""), rows, problems)
-    if task is None or alternative is None:
+    weights = check_weights(names.weight, columns.get(names.weight or ""), problems)
+    if layout is None or alternative is None:
         raise DataError(problems)
-    layout = lay_out(respondent, task, alternative, available)
-    check_layout(layout, alternative, chosen, weights, problems)
-    covariates = tuple(one_per_task(item, layout, problems) for item in covariates)
-    if problems or chosen is None:
+    check_layout(layout, alternative, problems)
+    won = None if chosen is None else check_choices(layout, chosen[layout.order], problems)
+    one_each = tuple(item.take(layout.starts) for item in covariates if check_even(item.name, item, layout, problems))
+    by_task = np.ones(layout.starts.size)
+    if weights is not None:
+        by_row = Attribute(names.weight or "", weights, None).take(layout.order)
+        check_even(by_row.name, by_row, layout, problems)
+        by_task = by_row.numbers[layout.starts]
+    if problems or won is None:
         raise DataError(problems)
     none = (names.none or DEFAULT_NONE) if is_none.any() else None
-    return ChoiceTable(layout, alternative.names, chosen == 1, weights, is_none, none, attributes, covariates)
+    return ChoiceTable(layout, alternative.names, won, by_task, is_none[layout.order], none, attributes, one_each)
 
 
 def _values(
-    columns: dict[str, Column], names: Sequence[str], empty: BoolArray, needs: str, problems: list[Problem]
+    columns: dict[str, Column],
+    names: Sequence[str],
+    empty: BoolArray,
+    need: str,
+    layout: Layout | None,
+    problems: list[Problem],
 ) -> tuple[Attribute, ...]:
+    """Attributes or covariates by row, in the order of the layout if there is one."""
     wanted = [name for name in dict.fromkeys(names) if name in columns]
-    return tuple(read_values(name, columns[name], empty, needs, problems) for name in wanted)
+    read = (read_values(name, columns[name], empty, need, problems) for name in wanted)
+    return tuple(item if layout is None else item.take(layout.order) for item in read)
 
 
 def _part_problems(names: ColumnNames) -> list[Problem]:

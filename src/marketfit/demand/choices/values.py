@@ -10,15 +10,15 @@ from marketfit.demand.choices.columns import Codes, Column, is_number, is_text, 
 from marketfit.errors import Problem
 
 
-def read_values(name: str, column: Column, empty: BoolArray, needs: str, problems: list[Problem]) -> Attribute:
+def read_values(name: str, column: Column, empty: BoolArray, need: str, problems: list[Problem]) -> Attribute:
     """One attribute or covariate; missing, infinite and mixed cells are problems.
 
-    empty: (rows,) rows that have no value by right; they hold 0 (numbers) or −1 (codes). needs: which rows have one.
+    empty: (rows,) rows that have no value by right; they hold 0 (numbers) or −1 (codes). need: which rows have one.
     """
     if is_number(column):
         numbers = read_numbers(column)
         bad, found = ~np.isfinite(numbers) & ~empty, "a value is missing or infinite"
-        attribute = Attribute(name, np.where(empty, 0.0, numbers), None)
+        attribute = Attribute(name, np.where(empty, 0.0, numbers) if empty.any() else numbers, None)
     elif is_text(column):
         codes = read_codes(column)
         bad, found = (codes.codes < 0) & ~empty, "a value is missing"
@@ -34,7 +34,7 @@ def read_values(name: str, column: Column, empty: BoolArray, needs: str, problem
             Problem(
                 where=f"column '{name}', {rows_text(np.flatnonzero(bad))}",
                 found=found,
-                allowed=needs,
+                allowed=need,
                 do="fill the cells or drop the tasks",
             )
         )

@@ -6,6 +6,7 @@ The columns are those of each attribute in the order given, then one constant pe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -23,12 +24,15 @@ from marketfit.demand.coding.columns import (
     Parts,
     Split,
     check_interactions,
+    check_splits,
     indicator_name,
 )
 from marketfit.demand.coding.inputs import Inputs, data_alternatives, data_values, offer_alternative, offer_values
 from marketfit.demand.coding.options import CodingOption, make_split, make_term, simple_option
 from marketfit.demand.coding.terms import Term, Value, describe
 from marketfit.errors import DataError, Problem, nearest
+
+MOST_COLUMNS = 10_000
 
 Offer: TypeAlias = Mapping[str, Value]
 """A product: the value of every attribute, by name."""
@@ -68,6 +72,12 @@ class Coding:
         if self.constants and not self.alternatives:
             known = (*self.constants, *(() if self.base is None else (self.base,)))
             object.__setattr__(self, "alternatives", known)
+        problems = self._width_problems()
+        if not problems:
+            check_splits(self.splits, self.attributes, self.alternatives, problems)
+            check_interactions(self.interactions, self.parts, problems)
+        if problems:
+            raise DataError(problems)
 
     @classmethod
     def from_data(
@@ -93,7 +103,7 @@ class Coding:
         _check_options(options, data, problems)
         terms = _terms([item.take(~data.is_none) for item in data.attributes], options, problems)
         covariates = _terms(wanted, options, problems)
-        splits = [make_split(term.attribute, options.get(term.attribute), named, problems) for term in terms]
+        splits = [make_split(term.attribute, options.get(term.attribute), named) for term in terms]
         crossed = constants or any(CONSTANTS in names for names in interactions)
         coding = cls(
             terms=terms,
@@ -102,15 +112,19 @@ class Coding:
             none=data.none,
             alternative_column=data.alternative_column,
             alternatives=named,
-            splits=tuple(split for split in splits if split is not None),
             covariates=covariates,
-            interactions=tuple(tuple(names) for names in interactions),
         )
+        chosen = tuple(split for split in splits if split is not None)
+        check_splits(chosen, coding.attributes, named, problems)
+        coding = coding if problems else replace(coding, splits=chosen)
         check_interactions(interactions, coding.parts, problems)
         if problems:
             raise DataError(problems)
-        if constants:
-            coding = replace(coding, constants=tuple(name for name in named if name != coding.base))
+        coding = replace(
+            coding,
+            constants=tuple(name for name in named if constants and name != coding.base),
+            interactions=tuple(map(tuple, interactions)),
+        )
         indicators = {column.name for column in coding.parts.indicators}
         if not any(indicators.intersection(column.factors) for column in coding.listed):
             coding = replace(coding, alternatives=())
@@ -120,14 +134,7 @@ class Coding:
     @cached_property
     def parts(self) -> Parts:
         """What names stand for."""
-        return Parts.of(
-            self.terms,
-            self.splits,
-            self.covariates,
-            self.alternatives,
-            base=self.base,
-            none=self.none,
-        )
+        return Parts.of(self.terms, self.splits, self.covariates, self.alternatives, base=self.base, none=self.none)
 
     @cached_property
     def listed(self) -> tuple[Column, ...]:
@@ -217,6 +224,17 @@ class Coding:
         for place, names in products:
             matrix[:, place] = reduce(np.multiply, (kept[name] for name in names))
         return Design(matrix, inputs.clamped(self.terms, self.covariates))
+
+    def _width_problems(self) -> list[Problem]:
+        """Too many columns are told before they are made."""
+        width = {term.attribute: len(term.columns) for term in (*self.terms, *self.covariates)}
+        width |= {split.attribute: width.get(split.attribute, 0) * len(split.alternatives) for split in self.splits}
+        indicators = {CONSTANTS: len(self.alternatives), **width}
+        crossed = (math.prod(indicators.get(name, 1) for name in names) for names in self.interactions)
+        count = sum(width.values()) + len(self.constants) + sum(crossed)
+        do = "split or cross attributes of fewer levels"
+        problem = Problem("the model", f"has about {count} columns", f"at most {MOST_COLUMNS}", do)
+        return [problem] if count > MOST_COLUMNS else []
 
     def _covariate_problems(self) -> list[Problem]:
         return [

@@ -94,6 +94,24 @@ class Parts:
         )
 
 
+def check_splits(
+    splits: Iterable[Split], attributes: Sequence[str], alternatives: Sequence[str], problems: list[Problem]
+) -> None:
+    """Add splits of attributes or by alternatives that are not there."""
+    known = set(alternatives)
+    for split in splits:
+        where = f"coding of '{split.attribute}'"
+        if split.attribute not in attributes:
+            problems.append(Problem(where, "no such attribute", nearest(split.attribute, attributes), "rename it"))
+        if not split.alternatives:
+            problems.append(Problem(where, "names no alternative", "one or more", "name them, or drop the attribute"))
+        problems.extend(
+            Problem(where, f"no alternative '{name}'", nearest(name, alternatives), "name alternatives of the data")
+            for name in split.alternatives
+            if name not in known
+        )
+
+
 def check_interactions(interactions: Iterable[Sequence[str]], parts: Parts, problems: list[Problem]) -> None:
     """Add interactions of things that are not there, and those that no alternative would differ in."""
     for names in interactions:

@@ -58,24 +58,12 @@ def simple_option(option: CodingOption | None) -> SimpleOption | None:
     return None if option == "by-alternative" else option
 
 
-def make_split(
-    attribute: str, option: CodingOption | None, alternatives: Sequence[str], problems: list[Problem]
-) -> Split | None:
+def make_split(attribute: str, option: CodingOption | None, alternatives: Sequence[str]) -> Split | None:
     """The split of an attribute by alternatives, where the option asks for one."""
     if option != "by-alternative" and not isinstance(option, ByAlternative):
         return None
     wanted = option.alternatives if isinstance(option, ByAlternative) else None
-    if wanted is None:
-        return Split(attribute, tuple(alternatives))
-    where = f"coding of '{attribute}'"
-    unknown = [label(name) for name in wanted if label(name) not in alternatives]
-    problems.extend(
-        Problem(where, f"no alternative '{name}'", nearest(name, alternatives), "name alternatives of the data")
-        for name in unknown
-    )
-    if not wanted:
-        problems.append(Problem(where, "names no alternative", "one or more", "name them, or drop the attribute"))
-    return Split(attribute, tuple(dict.fromkeys(map(label, wanted))))
+    return Split(attribute, tuple(alternatives if wanted is None else dict.fromkeys(map(label, wanted))))
 
 
 def make_term(used: Attribute, option: SimpleOption | None, problems: list[Problem]) -> Term | None:

@@ -119,9 +119,19 @@ class Likelihood:
             step = max(1, BLOCK_CELLS // (size * max(columns, 1)))
             for begin in range(0, tasks.size, step):
                 block = tasks[begin : begin + step]
-                rows = self.design[self.starts[block, None] + np.arange(size)]
-                ahead = rows - self.design[self.chosen[block], None]
-                yield Stack(np.ascontiguousarray(ahead.transpose(2, 1, 0)), block)
+                ahead = np.empty((columns, size, block.size))
+                np.subtract(
+                    self._rows(block, size).transpose(2, 1, 0), self.design[self.chosen[block]].T[:, None], out=ahead
+                )
+                yield Stack(ahead, block)
+
+    def _rows(self, tasks: IntArray, size: int) -> FloatArray:
+        """(tasks, size, columns) the rows of tasks of this size."""
+        first, last = self.starts[tasks[0]], self.starts[tasks[-1]] + size
+        if last - first == tasks.size * size:  # they stand together, so that nothing needs to be copied
+            return np.reshape(self.design[first:last], (tasks.size, size, -1))
+        rows: FloatArray = self.design[self.starts[tasks, None] + np.arange(size)]
+        return rows
 
 
 def _softmax(stack: Stack, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:

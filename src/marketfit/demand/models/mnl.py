@@ -45,6 +45,12 @@ class MNLResult:
     signs: Mapping[str, int]
     at_bound: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        size = len(self.coding.columns)
+        shapes = {matrix.shape for matrix in self.covariances.values()}
+        if self.estimates.shape != (size,) or shapes != {(size, size)} or self.errors not in self.covariances:
+            raise ValueError(f"a model of {size} columns has as many estimates and covariances of them")
+
     @property
     def coefficients(self) -> dict[str, float]:
         """Column → coefficient, in utility per unit."""
