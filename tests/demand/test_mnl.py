@@ -66,6 +66,7 @@ def slow_sandwich(data: ChoiceData, result: MNLResult, groups: list[list[int]]) 
     return len(groups) / (len(groups) - 1) * bread @ meat @ bread
 
 
+@settings(deadline=None)
 @given(seed=seeds)
 def test_likelihood_and_derivatives(seed: int) -> None:
     likelihood = random_likelihood(seed)
@@ -82,6 +83,7 @@ def test_likelihood_and_derivatives(seed: int) -> None:
     np.testing.assert_allclose(likelihood.scores(point).sum(axis=0), gradient, atol=1e-10)
 
 
+@settings(deadline=None)
 @given(seed=seeds, shift=st.floats(-500, 500))
 def test_probabilities_sum_to_one_and_ignore_a_shift(seed: int, shift: float) -> None:
     likelihood = random_likelihood(seed)
@@ -97,7 +99,7 @@ def test_huge_utilities_do_not_overflow() -> None:
     assert np.isfinite(likelihood.value(np.array([1e5, 0.0, 0.0])))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=seeds, signs=st.tuples(*[st.sampled_from((-1, 0, 1))] * 3))
 def test_bounded_search_agrees_with_another_solver(seed: int, signs: tuple[int, int, int]) -> None:
     likelihood = random_likelihood(seed, tasks=40)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from marketfit.demand import ChoiceData, MNLResult, fit_mnl, willingness_to_pay
+from marketfit.demand import ChoiceData, ChoiceModel, Coding, MNLResult, UtilityDraws, fit_mnl, willingness_to_pay
+from marketfit.demand.arrays import FloatArray
 from marketfit.demand.market.willingness_to_pay import draw_ratios
 from marketfit.errors import DataError
 
@@ -80,6 +81,62 @@ def test_coefficient_at_its_bound_has_no_interval(data: ChoiceData) -> None:
 
 def test_too_few_draws_have_no_interval(model: MNLResult) -> None:
     assert math.isnan(willingness_to_pay(model, draws=10).values["size"].simulated_low)
+
+
+@dataclass(frozen=True, eq=False)
+class Fake:
+    """A choice model of another kind: it knows draws of its means, and no covariance."""
+
+    coding: Coding
+    means: FloatArray
+    spread: FloatArray
+    sample_size: int = 7
+    log_likelihood: float = -1.0
+
+    @property
+    def coefficients(self) -> dict[str, float]:
+        return {f"sd_{name}": 0.0 for name in self.coding.columns}
+
+    standard_errors = coefficients
+
+    def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
+        return np.asarray(self.means + rng.standard_normal((count, self.means.size)) @ self.spread)
+
+    def utility_draws(self, count: int, rng: np.random.Generator) -> UtilityDraws:
+        return UtilityDraws(self.mean_draws(count, rng), self.coding, self.sample_size)
+
+    def predict(self, data: ChoiceData) -> FloatArray:
+        return np.zeros(data.rows)
+
+
+def test_any_choice_model_has_a_willingness_to_pay(model: MNLResult) -> None:
+    # With the means and the covariance of the logit, the same values and nearly the same intervals.
+    spread = np.linalg.cholesky(model.mean_covariance).T
+    fake: ChoiceModel = Fake(model.coding, model.estimates, spread)
+    worth, known = willingness_to_pay(fake, draws=100_000), willingness_to_pay(model, draws=100_000)
+    assert worth.sample_size == 7
+    for name, value in worth.values.items():
+        expected = known.values[name]
+        assert value.value == expected.value
+        assert value.standard_error == pytest.approx(expected.standard_error, rel=0.02)
+        for end in ("low", "high", "simulated_low", "simulated_high"):
+            assert getattr(value, end) == pytest.approx(getattr(expected, end), abs=0.1 * value.standard_error)
+    fixed = spread.copy()
+    fixed[:, model.coding.columns.index("size")] = 0.0
+    value = willingness_to_pay(Fake(model.coding, model.estimates, fixed)).values["size"]
+    assert value.value == known.values["size"].value
+    assert math.isnan(value.low)
+    assert math.isnan(willingness_to_pay(Fake(model.coding, model.estimates, spread), draws=1).values["size"].low)
+
+
+def test_a_price_that_is_worth_different_things_is_refused(data: ChoiceData) -> None:
+    crossed = fit_mnl(data, interactions=[("price", "brand"), ("size", "brand_bolt")])
+    with pytest.raises(DataError, match="depends on price:brand_bolt, price:brand_crow"):
+        willingness_to_pay(crossed)
+    with pytest.raises(DataError, match="has the columns price:w, price:x, price:y, price:z"):
+        willingness_to_pay(fit_mnl(data, coding={"price": "by-alternative"}))
+    other = fit_mnl(data, interactions=[("size", "brand_bolt")])
+    assert set(willingness_to_pay(other).values) == {"size", "brand_bolt", "brand_crow", "size:brand_bolt"}
 
 
 def test_refusals(data: ChoiceData, model: MNLResult) -> None:

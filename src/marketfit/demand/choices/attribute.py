@@ -37,3 +37,9 @@ class Attribute:
     def codes(self) -> IntArray:
         """(rows,) the values as codes into `levels`; of use for attributes with levels."""
         return np.asarray(self.values, dtype=np.int64)
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The levels that occur, in order."""
+        counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels or ()))
+        return tuple(level for level, count in zip(self.levels or (), counts.tolist(), strict=True) if count)

@@ -57,7 +57,7 @@ def _levels(name: str, codes: Codes, empty: BoolArray, problems: list[Problem]) 
                 do="correct the cells; if all are names of levels, make the column categorical",
             )
         )
-    used = np.unique(codes.codes[(codes.codes >= 0) & ~empty])
+    used = np.flatnonzero(np.bincount(codes.codes[(codes.codes >= 0) & ~empty], minlength=len(codes.names)))
     rank = np.full(len(codes.names) + 1, -1, dtype=np.int64)
     rank[used] = np.arange(used.size)
     values = np.where(empty, -1, rank[codes.codes])

@@ -25,7 +25,8 @@ from marketfit.demand.coding.columns import (
     Split,
     check_interactions,
     check_splits,
-    indicator_name,
+    constant_name,
+    indicator,
 )
 from marketfit.demand.coding.inputs import Inputs, data_alternatives, data_values, offer_alternative, offer_values
 from marketfit.demand.coding.options import CodingOption, make_split, make_term, simple_option
@@ -117,7 +118,7 @@ class Coding:
         chosen = tuple(split for split in splits if split is not None)
         check_splits(chosen, coding.attributes, named, problems)
         coding = coding if problems else replace(coding, splits=chosen)
-        check_interactions(interactions, coding.parts, problems)
+        check_interactions(interactions, coding.parts, problems, [item.name for item in data.covariates])
         if problems:
             raise DataError(problems)
         coding = replace(
@@ -125,7 +126,7 @@ class Coding:
             constants=tuple(name for name in named if constants and name != coding.base),
             interactions=tuple(map(tuple, interactions)),
         )
-        indicators = {column.name for column in coding.parts.indicators}
+        indicators = set(map(indicator, named))
         if not any(indicators.intersection(column.factors) for column in coding.listed):
             coding = replace(coding, alternatives=())
         coding._check_columns()
@@ -141,7 +142,7 @@ class Coding:
         """The columns of the design, in order, each with its factors."""
         parts = self.parts
         attributes = [column for term in self.terms for column in parts.attributes[term.attribute]]
-        constants = [column for name in self.constants for column in parts.find(indicator_name(name))]
+        constants = [Column(constant_name(name), (indicator(name),)) for name in self.constants]
         crossed = [column for names in self.interactions for column in parts.cross(names)]
         return (*attributes, *constants, *parts.none, *crossed)
 
@@ -252,7 +253,6 @@ class Coding:
             do = "name attributes, or ask for constants"
             raise DataError([Problem("the model", "has no columns", "at least one", do)])
         simple = [name for term in (*self.terms, *self.covariates) for name in term.columns]
-        simple += map(indicator_name, self.alternatives)
         names = [*self.columns, *(name for name in simple if name not in self.columns)]
         repeated = sorted({name for name in (*names, *simple) if names.count(name) > 1 or simple.count(name) > 1})
         if repeated:

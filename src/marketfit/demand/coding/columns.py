@@ -1,7 +1,7 @@
 """What the columns of a design are: products of simple columns, which belong to one thing each.
 
-Simple columns are those of the terms of attributes and covariates, one indicator per alternative (`asc_<alternative>`)
-and that of the none option (`none`).
+Simple columns are those of the terms of attributes and covariates, one indicator per alternative, and that of the none
+option.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Parts:
         return cls(
             attributes={term.attribute: _of_term(term, split.get(term.attribute)) for term in terms},
             covariates={term.attribute: _of_term(term, None) for term in covariates},
-            constants=tuple(_indicator(name) for name in alternatives if name != base),
-            indicators=tuple(_indicator(name) for name in alternatives),
+            constants=tuple(Column(constant_name(name), (indicator(name),)) for name in alternatives if name != base),
+            indicators=tuple(Column(constant_name(name), (indicator(name),)) for name in alternatives),
             none=() if none is None else (Column(NONE_COLUMN, (NONE_COLUMN,)),),
         )
 
@@ -70,8 +70,10 @@ class Parts:
         groups = {CONSTANTS: self.constants, **self.covariates, **self.attributes}
         if name in groups:
             return groups[name]
-        single = [*itertools.chain.from_iterable(groups.values()), *self.indicators, *self.none]
-        return tuple(column for column in dict.fromkeys(single) if column.name == name)
+        # A column of the table may be called like a constant: then it is meant.
+        single = (*itertools.chain.from_iterable(groups.values()), *self.indicators, *self.none)
+        given = [column for column in single if column.name == name and column not in self.indicators]
+        return tuple((given or [column for column in self.indicators if column.name == name])[:1])
 
     def is_covariate(self, name: str) -> bool:
         """Whether the name stands for nothing but what describes those who choose."""
@@ -112,8 +114,14 @@ def check_splits(
         )
 
 
-def check_interactions(interactions: Iterable[Sequence[str]], parts: Parts, problems: list[Problem]) -> None:
-    """Add interactions of things that are not there, and those that no alternative would differ in."""
+def check_interactions(
+    interactions: Iterable[Sequence[str]], parts: Parts, problems: list[Problem], others: Iterable[str] = ()
+) -> None:
+    """Add interactions of things that are not there, and those that no alternative would differ in.
+
+    others: what could be named too.
+    """
+    known = {*parts.names, *others}
     for names in interactions:
         shown = ":".join(names) if not isinstance(names, str) else names
         where = f"interaction '{shown}'"
@@ -123,7 +131,7 @@ def check_interactions(interactions: Iterable[Sequence[str]], parts: Parts, prob
             continue
         unknown = [name for name in names if not parts.find(name)]
         problems.extend(
-            Problem(where, f"unknown '{name}'", nearest(name, parts.names), "name an attribute, covariate or constant")
+            Problem(where, f"unknown '{name}'", nearest(name, known), "name an attribute, covariate or constant")
             for name in unknown
         )
         if not unknown and all(parts.is_covariate(name) for name in names):
@@ -131,25 +139,29 @@ def check_interactions(interactions: Iterable[Sequence[str]], parts: Parts, prob
             problems.append(Problem(where, found, "at least one thing that differs between alternatives", do))
 
 
-def indicator_name(alternative: str) -> str:
+def constant_name(alternative: str) -> str:
     """The name of an alternative's constant.
 
-    >>> indicator_name("train")
+    >>> constant_name("train")
     'asc_train'
     """
-    return f"asc_{alternative}"
+    return f"{CONSTANTS}_{alternative}"
 
 
-def _indicator(alternative: str) -> Column:
-    name = indicator_name(alternative)
-    return Column(name, (name,))
+def indicator(alternative: str) -> str:
+    """The simple column that is 1 for an alternative and 0 for the others; attributes may be called as constants are.
+
+    >>> indicator("train")
+    'alternative=train'
+    """
+    return f"alternative={alternative}"
 
 
 def _of_term(term: Term, alternatives: tuple[str, ...] | None) -> tuple[Column, ...]:
     if alternatives is None:
         return tuple(Column(name, (name,)) for name in term.columns)
     return tuple(
-        Column(f"{name}:{alternative}", (name, indicator_name(alternative)))
+        Column(f"{name}:{alternative}", (name, indicator(alternative)))
         for name in term.columns
         for alternative in alternatives
     )

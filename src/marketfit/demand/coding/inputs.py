@@ -14,7 +14,7 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, label
 from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
-from marketfit.demand.coding.columns import NONE_COLUMN, indicator_name
+from marketfit.demand.coding.columns import NONE_COLUMN, indicator
 from marketfit.demand.coding.terms import LevelsTerm, Term, Value
 from marketfit.errors import Problem, nearest
 
@@ -44,7 +44,7 @@ class Inputs:
             yield from zip(term.columns, coded.T, strict=True)
         for term in covariates:
             yield from zip(term.columns, term.encode(self.values[term.attribute]).T, strict=True)
-        for place, name in enumerate(map(indicator_name, self.alternatives)):
+        for place, name in enumerate(map(indicator, self.alternatives)):
             if name in wanted:
                 yield name, (self.alternative == place).astype(np.float64)
         if NONE_COLUMN in wanted:
@@ -135,12 +135,12 @@ def _term_input(term: Term, attribute: Attribute, used: BoolArray, where: str, p
         problems.append(_not_a_number(where, "holds text", term.kind))
         return np.full(attribute.values.size, np.nan)
     if attribute.levels is not None:
-        names, codes = attribute.levels, attribute.codes
+        names, codes, shown = attribute.levels, attribute.codes, attribute.take(used).present
     else:
         distinct, codes = np.unique(attribute.numbers, return_inverse=True)
         names = tuple(label(number) for number in distinct.tolist())
-    unknown = [names[code] for code in np.unique(codes[used]).tolist() if names[code] not in term.levels]
-    problems.extend(_unknown_level(where, name, term) for name in unknown)
+        shown = tuple(names[code] for code in np.unique(codes[used]).tolist())
+    problems.extend(_unknown_level(where, name, term) for name in shown if name not in term.levels)
     # The extra slot at the end is for code −1, the cell of a none option.
     lookup = [float(term.levels.index(name)) if name in term.levels else -1.0 for name in names]
     return np.array([*lookup, -1.0])[codes]

@@ -93,7 +93,7 @@ def _is_option(option: object) -> bool:
 
 def _levels_term(used: Attribute, base: str | None, problems: list[Problem]) -> LevelsTerm | None:
     if used.levels is not None:
-        levels = tuple(used.levels[code] for code in np.unique(used.codes).tolist())
+        levels = used.present
     else:
         levels = tuple(label(number) for number in np.unique(used.numbers).tolist())
     where = f"attribute '{used.name}'"

@@ -121,7 +121,8 @@ def _covariance(drawn: FloatArray) -> FloatArray:
     """(columns, columns) sample covariance of draws; NaN with fewer than two."""
     if drawn.shape[0] < 2:
         return np.full((drawn.shape[1], drawn.shape[1]), np.nan)
-    return np.asarray(np.atleast_2d(np.cov(drawn, rowvar=False)), dtype=np.float64)
+    # From the first draw, so that what never differs has a variance of exactly 0.
+    return np.asarray(np.atleast_2d(np.cov(drawn - drawn[0], rowvar=False)), dtype=np.float64)
 
 
 def draw_ratios(drawn: FloatArray, index: int) -> FloatArray:

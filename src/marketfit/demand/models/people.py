@@ -11,7 +11,7 @@ import numpy as np
 from marketfit.demand.arrays import FloatArray, IntArray, Rng
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
-from marketfit.demand.coding.columns import indicator_name
+from marketfit.demand.coding.columns import constant_name
 from marketfit.demand.coding.inputs import data_values, offer_values
 from marketfit.demand.coding.terms import Value, describe
 from marketfit.demand.models.utilities import DRAWS, UtilityDraws, UtilitySource, draw_utilities
@@ -142,7 +142,7 @@ def without_covariates(coding: Coding) -> Coding:
     parts = coding.parts
     kept: list[tuple[str, ...]] = []
     present = {tuple(sorted(column.factors)) for column in coding.listed}
-    constants = {indicator_name(name) for name in coding.constants}
+    constants = {constant_name(name) for name in coding.constants}
     for names in coding.interactions:
         left = [name for name in names if not parts.is_covariate(name)]
         if len(left) == len(names):
@@ -155,5 +155,5 @@ def without_covariates(coding: Coding) -> Coding:
                 if factors not in present:
                     present.add(factors)
                     kept.append(tuple(column.name for column in columns))
-    with_constant = tuple(name for name in coding.alternatives if indicator_name(name) in constants)
+    with_constant = tuple(name for name in coding.alternatives if constant_name(name) in constants)
     return replace(coding, constants=with_constant, covariates=(), interactions=tuple(kept))
