@@ -73,6 +73,33 @@ def test_rows_are_sorted_into_tasks_of_any_size(read_choices: Maker) -> None:
     np.testing.assert_array_equal(data.in_table_order(data.attributes[0].numbers), [3, 2, 1, 5, 4])
 
 
+@pytest.mark.parametrize(
+    "won",
+    [
+        [True, False, False, True, True, False],
+        [1.0, 0.0, 0.0, 1.0, 1.0, 0.0],
+        ["yes", "no", "no", "yes", "yes", "no"],
+        ["TRUE", "FALSE", "FALSE", "TRUE", "TRUE", "FALSE"],
+        ["1", "0", "0", "1", " 1", "0"],
+        ["x", "x", "y", "y", "x", "x"],
+        pd.Categorical(["x", "x", "y", "y", "x", "x"]),
+    ],
+)
+def test_the_choice_may_be_told_in_many_ways(read_choices: Maker, won: object) -> None:
+    data = read_choices({**GOOD, "won": won})
+    assert data.row[data.chosen].tolist() == [0, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("keys", "alternatives"),
+    [(["a", "a", "b", "b", "c", "c"], list("xyxyxy")), ([2.0, 2.0, 1.0, 1.0, 3.0, 3.0], [7, 10, 7, 10, 7, 10])],
+)
+def test_ids_may_be_text_or_numbers(read_choices: Maker, keys: list[object], alternatives: list[object]) -> None:
+    data = read_choices({**GOOD, "task": keys, "alt": alternatives}, respondent=None)
+    assert (data.tasks, data.rows) == (3, 6)
+    assert data.alternatives == tuple(map(str, alternatives[:2]))
+
+
 def test_without_respondents_tasks_stand_alone(read_choices: Maker) -> None:
     table = changed(task={5: 3, 6: 3})
     data = read_choices(table, respondent=None)
@@ -120,7 +147,7 @@ def test_weights_are_one_per_task(read_choices: Maker) -> None:
     [
         (changed(won={2: 1}), ["rows 1, 2", "two or more are chosen"]),
         (changed(won={4: 0}), ["row 3", "nothing is chosen"]),
-        (changed(won={1: 2}), ["'won', row 1", "value 2"]),
+        (changed(won={1: 2}), ["'won', row 1", "value '2'"]),
         (changed(won={1: None}), ["'won', row 1", "missing"]),
         (changed(alt={2: "x"}), ["row 2", "already in the task"]),
         (changed(alt={3: None}), ["'alt', row 3", "alternative is missing"]),
@@ -135,7 +162,11 @@ def test_weights_are_one_per_task(read_choices: Maker) -> None:
         (changed(price={3: float("nan")}, size={4: float("-inf")}), ["'size', row 4", "missing or infinite"]),
         (changed(price={3: "1,5"}), ["'price', row 3", "text such as '1,5' in a column of numbers"]),
         (changed(won={3: 1, 5: 0, 6: 1, 1: 1, 2: 1}), ["rows 1, 2, 3, 4", "tasks with this: 2"]),
-        ({**GOOD, "won": list("yn") * 3}, ["'won'", "type", "1 or true"]),
+        ({**GOOD, "won": list("yn") * 3}, ["'won', rows 1, 2", "the value 'y'", "1 or true"]),
+        ({**GOOD, "won": ["yes", "no", None, "yes", "yes", "no"]}, ["'won', row 3", "missing"]),
+        ({**GOOD, "won": ["x", "x", "y", "x", "x", "x"]}, ["row 3", "nothing is chosen"]),
+        ({**GOOD, "won": ["x", "y", "y", "y", "x", "x"]}, ["rows 1, 2", "two or more are chosen"]),
+        ({**GOOD, "won": [pd.Timestamp(2020, 1, 1)] * 6}, ["'won'", "timestamp", "1 or true"]),
         ({**GOOD, "size": [pd.Timestamp(2020, 1, 1)] * 6}, ["'size'", "timestamp", "numbers, booleans or text"]),
     ],
 )
@@ -244,9 +275,9 @@ def test_rows_that_were_not_available_are_left_out(
         ([0, 1, 1, 1, 1, 1], ["row 1", "chosen but was not available"]),
         ([1, 1, 0, 1, 1, 1], ["row 4", "a single alternative that was available"]),
         ([1, 1, 0, 0, 1, 1], ["row 3", "no alternative of the task"]),
-        ([1, 1, 1, 1, 1, 2], ["'open', row 6", "the value 2"]),
+        ([1, 1, 1, 1, 1, 2], ["'open', row 6", "the value '2'"]),
         ([1, 1, 1, 1, 1, None], ["'open', row 6", "missing"]),
-        (list("yyyyyy"), ["'open'", "of type"]),
+        (list("yyyyyy"), ["'open'", "the value 'y'"]),
     ],
 )
 def test_bad_availability(read_choices: Maker, open_: list[object], parts: list[str]) -> None:

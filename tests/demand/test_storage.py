@@ -167,6 +167,14 @@ def test_foreign_text_is_refused(data: ChoiceData, path: list[str | int], value:
         model_from_json(change(content, path, value))
 
 
+def test_bytes_are_not_guessed(data: ChoiceData) -> None:
+    content = json.loads(model_to_json(fit_mnl(data)))
+    written = content["model"]["estimates"]["base64"]
+    spaced = f"{written[:4]} {written[4:]}"
+    with pytest.raises(DataError, match="demand model"):
+        model_from_json(change(content, ["model", "estimates", "base64"], spaced))
+
+
 @pytest.mark.parametrize("text", ["", "no json", "[]", "3", "[" * 10_000, '{"format": ' + "9" * 5000 + "}", "null"])
 def test_text_that_is_no_model_is_refused(text: str) -> None:
     with pytest.raises(DataError, match="demand model"):

@@ -11,48 +11,6 @@ from marketfit.demand.choices.layout import Layout
 from marketfit.errors import Problem
 
 
-def check_available(name: str | None, column: Column | None, rows: int, problems: list[Problem]) -> BoolArray:
-    """(rows,) whether the alternative could be chosen; where no column is named, or it is no use, all could."""
-    values = None if name is None else _flags(name, column, "1 or true where it could be chosen, else 0", problems)
-    return np.ones(rows, dtype=np.bool_) if values is None else values != 0
-
-
-def check_chosen(name: str, column: Column | None, available: BoolArray, problems: list[Problem]) -> FloatArray | None:
-    """(rows,) 1 where chosen, 0 where not, NaN where the cell is wrong; None when the column is no use at all."""
-    values = _flags(name, column, "1 or true for the chosen alternative, 0 or false for the others", problems)
-    if values is None:
-        return None
-    barred = (values == 1) & ~available
-    if barred.any():
-        problems.append(
-            Problem(
-                where=rows_text(np.flatnonzero(barred)),
-                found="the alternative is chosen but was not available",
-                allowed="a choice among what is available",
-                do="correct the availability or the choice, or drop the task",
-            )
-        )
-    return values
-
-
-def _flags(name: str, column: Column | None, allowed: str, problems: list[Problem]) -> FloatArray | None:
-    """(rows,) 0 or 1, NaN where the cell is wrong; None when the column is no use at all."""
-    if column is None:
-        return None
-    if not is_number(column):
-        problems.append(Problem(f"column '{name}'", f"is of type {column.type}", allowed, "convert the column"))
-        return None
-    values = read_numbers(column)
-    wrong = ~((values == 0) | (values == 1))
-    if wrong.any():
-        rows = np.flatnonzero(wrong)
-        first = values[rows[0]]
-        found = "a value is missing" if np.isnan(first) else f"the value {first:g}"
-        problems.append(Problem(f"column '{name}', {rows_text(rows)}", found, allowed, "correct the cells"))
-        values = np.where(wrong, np.nan, values)
-    return values
-
-
 def check_weights(name: str | None, column: Column | None, problems: list[Problem]) -> FloatArray | None:
     """(rows,) the weight of each row's task; None where no column is named, or it is no use."""
     if name is None or column is None:

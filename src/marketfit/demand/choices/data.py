@@ -23,7 +23,7 @@ class OptionalParts(TypedDict, total=False):
     covariates: what describes who chooses or when (income, age, group): the same on all rows of a task. They enter
         through interactions.
     weight: the weight of the task, the same on all its rows.
-    available: 0/1 or booleans; alternatives with 0 are left out of their task, and may have empty cells.
+    available: 0/1, booleans or yes/no; alternatives with 0 are left out of their task, and may have empty cells.
     none: no column, but the name of the none option among the alternatives; its rows have empty attribute cells.
         Without it, an alternative called "none" whose attribute cells are all empty is taken as the none option.
     """
@@ -91,7 +91,8 @@ class ChoiceData:
 
         table: a pandas, polars or pyarrow table, or a mapping of column names to sequences.
         task, alternative: columns that identify.
-        chosen: column of 0/1 or booleans, exactly one 1 per task.
+        chosen: column of 0/1, booleans or yes/no, exactly one yes per task; or of text, the name of the chosen
+            alternative on every row of the task.
         attributes: columns of numbers, booleans or text (levels). Text that is all numbers stays text.
         parts: columns for respondent, covariates, weight and availability, and the none option: see `OptionalParts`.
 

@@ -10,14 +10,13 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, rows_text
 from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.checks import (
-    check_available,
     check_choices,
-    check_chosen,
     check_even,
     check_layout,
     check_weights,
 )
 from marketfit.demand.choices.columns import Codes, Column, is_number, read_codes, read_columns, read_numbers
+from marketfit.demand.choices.flags import check_available, check_chosen
 from marketfit.demand.choices.layout import Layout, lay_out
 from marketfit.demand.choices.values import read_values
 from marketfit.errors import DataError, Problem, nearest
@@ -86,7 +85,7 @@ def read_choice_table(table: object, names: ColumnNames) -> ChoiceTable:
     need = "every alternative has a value; only the none option and what is not available have none"
     attributes = _values(columns, names.attributes, is_none | ~available, need, layout, problems)
     covariates = _values(columns, names.covariates, ~available, "every row has the value of its task", layout, problems)
-    chosen = check_chosen(names.chosen, columns.get(names.chosen), available, problems)
+    chosen = check_chosen(names.chosen, columns.get(names.chosen), alternative, available, problems)
     weights = check_weights(names.weight, columns.get(names.weight or ""), problems)
     if layout is None or alternative is None:
         raise DataError(problems)
