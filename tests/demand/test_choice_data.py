@@ -106,6 +106,15 @@ def test_without_respondents_tasks_stand_alone(read_choices: Maker) -> None:
     assert (data.tasks, data.respondents, data.respondent) == (3, 0, None)
 
 
+def test_one_column_may_say_who_and_which_task(read_choices: Maker) -> None:
+    table = changed(task={3: 2, 4: 2, 5: 3, 6: 3})
+    data = read_choices(table, respondent="task")
+    assert (data.tasks, data.respondents) == (3, 3)
+    assert repr(data) == (
+        "<ChoiceData: 3 tasks of 3 respondents, 6 rows, 2 alternatives, described by price, size, brand>"
+    )
+
+
 def test_arrays_are_read_only(data: ChoiceData) -> None:
     with pytest.raises(ValueError, match="read-only"):
         data.weights[0] = 2.0

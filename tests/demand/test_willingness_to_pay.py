@@ -57,6 +57,17 @@ def test_simulated_interval_follows_its_definition(model: MNLResult) -> None:
     assert (worth.values["size"].simulated_low, worth.values["size"].simulated_high) == pytest.approx((low, high))
 
 
+def test_the_printed_table_shows_every_value(model: MNLResult) -> None:
+    worth = willingness_to_pay(model)
+    lines = str(worth).splitlines()
+    assert lines[0] == f"Willingness to pay in units of price, n = {model.respondents}"
+    for line, (name, value) in zip(lines[2:], worth.values.items(), strict=True):
+        assert line.startswith(name)
+        assert f"{value.value:.5g}" in line
+        assert f"{value.simulated_low:.5g} to {value.simulated_high:.5g}" in line
+    assert len({len(line) for line in lines[1:]}) == 1
+
+
 def test_uncertain_price_is_told(model: MNLResult) -> None:
     worth = willingness_to_pay(sharper(model, 1e-3))
     assert worth.wrong_sign > 0.2

@@ -39,7 +39,7 @@ def _no_rows() -> IntArray:
     return np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ChoiceData:
     """Checked choices, sorted by (respondent, task, alternative). Tasks may differ in their number of alternatives.
 
@@ -101,8 +101,8 @@ class ChoiceData:
         >>> data = ChoiceData.from_table(
         ...     {"q": [1, 1, 2, 2], "alt": ["a", "b", "a", "b"], "won": [1, 0, 0, 1], "price": [1.0, 2.0, 3.0, 2.0]},
         ...     task="q", alternative="alt", chosen="won", attributes=["price"])
-        >>> data.tasks, data.rows, data.alternatives
-        (2, 4, ('a', 'b'))
+        >>> data
+        <ChoiceData: 2 tasks, 4 rows, 2 alternatives, described by price>
         """
         # Arrow is needed to read tables only; shares are simulated without it.
         from marketfit.demand.choices.table import ColumnNames, read_choice_table
@@ -132,6 +132,12 @@ class ChoiceData:
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
                 object.__setattr__(self, name, frozen(value))
+
+    def __repr__(self) -> str:
+        people = f" of {self.respondents} respondents" if self.respondents else ""
+        names = ", ".join(item.name for item in (*self.attributes, *self.covariates)) or "nothing"
+        alternatives = f"{self.rows} rows, {len(self.alternatives)} alternatives"
+        return f"<ChoiceData: {self.tasks} tasks{people}, {alternatives}, described by {names}>"
 
     @property
     def rows(self) -> int:

@@ -121,7 +121,9 @@ def _part_problems(names: ColumnNames) -> list[Problem]:
     """Columns that are named for two parts which exclude each other."""
     problems = []
     parts = [("task", names.task), ("alternative", names.alternative), ("chosen", names.chosen)]
-    optional = [("weight", names.weight), ("respondent", names.respondent), ("available", names.available)]
+    # Where everybody has a single task, one column may name both.
+    respondent = None if names.respondent == names.task else names.respondent
+    optional = [("weight", names.weight), ("respondent", respondent), ("available", names.available)]
     parts += [(part, name) for part, name in optional if name is not None]
     # The alternative may be an attribute too: a brand that names what is offered.
     parts += [("attributes", name) for name in names.attributes if name != names.alternative]

@@ -49,6 +49,20 @@ class WillingnessToPay:
     wrong_sign: float
     sample_size: int
 
+    def __str__(self) -> str:
+        width = max(len("column"), *(len(name) for name in self.values)) if self.values else len("column")
+        ends = f"{self.level:.0%}"
+        lines = [
+            f"Willingness to pay in units of {self.price}, n = {self.sample_size}",
+            f"{'column':<{width}} {'value':>11} {'std. error':>11} {'delta ' + ends:>26} {'simulated ' + ends:>26}",
+        ]
+        for name, worth in self.values.items():
+            delta = f"{worth.low:.5g} to {worth.high:.5g}"
+            simulated = f"{worth.simulated_low:.5g} to {worth.simulated_high:.5g}"
+            numbers = f"{worth.value:>11.5g} {worth.standard_error:>11.4g}"
+            lines.append(f"{name:<{width}} {numbers} {delta:>26} {simulated:>26}")
+        return "\n".join(lines)
+
 
 @runtime_checkable
 class KnownCovariance(Protocol):

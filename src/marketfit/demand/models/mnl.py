@@ -22,7 +22,7 @@ from marketfit.demand.models.utilities import UtilityDraws
 from marketfit.errors import DataError, Problem, RunError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MNLResult:
     """A fitted multinomial logit.
 
@@ -106,7 +106,7 @@ class MNLResult:
         """`count` draws of the coefficients, with one person each: the logit gives everybody the same tastes."""
         return UtilityDraws(self.mean_draws(count, rng), self.coding, self.sample_size)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         people = f" of {self.respondents} respondents" if self.respondents else ""
         head = [
             f"Multinomial logit: {self.observations} choices{people}",
