@@ -203,6 +203,22 @@ def test_predict_keeps_the_order_of_the_table(read_choices: Maker, make_table: T
     assert logs == pytest.approx(result.log_likelihood)
 
 
+def test_predict_refuses_what_the_model_does_not_know(
+    data: ChoiceData, read_choices: Maker, make_table: Tables
+) -> None:
+    table = make_table(6, people=5)
+    foreign = table.with_columns(brand=pl.when(pl.col("won") == 1).then(pl.lit("dodo")).otherwise(pl.col("brand")))
+    with pytest.raises(DataError, match=r"unknown level 'dodo'.*allowed: ajax, bolt, crow"):
+        fit_mnl(data).predict(read_choices(foreign))
+    with pytest.raises(DataError, match="attribute 'size': is missing"):
+        fit_mnl(data).predict(read_choices(table, attributes=["price", "brand"]))
+    words = table.with_columns(price=pl.concat_str(pl.lit("p"), "price"))
+    with pytest.raises(DataError, match="attribute 'price': holds text"):
+        fit_mnl(data).predict(read_choices(words))
+    with pytest.raises(DataError, match="unknown alternative 'v'"):
+        fit_mnl(data, constants=True).predict(read_choices(table.with_columns(alt=pl.col("alt").replace("w", "v"))))
+
+
 def test_constants_reproduce_the_observed_shares(data: ChoiceData, data_with_none: ChoiceData) -> None:
     for choices in (data, data_with_none):
         result = fit_mnl(choices, constants=True)
