@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from marketfit.demand import ChoiceData
+from marketfit.demand import ChoiceData, fit_mnl
+from marketfit.demand.choices.columns import Codes
+from marketfit.demand.choices.layout import lay_out
 from marketfit.errors import DataError
 
 Maker = Callable[..., ChoiceData]
@@ -69,10 +73,46 @@ def test_rows_are_sorted_into_tasks_of_any_size(read_choices: Maker) -> None:
     np.testing.assert_array_equal(data.in_table_order(data.attributes[0].numbers), [3, 2, 1, 5, 4])
 
 
+@pytest.mark.parametrize(
+    "won",
+    [
+        [True, False, False, True, True, False],
+        [1.0, 0.0, 0.0, 1.0, 1.0, 0.0],
+        ["yes", "no", "no", "yes", "yes", "no"],
+        ["TRUE", "FALSE", "FALSE", "TRUE", "TRUE", "FALSE"],
+        ["1", "0", "0", "1", " 1", "0"],
+        ["x", "x", "y", "y", "x", "x"],
+        pd.Categorical(["x", "x", "y", "y", "x", "x"]),
+    ],
+)
+def test_the_choice_may_be_told_in_many_ways(read_choices: Maker, won: object) -> None:
+    data = read_choices({**GOOD, "won": won})
+    assert data.row[data.chosen].tolist() == [0, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("keys", "alternatives"),
+    [(["a", "a", "b", "b", "c", "c"], list("xyxyxy")), ([2.0, 2.0, 1.0, 1.0, 3.0, 3.0], [7, 10, 7, 10, 7, 10])],
+)
+def test_ids_may_be_text_or_numbers(read_choices: Maker, keys: list[object], alternatives: list[object]) -> None:
+    data = read_choices({**GOOD, "task": keys, "alt": alternatives}, respondent=None)
+    assert (data.tasks, data.rows) == (3, 6)
+    assert data.alternatives == tuple(map(str, alternatives[:2]))
+
+
 def test_without_respondents_tasks_stand_alone(read_choices: Maker) -> None:
     table = changed(task={5: 3, 6: 3})
     data = read_choices(table, respondent=None)
     assert (data.tasks, data.respondents, data.respondent) == (3, 0, None)
+
+
+def test_one_column_may_say_who_and_which_task(read_choices: Maker) -> None:
+    table = changed(task={3: 2, 4: 2, 5: 3, 6: 3})
+    data = read_choices(table, respondent="task")
+    assert (data.tasks, data.respondents) == (3, 3)
+    assert repr(data) == (
+        "<ChoiceData: 3 tasks of 3 respondents, 6 rows, 2 alternatives, described by price, size, brand>"
+    )
 
 
 def test_arrays_are_read_only(data: ChoiceData) -> None:
@@ -116,7 +156,7 @@ def test_weights_are_one_per_task(read_choices: Maker) -> None:
     [
         (changed(won={2: 1}), ["rows 1, 2", "two or more are chosen"]),
         (changed(won={4: 0}), ["row 3", "nothing is chosen"]),
-        (changed(won={1: 2}), ["'won', row 1", "value 2"]),
+        (changed(won={1: 2}), ["'won', row 1", "value '2'"]),
         (changed(won={1: None}), ["'won', row 1", "missing"]),
         (changed(alt={2: "x"}), ["row 2", "already in the task"]),
         (changed(alt={3: None}), ["'alt', row 3", "alternative is missing"]),
@@ -128,7 +168,14 @@ def test_weights_are_one_per_task(read_choices: Maker) -> None:
         (changed(brand={3: ""}), ["'brand', row 3", "value is missing"]),
         (changed(price={6: "dear"}), ["'price', row 6", "text such as 'dear' in a column of numbers"]),
         (changed(brand={6: "12"}), ["'brand', row 6", "a number such as '12' in a column of text"]),
-        ({**GOOD, "won": list("yn") * 3}, ["'won'", "type", "1 or true"]),
+        (changed(price={3: float("nan")}, size={4: float("-inf")}), ["'size', row 4", "missing or infinite"]),
+        (changed(price={3: "1,5"}), ["'price', row 3", "text such as '1,5' in a column of numbers"]),
+        (changed(won={3: 1, 5: 0, 6: 1, 1: 1, 2: 1}), ["rows 1, 2, 3, 4", "tasks with this: 2"]),
+        ({**GOOD, "won": list("yn") * 3}, ["'won', rows 1, 2", "the value 'y'", "1 or true"]),
+        ({**GOOD, "won": ["yes", "no", None, "yes", "yes", "no"]}, ["'won', row 3", "missing"]),
+        ({**GOOD, "won": ["x", "x", "y", "x", "x", "x"]}, ["row 3", "nothing is chosen"]),
+        ({**GOOD, "won": ["x", "y", "y", "y", "x", "x"]}, ["rows 1, 2", "two or more are chosen"]),
+        ({**GOOD, "won": [pd.Timestamp(2020, 1, 1)] * 6}, ["'won'", "timestamp", "1 or true"]),
         ({**GOOD, "size": [pd.Timestamp(2020, 1, 1)] * 6}, ["'size'", "timestamp", "numbers, booleans or text"]),
     ],
 )
@@ -166,7 +213,6 @@ def test_numbers_among_names_are_allowed_in_categories(read_choices: Maker) -> N
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"attributes": []}, "no column is named"),
         ({"attributes": ["price", "won"]}, "named for chosen and for attributes"),
         ({"attributes": ["price", "price"]}, "named twice"),
         ({"none": "nobody"}, "no row of column 'alt'"),
@@ -200,6 +246,116 @@ def test_bad_weights(read_choices: Maker, weights: list[object], part: str) -> N
 )
 def test_no_table_at_all(read_choices: Maker, table: object, part: str) -> None:
     assert any(part in problem for problem in problems(read_choices, table))
+
+
+def test_rows_that_were_not_available_are_left_out(
+    read_choices: Maker, make_table: Callable[..., pl.DataFrame]
+) -> None:
+    table = make_table(3, none=True)
+    barred = (pl.col("alt") == "y") & (pl.col("won") == 0) & (pl.col("task") < 3)
+    empty = [pl.when(barred).then(None).otherwise(pl.col(name)).alias(name) for name in ("price", "size", "brand")]
+    marked = table.with_columns((~barred).alias("open"), *empty)
+    data, fewer = read_choices(marked, available="open"), read_choices(table.filter(~barred))
+    for name in ("alternative", "is_none", "starts", "sizes", "chosen", "weights", "respondent"):
+        np.testing.assert_array_equal(getattr(data, name), getattr(fewer, name), err_msg=name)
+    for mine, theirs in zip(data.attributes, fewer.attributes, strict=True):
+        np.testing.assert_array_equal(mine.values, theirs.values)
+    assert data.rows + data.left_out.size == len(table)
+    np.testing.assert_array_equal(np.sort(data.left_out), np.flatnonzero(marked["open"].to_numpy() == 0))
+    keys = table.select("person", "task").rows()
+    for row, task in zip(data.left_out.tolist(), data.left_out_task.tolist(), strict=True):
+        assert keys[row] == keys[int(data.row[data.starts[task]])]
+    result, without = fit_mnl(data), fit_mnl(fewer)
+    np.testing.assert_array_equal(result.estimates, without.estimates)
+    chances = result.predict(data)
+    assert chances.shape == (len(table),)
+    assert not chances[data.left_out].any()
+    np.testing.assert_array_equal(chances[marked["open"].to_numpy()], without.predict(fewer))
+    # Some of the tasks keep what was left out of them, and nothing else.
+    part = data.take(np.arange(data.tasks) % 2 == 0)
+    assert result.predict(part).shape == (part.rows + part.left_out.size,)
+    for row, task in zip(part.left_out.tolist(), part.left_out_task.tolist(), strict=True):
+        assert keys[row] == keys[int(part.row[part.starts[task]])]
+
+
+@pytest.mark.parametrize(
+    ("open_", "parts"),
+    [
+        ([0, 1, 1, 1, 1, 1], ["row 1", "chosen but was not available"]),
+        ([1, 1, 0, 1, 1, 1], ["row 4", "a single alternative that was available"]),
+        ([1, 1, 0, 0, 1, 1], ["row 3", "no alternative of the task"]),
+        ([1, 1, 1, 1, 1, 2], ["'open', row 6", "the value '2'"]),
+        ([1, 1, 1, 1, 1, None], ["'open', row 6", "missing"]),
+        (list("yyyyyy"), ["'open'", "the value 'y'"]),
+    ],
+)
+def test_bad_availability(read_choices: Maker, open_: list[object], parts: list[str]) -> None:
+    found = problems(read_choices, {**GOOD, "open": open_}, available="open")
+    assert any(all(part in problem for part in parts) for problem in found), found
+
+
+def test_covariates_are_one_value_per_task(read_choices: Maker) -> None:
+    table = {**GOOD, "income": [3, 3, 4, 4, 5, 5], "group": ["a", "a", "b", "b", "a", "a"]}
+    data = read_choices(table, covariates=["income", "group"])
+    assert data.covariates[0].values.tolist() == [3, 4, 5]
+    assert (data.covariates[1].values.tolist(), data.covariates[1].levels) == ([0, 1, 0], ("a", "b"))
+    assert data.take(np.array([2])).covariates[0].values.tolist() == [5]
+    assert read_choices(table, covariates="income").covariates[0].name == "income"
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "parts"),
+    [
+        ({"income": [3, 3, 4, 7, 5, 5]}, {}, ["'income', row 4", "differs from that of another row", "one value per"]),
+        ({"income": [3, 3, None, 4, 5, 5]}, {}, ["'income', row 3", "value is missing"]),
+        ({"income": [3, 3, "x", "x", 5, 5]}, {}, ["'income', rows 3, 4", "text such as 'x'"]),
+        ({"income": [3] * 6}, {"covariates": ["price", "income"]}, ["'price'", "for attributes and for covariates"]),
+        ({"income": [3] * 6}, {"covariates": ["incom"]}, ["'incom'", "did you mean 'income'?"]),
+    ],
+)
+def test_bad_covariates(
+    read_choices: Maker, cells: dict[str, object], options: dict[str, object], parts: list[str]
+) -> None:
+    found = problems(read_choices, {**GOOD, **cells}, **{"covariates": ["income"], **options})
+    assert any(all(part in problem for part in parts) for problem in found), found
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_the_order_of_the_rows_says_nothing(
+    read_choices: Maker, make_table: Callable[..., pl.DataFrame], seed: int
+) -> None:
+    table = make_table(3, people=6, none=True).with_columns(income=pl.col("person") * 1.5, open=pl.lit(True))
+    order = np.random.default_rng(seed).permutation(len(table))
+    first = read_choices(table, covariates=["income"], available="open")
+    second = read_choices(table[order.tolist()], covariates=["income"], available="open")
+    np.testing.assert_array_equal(first.row, order[second.row])
+    for name in ("alternative", "is_none", "starts", "sizes", "chosen", "weights", "respondent"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
+    for mine, theirs in zip(
+        (*first.attributes, *first.covariates), (*second.attributes, *second.covariates), strict=True
+    ):
+        np.testing.assert_array_equal(mine.values, theirs.values)
+
+
+def test_keys_too_many_to_number_jointly_are_sorted_too() -> None:
+    rng = np.random.default_rng(0)
+    respondent, task, alternative = (rng.integers(0, 9, 200) for _ in range(3))
+    few = [Codes(codes, np.arange(9), False) for codes in (respondent, task, alternative)]
+    endless = np.broadcast_to(np.int64(0), (1 << 40,))  # as if there were a million million distinct keys
+    many = [Codes(codes, endless, False) for codes in (respondent, task, alternative)]
+    yes = np.ones(200, dtype=np.bool_)
+    np.testing.assert_array_equal(lay_out(*few, yes).order, lay_out(*many, yes).order)
+    np.testing.assert_array_equal(lay_out(*few, yes).task, lay_out(*many, yes).task)
+
+
+def test_a_table_is_read_and_not_borrowed(read_choices: Maker) -> None:
+    sizes, weights = np.arange(6.0), np.ones(6)
+    data = read_choices({**GOOD, "size": sizes, "w": weights, "i": weights}, weight="w", covariates=["i"])
+    sizes += 1
+    weights += 1
+    assert data.attributes[1].values.tolist() == [0, 1, 2, 3, 4, 5]
+    assert (data.weights.tolist(), data.covariates[0].values.tolist()) == ([1, 1, 1], [1, 1, 1])
 
 
 def test_repeated_column(read_choices: Maker) -> None:

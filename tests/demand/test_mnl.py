@@ -66,6 +66,7 @@ def slow_sandwich(data: ChoiceData, result: MNLResult, groups: list[list[int]]) 
     return len(groups) / (len(groups) - 1) * bread @ meat @ bread
 
 
+@settings(deadline=None)
 @given(seed=seeds)
 def test_likelihood_and_derivatives(seed: int) -> None:
     likelihood = random_likelihood(seed)
@@ -82,6 +83,7 @@ def test_likelihood_and_derivatives(seed: int) -> None:
     np.testing.assert_allclose(likelihood.scores(point).sum(axis=0), gradient, atol=1e-10)
 
 
+@settings(deadline=None)
 @given(seed=seeds, shift=st.floats(-500, 500))
 def test_probabilities_sum_to_one_and_ignore_a_shift(seed: int, shift: float) -> None:
     likelihood = random_likelihood(seed)
@@ -97,7 +99,7 @@ def test_huge_utilities_do_not_overflow() -> None:
     assert np.isfinite(likelihood.value(np.array([1e5, 0.0, 0.0])))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=seeds, signs=st.tuples(*[st.sampled_from((-1, 0, 1))] * 3))
 def test_bounded_search_agrees_with_another_solver(seed: int, signs: tuple[int, int, int]) -> None:
     likelihood = random_likelihood(seed, tasks=40)
@@ -201,6 +203,22 @@ def test_predict_keeps_the_order_of_the_table(read_choices: Maker, make_table: T
     assert logs == pytest.approx(result.log_likelihood)
 
 
+def test_predict_refuses_what_the_model_does_not_know(
+    data: ChoiceData, read_choices: Maker, make_table: Tables
+) -> None:
+    table = make_table(6, people=5)
+    foreign = table.with_columns(brand=pl.when(pl.col("won") == 1).then(pl.lit("dodo")).otherwise(pl.col("brand")))
+    with pytest.raises(DataError, match=r"unknown level 'dodo'.*allowed: ajax, bolt, crow"):
+        fit_mnl(data).predict(read_choices(foreign))
+    with pytest.raises(DataError, match="attribute 'size': is missing"):
+        fit_mnl(data).predict(read_choices(table, attributes=["price", "brand"]))
+    words = table.with_columns(price=pl.concat_str(pl.lit("p"), "price"))
+    with pytest.raises(DataError, match="attribute 'price': holds text"):
+        fit_mnl(data).predict(read_choices(words))
+    with pytest.raises(DataError, match="unknown alternative 'v'"):
+        fit_mnl(data, constants=True).predict(read_choices(table.with_columns(alt=pl.col("alt").replace("w", "v"))))
+
+
 def test_constants_reproduce_the_observed_shares(data: ChoiceData, data_with_none: ChoiceData) -> None:
     for choices in (data, data_with_none):
         result = fit_mnl(choices, constants=True)
@@ -219,10 +237,10 @@ def test_sign_at_its_bound(data: ChoiceData) -> None:
     assert held.log_likelihood < free.log_likelihood
     without = fit_mnl(replace(data, attributes=data.attributes[1:]))
     np.testing.assert_allclose(held.estimates[1:], without.estimates, rtol=1e-6)
-    np.testing.assert_allclose(held.covariance[1:, 1:], without.covariance, rtol=1e-5)
-    assert not held.covariance[0].any()
+    np.testing.assert_allclose(held.mean_covariance[1:, 1:], without.mean_covariance, rtol=1e-5)
+    assert not held.mean_covariance[0].any()
     assert "at its bound" in str(held)
-    draws = held.draws(500, np.random.default_rng(0))
+    draws = held.mean_draws(500, np.random.default_rng(0))
     assert not draws[:, 0].any()
     assert (draws[:, 1] >= 0).all()
 
@@ -237,13 +255,15 @@ def test_sign_that_does_not_bind_changes_nothing(data: ChoiceData) -> None:
 
 def test_draws_have_the_covariance(data: ChoiceData) -> None:
     result = fit_mnl(data)
-    draws = result.draws(200_000, np.random.default_rng(1))
-    errors = np.sqrt(np.diag(result.covariance))
+    draws = result.mean_draws(200_000, np.random.default_rng(1))
+    errors = np.sqrt(np.diag(result.mean_covariance))
     np.testing.assert_allclose(draws.mean(axis=0), result.estimates, atol=0.02 * errors.max())
     np.testing.assert_allclose(
-        np.cov(draws.T) / np.outer(errors, errors), result.covariance / np.outer(errors, errors), atol=0.02
+        np.cov(draws.T) / np.outer(errors, errors), result.mean_covariance / np.outer(errors, errors), atol=0.02
     )
-    np.testing.assert_array_equal(result.draws(5, np.random.default_rng(2)), result.draws(5, np.random.default_rng(2)))
+    np.testing.assert_array_equal(
+        result.mean_draws(5, np.random.default_rng(2)), result.mean_draws(5, np.random.default_rng(2))
+    )
 
 
 def test_a_fixed_coding_is_used_as_it_is(data: ChoiceData) -> None:

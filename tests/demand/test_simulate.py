@@ -213,7 +213,7 @@ def test_constants_enter_offers(data: ChoiceData) -> None:
     same = {"price": 2.0, "size": 0.0, "brand": "ajax"}
     shares = simulate(result, {"a": {**same, "alt": "w"}, "b": {**same, "alt": "z"}})
     expected = 1 / (
-        1 + np.exp(-result.draws(2000, np.random.default_rng(0))[:, list(result.coding.columns).index("asc_w")])
+        1 + np.exp(-result.mean_draws(2000, np.random.default_rng(0))[:, list(result.coding.columns).index("asc_w")])
     )
     np.testing.assert_allclose(shares.share_draws[:, 0], expected, atol=1e-6)
 

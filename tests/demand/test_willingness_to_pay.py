@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from marketfit.demand import ChoiceData, MNLResult, fit_mnl, willingness_to_pay
+from marketfit.demand import ChoiceData, ChoiceModel, Coding, MNLResult, UtilityDraws, fit_mnl, willingness_to_pay
+from marketfit.demand.arrays import FloatArray
 from marketfit.demand.market.willingness_to_pay import draw_ratios
 from marketfit.errors import DataError
 
@@ -36,7 +37,7 @@ def test_ratios_and_delta_errors_by_finite_differences(model: MNLResult) -> None
             shift = np.eye(slope.size)[j] * 1e-6
             up, down = model.estimates + shift, model.estimates - shift
             slope[j] = (-up[k] / up[price] + down[k] / down[price]) / 2e-6
-        assert value.standard_error == pytest.approx(math.sqrt(slope @ model.covariance @ slope), rel=1e-5)
+        assert value.standard_error == pytest.approx(math.sqrt(slope @ model.mean_covariance @ slope), rel=1e-5)
         assert value.high - value.low == pytest.approx(2 * 1.6448536 * value.standard_error, rel=1e-6)
         assert (value.high + value.low) / 2 == pytest.approx(value.value)
 
@@ -51,9 +52,20 @@ def test_simulated_interval_agrees_where_the_price_is_certain(model: MNLResult) 
 
 def test_simulated_interval_follows_its_definition(model: MNLResult) -> None:
     worth = willingness_to_pay(model, draws=500, rng=7, level=0.8)
-    drawn = dict(zip(model.coding.columns, model.draws(500, np.random.default_rng(7)).T, strict=True))
+    drawn = dict(zip(model.coding.columns, model.mean_draws(500, np.random.default_rng(7)).T, strict=True))
     low, high = np.quantile(-drawn["size"] / drawn["price"], (0.1, 0.9))
     assert (worth.values["size"].simulated_low, worth.values["size"].simulated_high) == pytest.approx((low, high))
+
+
+def test_the_printed_table_shows_every_value(model: MNLResult) -> None:
+    worth = willingness_to_pay(model)
+    lines = str(worth).splitlines()
+    assert lines[0] == f"Willingness to pay in units of price, n = {model.respondents}"
+    for line, (name, value) in zip(lines[2:], worth.values.items(), strict=True):
+        assert line.startswith(name)
+        assert f"{value.value:.5g}" in line
+        assert f"{value.simulated_low:.5g} to {value.simulated_high:.5g}" in line
+    assert len({len(line) for line in lines[1:]}) == 1
 
 
 def test_uncertain_price_is_told(model: MNLResult) -> None:
@@ -82,6 +94,62 @@ def test_too_few_draws_have_no_interval(model: MNLResult) -> None:
     assert math.isnan(willingness_to_pay(model, draws=10).values["size"].simulated_low)
 
 
+@dataclass(frozen=True, eq=False)
+class Fake:
+    """A choice model of another kind: it knows draws of its means, and no covariance."""
+
+    coding: Coding
+    means: FloatArray
+    spread: FloatArray
+    sample_size: int = 7
+    log_likelihood: float = -1.0
+
+    @property
+    def coefficients(self) -> dict[str, float]:
+        return {f"sd_{name}": 0.0 for name in self.coding.columns}
+
+    standard_errors = coefficients
+
+    def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
+        return np.asarray(self.means + rng.standard_normal((count, self.means.size)) @ self.spread)
+
+    def utility_draws(self, count: int, rng: np.random.Generator) -> UtilityDraws:
+        return UtilityDraws(self.mean_draws(count, rng), self.coding, self.sample_size)
+
+    def predict(self, data: ChoiceData) -> FloatArray:
+        return np.zeros(data.rows)
+
+
+def test_any_choice_model_has_a_willingness_to_pay(model: MNLResult) -> None:
+    # With the means and the covariance of the logit, the same values and nearly the same intervals.
+    spread = np.linalg.cholesky(model.mean_covariance).T
+    fake: ChoiceModel = Fake(model.coding, model.estimates, spread)
+    worth, known = willingness_to_pay(fake, draws=100_000), willingness_to_pay(model, draws=100_000)
+    assert worth.sample_size == 7
+    for name, value in worth.values.items():
+        expected = known.values[name]
+        assert value.value == expected.value
+        assert value.standard_error == pytest.approx(expected.standard_error, rel=0.02)
+        for end in ("low", "high", "simulated_low", "simulated_high"):
+            assert getattr(value, end) == pytest.approx(getattr(expected, end), abs=0.1 * value.standard_error)
+    fixed = spread.copy()
+    fixed[:, model.coding.columns.index("size")] = 0.0
+    value = willingness_to_pay(Fake(model.coding, model.estimates, fixed)).values["size"]
+    assert value.value == known.values["size"].value
+    assert math.isnan(value.low)
+    assert math.isnan(willingness_to_pay(Fake(model.coding, model.estimates, spread), draws=1).values["size"].low)
+
+
+def test_a_price_that_is_worth_different_things_is_refused(data: ChoiceData) -> None:
+    crossed = fit_mnl(data, interactions=[("price", "brand"), ("size", "brand_bolt")])
+    with pytest.raises(DataError, match="depends on price:brand_bolt, price:brand_crow"):
+        willingness_to_pay(crossed)
+    with pytest.raises(DataError, match="has the columns price:w, price:x, price:y, price:z"):
+        willingness_to_pay(fit_mnl(data, coding={"price": "by-alternative"}))
+    other = fit_mnl(data, interactions=[("size", "brand_bolt")])
+    assert set(willingness_to_pay(other).values) == {"size", "brand_bolt", "brand_crow", "size:brand_bolt"}
+
+
 def test_refusals(data: ChoiceData, model: MNLResult) -> None:
     with pytest.raises(DataError, match="a higher price is no disadvantage"):
         willingness_to_pay(replace(model, estimates=-model.estimates))
@@ -89,7 +157,7 @@ def test_refusals(data: ChoiceData, model: MNLResult) -> None:
         willingness_to_pay(fit_mnl(data, signs={"price": 1}))
     with pytest.raises(DataError, match="did you mean 'price'"):
         willingness_to_pay(model, price="prise")
-    with pytest.raises(DataError, match="coded by levels or in pieces"):
+    with pytest.raises(DataError, match="there is no single value of money"):
         willingness_to_pay(fit_mnl(data, coding={"price": "piecewise"}))
     with pytest.raises(DataError, match="between 0 and 1"):
         willingness_to_pay(model, level=95)

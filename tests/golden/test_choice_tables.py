@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from scipy.special import chdtrc
 
 from marketfit.demand import ChoiceData, Levels, fit_mnl, willingness_to_pay
 
@@ -28,10 +29,16 @@ def read(name: str) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 
-def choices(table: pl.DataFrame, attributes: Sequence[str]) -> ChoiceData:
+def choices(table: pl.DataFrame, attributes: Sequence[str], covariates: Sequence[str] = ()) -> ChoiceData:
     respondent = "person_id" if "person_id" in table.columns else None
     return ChoiceData.from_table(
-        table, respondent=respondent, task="obs_id", alternative="alt", chosen="chosen", attributes=attributes
+        table,
+        respondent=respondent,
+        task="obs_id",
+        alternative="alt",
+        chosen="chosen",
+        attributes=attributes,
+        covariates=covariates,
     )
 
 
@@ -70,10 +77,22 @@ def test_yogurt_willingness_to_pay() -> None:
     values = {name: value.value for name, value in willingness_to_pay(result).values.items()}
     expected = {"feat": 1.3406, "brand_hiland": -10.1357, "brand_weight": -1.7491, "brand_yoplait": 2.0038}
     assert values == pytest.approx(expected, abs=1e-4)
+    printed = {"feat": "1.34", "brand_hiland": "-10.14", "brand_weight": "-1.75", "brand_yoplait": "2.00"}
+    assert {name: f"{value:.2f}" for name, value in values.items()} == printed
 
 
 def test_heating_without_constants() -> None:
-    check(choices(read("heating"), ["ic", "oc"]), "ic -0.0062319 0.000353\noc -0.0045801 0.000322", -1095.237)
+    data = choices(read("heating"), ["ic", "oc"])
+    check(data, "ic -0.0062319 0.000353\noc -0.0045801 0.000322", -1095.237)
+    result = fit_mnl(data)
+    assert {name: f"{value:.7f}" for name, value in result.coefficients.items()} == {
+        "ic": "-0.0062319",
+        "oc": "-0.0045801",
+    }
+    # Mean probabilities of the alternatives, as the mlogit vignette prints them.
+    shares = read("heating").with_columns(chance=result.predict(data)).group_by("alt").agg(pl.col("chance").mean())
+    printed = {"ec": 0.10413057, "er": 0.05141477, "gc": 0.51695653, "gr": 0.24030898, "hp": 0.08718915}
+    assert dict(shares.iter_rows()) == pytest.approx(printed, abs=2e-8)
 
 
 def test_heating_with_constants() -> None:
@@ -88,6 +107,24 @@ def test_heating_with_constants() -> None:
     data = choices(read("heating"), ["ic", "oc"])
     assert "hp" not in fit_mnl(data, constants=True).coding.constants
     check(data, text, -1008.229, constants=True)
+    shown = {name: f"{value:.7f}" for name, value in fit_mnl(data, constants=True).coefficients.items()}
+    assert (shown["ic"], shown["oc"]) == ("-0.0015332", "-0.0069964")
+
+
+def test_heating_with_income() -> None:
+    """Kenneth Train's exercises with mlogit, part 1, question 4: income in each alternative's constant, or in price."""
+    table = read("heating")
+    data = choices(table, ["ic", "oc"], covariates=["income"])
+    without = fit_mnl(data, constants=True)
+    crossed = fit_mnl(data, constants=True, interactions=[("asc", "income")])
+    assert crossed.coding.columns[-4:] == ("asc_ec:income", "asc_er:income", "asc_gc:income", "asc_gr:income")
+    assert crossed.log_likelihood == pytest.approx(-1005.9, abs=0.05)
+    ratio = 2 * (crossed.log_likelihood - without.log_likelihood)
+    assert (f"{ratio:.4f}", f"{chdtrc(4, ratio):.4f}") == ("4.6803", "0.3217")
+    relative = choices(table.with_columns(iic=pl.col("ic") / pl.col("income")), ["oc", "iic"])
+    result = fit_mnl(relative, constants=True)
+    assert f"{result.coefficients['iic']:.7f}" == "-0.0027658"
+    assert result.log_likelihood == pytest.approx(-1010.2, abs=0.05)
 
 
 def test_electricity() -> None:
@@ -116,6 +153,16 @@ def test_train() -> None:
     worth = willingness_to_pay(fit_mnl(data)).values
     assert worth["time"].value == pytest.approx(-1.7205514 / 0.0673580, rel=1e-5)
     assert worth["comfort"].value == pytest.approx(-14.04, abs=0.005)
+
+
+def test_train_willingness_to_pay() -> None:
+    # A euro is 2.20371 guilders, so that a price in euros is one in guilders divided by it: euros for an hour less,
+    # a change less, a class of comfort more.
+    table = read("train").with_columns(price=pl.col("price") / 100 / 2.20371, time=pl.col("time") / 60)
+    result = fit_mnl(choices(table, ["price", "time", "change", "comfort"]))
+    assert f"{result.log_likelihood:.2f}" == "-1724.15"
+    worth = {name: f"{-value.value:.3f}" for name, value in willingness_to_pay(result).values.items()}
+    assert worth == {"time": "5.260", "change": "0.998", "comfort": "2.891"}
 
 
 def test_cars_us() -> None:

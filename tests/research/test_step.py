@@ -42,7 +42,7 @@ def test_the_stored_model_reads_back_with_the_same_draws(market_brief: Brief, ru
     model, again = model_from_json(text), model_from_json(text)
     values = tuple(p.value for p in view.choice.part_worths)
     assert tuple(model.coefficients.values()) == values  # bit for bit
-    draws = [m.draws(50, np.random.default_rng(1)) for m in (model, again)]
+    draws = [m.mean_draws(50, np.random.default_rng(1)) for m in (model, again)]
     assert np.array_equal(*draws)
 
 

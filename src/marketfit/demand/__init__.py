@@ -13,7 +13,7 @@
 from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding, Design, Offer
-from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
+from marketfit.demand.coding.options import ByAlternative, CodingOption, Levels, Piecewise
 from marketfit.demand.market.importance import Importance, importance
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.simulate import Shares, simulate
@@ -30,6 +30,7 @@ from marketfit.demand.models.mixed.fit import fit_mixed
 from marketfit.demand.models.mixed.result import MixedResult
 from marketfit.demand.models.mixed.tastes import Distribution
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
+from marketfit.demand.models.people import for_people
 from marketfit.demand.models.scale import ScaledPredictor, TunedScale, tune_scale
 from marketfit.demand.models.storage import model_from_json, model_to_json
 from marketfit.demand.models.utilities import (
@@ -50,6 +51,7 @@ from marketfit.demand.segments.segment import Segment, Segments
 
 __all__ = [
     "Attribute",
+    "ByAlternative",
     "ChoiceData",
     "ChoiceModel",
     "ClassesTried",
@@ -93,6 +95,7 @@ __all__ = [
     "fit_latent_class",
     "fit_mixed",
     "fit_mnl",
+    "for_people",
     "hit_rate",
     "importance",
     "latent_segments",

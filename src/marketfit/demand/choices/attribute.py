@@ -1,4 +1,4 @@
-"""One attribute of the alternatives, as observed in choice data."""
+"""One attribute of the alternatives, or one covariate of those who choose, as observed in choice data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
 
 @dataclass(frozen=True, eq=False)
 class Attribute:
-    """The values of one attribute, one per row.
+    """The values of one attribute, one per row, or of one covariate, one per task.
 
     values: (rows,) numbers in the unit of the table, or, where `levels` is given, codes into `levels`.
     Rows of the none option hold 0 (numbers) or −1 (codes); they have no attributes.
@@ -37,3 +37,9 @@ class Attribute:
     def codes(self) -> IntArray:
         """(rows,) the values as codes into `levels`; of use for attributes with levels."""
         return np.asarray(self.values, dtype=np.int64)
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The levels that occur, in order."""
+        counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels or ()))
+        return tuple(level for level, count in zip(self.levels or (), counts.tolist(), strict=True) if count)

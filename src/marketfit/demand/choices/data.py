@@ -6,7 +6,8 @@ A *task* is one choice; an *alternative* is one row of it; the *none option* is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,30 @@ from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
 from marketfit.demand.choices.attribute import Attribute
 
 
-@dataclass(frozen=True, eq=False)
+class OptionalParts(TypedDict, total=False):
+    """Parts that columns of a choice table may play, beyond those that every table has.
+
+    respondent: who chose; a task number may be used again by another respondent.
+    covariates: what describes who chooses or when (income, age, group): the same on all rows of a task. They enter
+        through interactions.
+    weight: the weight of the task, the same on all its rows.
+    available: 0/1, booleans or yes/no; alternatives with 0 are left out of their task, and may have empty cells.
+    none: no column, but the name of the none option among the alternatives; its rows have empty attribute cells.
+        Without it, an alternative called "none" whose attribute cells are all empty is taken as the none option.
+    """
+
+    respondent: str | None
+    covariates: Sequence[str]
+    weight: str | None
+    available: str | None
+    none: str | None
+
+
+def _no_rows() -> IntArray:
+    return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class ChoiceData:
     """Checked choices, sorted by (respondent, task, alternative). Tasks may differ in their number of alternatives.
 
@@ -25,11 +49,14 @@ class ChoiceData:
         is_none: (rows,) whether the row is the none option, whose name is `none` (None when there is none).
         row: (rows,) the row of the source table, counted from 0.
     Tasks:
+        covariates: each with (tasks,) values; they describe who chooses or when, not what is on offer.
         starts: (tasks,) first row of each task; sizes: (tasks,) number of alternatives.
         chosen: (tasks,) the row that was chosen.
         weights: (tasks,) ones unless a weight column is named.
         respondent: (tasks,) code into `respondent_labels`, or None.
-    `alternative_column` is the name by which offers say which alternative they are.
+    Rows that were not available are no rows here; left_out, left_out_task: (rows left out,) their rows in the source
+    table, and the task that each belongs to. `alternative_column` is the name by which offers say which alternative
+    they are.
     """
 
     attributes: tuple[Attribute, ...]
@@ -45,6 +72,9 @@ class ChoiceData:
     weights: FloatArray
     respondent: IntArray | None
     respondent_labels: NDArray[np.generic] | None
+    covariates: tuple[Attribute, ...] = ()
+    left_out: IntArray = field(default_factory=_no_rows)
+    left_out_task: IntArray = field(default_factory=_no_rows)
 
     @classmethod
     def from_table(
@@ -55,55 +85,59 @@ class ChoiceData:
         alternative: str,
         chosen: str,
         attributes: Sequence[str],
-        respondent: str | None = None,
-        weight: str | None = None,
-        none: str | None = None,
+        **parts: Unpack[OptionalParts],
     ) -> ChoiceData:
         """Read a table in long form: one row per alternative of a task.
 
         table: a pandas, polars or pyarrow table, or a mapping of column names to sequences.
-        task, alternative, respondent: columns that identify; a task number may be used again by another respondent.
-        chosen: column of 0/1 or booleans, exactly one 1 per task.
+        task, alternative: columns that identify.
+        chosen: column of 0/1, booleans or yes/no, exactly one yes per task; or of text, the name of the chosen
+            alternative on every row of the task.
         attributes: columns of numbers, booleans or text (levels). Text that is all numbers stays text.
-        weight: column with the weight of the task, the same on all its rows.
-        none: name of the none option among the alternatives; its rows have empty attribute cells. Without it, an
-            alternative called "none" whose attribute cells are all empty is taken as the none option.
+        parts: columns for respondent, covariates, weight and availability, and the none option: see `OptionalParts`.
 
         Raises DataError with every mistake in the table; the first row is row 1.
 
         >>> data = ChoiceData.from_table(
         ...     {"q": [1, 1, 2, 2], "alt": ["a", "b", "a", "b"], "won": [1, 0, 0, 1], "price": [1.0, 2.0, 3.0, 2.0]},
         ...     task="q", alternative="alt", chosen="won", attributes=["price"])
-        >>> data.tasks, data.rows, data.alternatives
-        (2, 4, ('a', 'b'))
+        >>> data
+        <ChoiceData: 2 tasks, 4 rows, 2 alternatives, described by price>
         """
         # Arrow is needed to read tables only; shares are simulated without it.
         from marketfit.demand.choices.table import ColumnNames, read_choice_table
 
-        listed = (attributes,) if isinstance(attributes, str) else tuple(attributes)
-        names = ColumnNames(task, alternative, chosen, listed, respondent, weight, none)
-        read = read_choice_table(table, names)
+        read = read_choice_table(table, ColumnNames(task, alternative, chosen, attributes, **parts))
         layout = read.layout
         return cls(
-            attributes=tuple(attribute.take(layout.order) for attribute in read.attributes),
+            attributes=read.attributes,
             alternatives=read.alternatives,
             alternative_column=alternative,
             alternative=layout.alternative,
-            is_none=read.is_none[layout.order],
+            is_none=read.is_none,
             none=read.none,
             row=layout.order,
             starts=layout.starts,
             sizes=layout.sizes,
-            chosen=np.flatnonzero(read.chosen[layout.order]).astype(np.int64),
-            weights=read.weights[layout.order][layout.starts],
+            chosen=read.chosen,
+            weights=read.weights,
             respondent=layout.respondent,
             respondent_labels=layout.respondent_labels,
+            covariates=read.covariates,
+            left_out=layout.left_out,
+            left_out_task=layout.left_out_task,
         )
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
                 object.__setattr__(self, name, frozen(value))
+
+    def __repr__(self) -> str:
+        people = f" of {self.respondents} respondents" if self.respondents else ""
+        names = ", ".join(item.name for item in (*self.attributes, *self.covariates)) or "nothing"
+        alternatives = f"{self.rows} rows, {len(self.alternatives)} alternatives"
+        return f"<ChoiceData: {self.tasks} tasks{people}, {alternatives}, described by {names}>"
 
     @property
     def rows(self) -> int:
@@ -118,7 +152,8 @@ class ChoiceData:
     @property
     def respondents(self) -> int:
         """Number of people who chose; 0 when the table does not say who."""
-        return 0 if self.respondent is None else int(np.unique(self.respondent).size)
+        # Tasks are sorted by respondent.
+        return 0 if self.respondent is None else int(np.count_nonzero(np.diff(self.respondent, prepend=-1)))
 
     @property
     def task_of_row(self) -> IntArray:
@@ -135,6 +170,7 @@ class ChoiceData:
         rows = np.flatnonzero(np.repeat(keep, self.sizes))
         new_row = np.full(self.rows, -1, dtype=np.int64)
         new_row[rows] = np.arange(rows.size)
+        left = keep[self.left_out_task]
         return replace(
             self,
             attributes=tuple(attribute.take(rows) for attribute in self.attributes),
@@ -146,9 +182,17 @@ class ChoiceData:
             chosen=new_row[self.chosen[keep]],
             weights=self.weights[keep],
             respondent=None if self.respondent is None else self.respondent[keep],
+            covariates=tuple(covariate.take(keep) for covariate in self.covariates),
+            left_out=self.left_out[left],
+            left_out_task=(np.cumsum(keep) - 1)[self.left_out_task[left]],
         )
 
     def in_table_order(self, values: FloatArray) -> FloatArray:
-        """(rows,) values of the rows here, put in the order of the rows of the source table."""
-        ordered: FloatArray = values[np.argsort(self.row, kind="stable")]
+        """(rows,) values of the rows here, put in the order of the rows of the source table.
+
+        Rows that were left out as not available are among them, with the value 0.
+        """
+        rows = np.concatenate([self.row, self.left_out])
+        padded = np.concatenate([values, np.zeros(self.left_out.size)])
+        ordered: FloatArray = padded[np.argsort(rows, kind="stable")]
         return ordered

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, rows_text
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, rows_text
 from marketfit.demand.choices.attribute import Attribute
-from marketfit.demand.choices.checks import Layout, check_chosen, check_layout, check_weights, lay_out
-from marketfit.demand.choices.columns import Codes, Column, is_number, is_text, read_codes, read_columns, read_numbers
+from marketfit.demand.choices.checks import (
+    check_choices,
+    check_even,
+    check_layout,
+    check_weights,
+)
+from marketfit.demand.choices.columns import Codes, Column, is_number, read_codes, read_columns, read_numbers
+from marketfit.demand.choices.flags import check_available, check_chosen
+from marketfit.demand.choices.layout import Layout, lay_out
+from marketfit.demand.choices.values import read_values
 from marketfit.errors import DataError, Problem, nearest
 
 DEFAULT_NONE = "none"
@@ -22,29 +31,41 @@ class ColumnNames:
     task: str
     alternative: str
     chosen: str
-    attributes: tuple[str, ...]
-    respondent: str | None
-    weight: str | None
-    none: str | None
+    attributes: Sequence[str]
+    covariates: Sequence[str] = ()
+    respondent: str | None = None
+    weight: str | None = None
+    available: str | None = None
+    none: str | None = None
+
+    def __post_init__(self) -> None:
+        for part in ("attributes", "covariates"):
+            names = getattr(self, part)
+            object.__setattr__(self, part, (names,) if isinstance(names, str) else tuple(names))
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every column that is read, each once."""
-        named = (self.respondent, self.task, self.alternative, self.chosen, self.weight, *self.attributes)
-        return tuple(dict.fromkeys(name for name in named if name is not None))
+        named = (self.respondent, self.task, self.alternative, self.chosen, self.weight, self.available)
+        return tuple(dict.fromkeys(name for name in (*named, *self.attributes, *self.covariates) if name is not None))
 
 
 @dataclass(frozen=True, eq=False)
 class ChoiceTable:
-    """A choice table without mistakes, in the order of its rows. All arrays are (rows,)."""
+    """A choice table without mistakes, in the order of its layout.
+
+    attributes: each with (rows,) values; covariates: each with (tasks,) values. is_none: (rows,). chosen: (tasks,) row
+    of the layout. weights: (tasks,).
+    """
 
     layout: Layout
     alternatives: tuple[str, ...]
-    chosen: BoolArray
+    chosen: IntArray
     weights: FloatArray
     is_none: BoolArray
     none: str | None
     attributes: tuple[Attribute, ...]
+    covariates: tuple[Attribute, ...]
 
 
 def read_choice_table(table: object, names: ColumnNames) -> ChoiceTable:
@@ -54,39 +75,61 @@ def read_choice_table(table: object, names: ColumnNames) -> ChoiceTable:
     rows = next((len(column) for column in columns.values()), 0)
     if columns and not rows:
         problems.append(Problem("the table", "has no rows", "at least one task", "give the answers"))
+    available = check_available(names.available, columns.get(names.available or ""), rows, problems)
     respondent = _keys(columns, names.respondent, "respondent", problems)
     task = _keys(columns, names.task, "task", problems)
     alternative = _keys(columns, names.alternative, "alternative", problems)
-    is_none = _none_rows(columns, names, alternative, rows, problems)
-    attributes = tuple(
-        _attribute(name, columns[name], is_none, problems)
-        for name in dict.fromkeys(names.attributes)
-        if name in columns
-    )
-    chosen = check_chosen(names.chosen, columns.get(names.chosen), problems)
-    weights = check_weights(names.weight, columns.get(names.weight or ""), rows, problems)
-    layout = lay_out(respondent, task, alternative, rows) if task is not None and alternative is not None else None
-    if layout is not None and alternative is not None:
-        check_layout(layout, alternative, chosen, weights, problems)
-    if problems or layout is None or alternative is None or chosen is None:
+    is_none = _none_rows(columns, names, alternative, available, problems)
+    layout = lay_out(respondent, task, alternative, available) if task is not None and alternative is not None else None
+    # One column after the other, so that no more than one is held twice.
+    need = "every alternative has a value; only the none option and what is not available have none"
+    attributes = _values(columns, names.attributes, is_none | ~available, need, layout, problems)
+    covariates = _values(columns, names.covariates, ~available, "every row has the value of its task", layout, problems)
+    chosen = check_chosen(names.chosen, columns.get(names.chosen), alternative, available, problems)
+    weights = check_weights(names.weight, columns.get(names.weight or ""), problems)
+    if layout is None or alternative is None:
+        raise DataError(problems)
+    check_layout(layout, alternative, problems)
+    won = None if chosen is None else check_choices(layout, chosen[layout.order], problems)
+    one_each = tuple(item.take(layout.starts) for item in covariates if check_even(item.name, item, layout, problems))
+    by_task = np.ones(layout.starts.size)
+    if weights is not None:
+        by_row = Attribute(names.weight or "", weights, None).take(layout.order)
+        check_even(by_row.name, by_row, layout, problems)
+        by_task = by_row.numbers[layout.starts]
+    if problems or won is None:
         raise DataError(problems)
     none = (names.none or DEFAULT_NONE) if is_none.any() else None
-    return ChoiceTable(layout, alternative.names, chosen == 1, weights, is_none, none, attributes)
+    return ChoiceTable(layout, alternative.names, won, by_task, is_none[layout.order], none, attributes, one_each)
+
+
+def _values(
+    columns: dict[str, Column],
+    names: Sequence[str],
+    empty: BoolArray,
+    need: str,
+    layout: Layout | None,
+    problems: list[Problem],
+) -> tuple[Attribute, ...]:
+    """Attributes or covariates by row, in the order of the layout if there is one."""
+    wanted = [name for name in dict.fromkeys(names) if name in columns]
+    read = (read_values(name, columns[name], empty, need, problems) for name in wanted)
+    return tuple(item if layout is None else item.take(layout.order) for item in read)
 
 
 def _part_problems(names: ColumnNames) -> list[Problem]:
     """Columns that are named for two parts which exclude each other."""
     problems = []
-    if not names.attributes:
-        problems.append(
-            Problem("attributes", "no column is named", "at least one", "name what the alternatives differ in")
-        )
     parts = [("task", names.task), ("alternative", names.alternative), ("chosen", names.chosen)]
-    optional = [("weight", names.weight), ("respondent", names.respondent)]
+    # Where everybody has a single task, one column may name both.
+    respondent = None if names.respondent == names.task else names.respondent
+    optional = [("weight", names.weight), ("respondent", respondent), ("available", names.available)]
+    parts += [(part, name) for part, name in optional if name is not None]
     # The alternative may be an attribute too: a brand that names what is offered.
-    attributes = [("attributes", name) for name in names.attributes if name != names.alternative]
+    parts += [("attributes", name) for name in names.attributes if name != names.alternative]
+    parts += [("covariates", name) for name in names.covariates]
     owner: dict[str, str] = {}
-    for part, name in [*parts, *((part, name) for part, name in optional if name is not None), *attributes]:
+    for part, name in parts:
         if name in owner:
             both = f"is named for {owner[name]} and for {part}" if owner[name] != part else "is named twice"
             problems.append(Problem(f"column '{name}'", both, "one part per column", "name another column for one"))
@@ -113,10 +156,14 @@ def _keys(columns: dict[str, Column], name: str | None, part: str, problems: lis
 
 
 def _none_rows(
-    columns: dict[str, Column], names: ColumnNames, alternative: Codes | None, rows: int, problems: list[Problem]
+    columns: dict[str, Column],
+    names: ColumnNames,
+    alternative: Codes | None,
+    available: BoolArray,
+    problems: list[Problem],
 ) -> BoolArray:
     """(rows,) whether a row is the none option: named by the caller, or called "none" and empty throughout."""
-    nowhere = np.zeros(rows, dtype=np.bool_)
+    nowhere = np.zeros(available.size, dtype=np.bool_)
     if alternative is None:
         return nowhere
     wanted = names.none or DEFAULT_NONE
@@ -131,10 +178,10 @@ def _none_rows(
                 )
             )
         return nowhere
-    is_none: BoolArray = alternative.codes == alternative.names.index(wanted)
+    is_none: BoolArray = available & (alternative.codes == alternative.names.index(wanted))
     # The alternative column may be an attribute too (a brand); it is never empty, so it says nothing here.
     others = [name for name in names.attributes if name in columns and name != names.alternative]
-    full = np.zeros(rows, dtype=np.bool_)
+    full = nowhere.copy()
     for name in others:
         full |= is_none & _has_value(columns[name], zero=names.none is None)
     if names.none is None:
@@ -157,54 +204,3 @@ def _has_value(column: Column, *, zero: bool) -> BoolArray:
         numbers = read_numbers(column)
         return np.asarray(~np.isnan(numbers) & ((numbers != 0) | zero))
     return np.asarray(read_codes(column).codes >= 0)
-
-
-def _attribute(name: str, column: Column, is_none: BoolArray, problems: list[Problem]) -> Attribute:
-    """One attribute; missing, infinite and mixed cells are problems."""
-    if is_number(column):
-        numbers = read_numbers(column)
-        bad, found = ~np.isfinite(numbers) & ~is_none, "a value is missing or infinite"
-        attribute = Attribute(name, np.where(is_none, 0.0, numbers), None)
-    elif is_text(column):
-        codes = read_codes(column)
-        bad, found = (codes.codes < 0) & ~is_none, "a value is missing"
-        attribute = _level_attribute(name, codes, is_none, problems)
-    else:
-        bad, found = np.zeros(len(column), dtype=np.bool_), ""
-        attribute = Attribute(name, np.zeros(len(column)), None)
-        problems.append(
-            Problem(f"column '{name}'", f"is of type {column.type}", "numbers, booleans or text", "convert the column")
-        )
-    if bad.any():
-        problems.append(
-            Problem(
-                where=f"column '{name}', {rows_text(np.flatnonzero(bad))}",
-                found=found,
-                allowed="every alternative has a value; only the none option has none",
-                do="fill the cells or drop the tasks",
-            )
-        )
-    return attribute
-
-
-def _level_attribute(name: str, codes: Codes, is_none: BoolArray, problems: list[Problem]) -> Attribute:
-    numeric = codes.numeric_labels
-    if numeric.any() and not numeric.all() and not codes.declared:
-        # The smaller kind is the likelier slip: a word among prices, or a digit among brands.
-        words = bool(numeric.sum() * 2 >= numeric.size)
-        odd = np.flatnonzero(numeric != words)
-        rows = np.flatnonzero(np.isin(codes.codes, odd))
-        problems.append(
-            Problem(
-                where=f"column '{name}', {rows_text(rows)}",
-                found=f"{'text' if words else 'a number'} such as '{codes.names[odd[0]]}' "
-                f"in a column of {'numbers' if words else 'text'}",
-                allowed="numbers only, or names only",
-                do="correct the cells; if all are names of levels, make the column categorical",
-            )
-        )
-    used = np.unique(codes.codes[(codes.codes >= 0) & ~is_none])
-    rank = np.full(len(codes.names) + 1, -1, dtype=np.int64)
-    rank[used] = np.arange(used.size)
-    values = np.where(is_none, -1, rank[codes.codes])
-    return Attribute(name, values, tuple(codes.names[code] for code in used.tolist()))

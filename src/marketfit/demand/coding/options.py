@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from marketfit.demand.arrays import label
 from marketfit.demand.choices.attribute import Attribute
+from marketfit.demand.coding.columns import Split
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
 from marketfit.errors import Problem, nearest
 
@@ -30,18 +32,48 @@ class Levels:
     base: str
 
 
-CodingOption: TypeAlias = Literal["linear", "piecewise", "levels"] | Piecewise | Levels
+SimpleOption: TypeAlias = Literal["linear", "piecewise", "levels"] | Piecewise | Levels
+
+
+@dataclass(frozen=True)
+class ByAlternative:
+    """A coefficient of its own for each alternative, in place of one for all: columns such as `time:train`.
+
+    alternatives: those for which the attribute counts (default: all); for the others it plays no part.
+    coded: how the attribute is coded first (default: as without this).
+    """
+
+    alternatives: tuple[str, ...] | None = None
+    coded: SimpleOption | None = None
+
+
+CodingOption: TypeAlias = SimpleOption | ByAlternative | Literal["by-alternative"]
 """How an attribute is coded. Numbers are linear and text is levels (base: the first sorted) unless told otherwise."""
 
 
-def make_term(used: Attribute, option: CodingOption | None, problems: list[Problem]) -> Term | None:
+def simple_option(option: CodingOption | None) -> SimpleOption | None:
+    """How an attribute is coded before it is split by alternatives, if it is."""
+    if isinstance(option, ByAlternative):
+        return option.coded
+    return None if option == "by-alternative" else option
+
+
+def make_split(attribute: str, option: CodingOption | None, alternatives: Sequence[str]) -> Split | None:
+    """The split of an attribute by alternatives, where the option asks for one."""
+    if option != "by-alternative" and not isinstance(option, ByAlternative):
+        return None
+    wanted = option.alternatives if isinstance(option, ByAlternative) else None
+    return Split(attribute, tuple(alternatives if wanted is None else dict.fromkeys(map(label, wanted))))
+
+
+def make_term(used: Attribute, option: SimpleOption | None, problems: list[Problem]) -> Term | None:
     """The term of one attribute; None, with a problem, when the option does not fit it.
 
     used: the attribute on the rows that have attributes (all but those of the none option).
     """
     name = used.name
     if not _is_option(option):
-        allowed = "'linear', 'piecewise', 'levels', Piecewise(knots) or Levels(base)"
+        allowed = "'linear', 'piecewise', 'levels', Piecewise(knots), Levels(base), 'by-alternative' or ByAlternative"
         problems.append(Problem(f"coding of '{name}'", f"unknown option {option!r}", allowed, "use one of these"))
         return None
     if option == "levels" or isinstance(option, Levels) or (option is None and used.levels is not None):
@@ -61,7 +93,7 @@ def _is_option(option: object) -> bool:
 
 def _levels_term(used: Attribute, base: str | None, problems: list[Problem]) -> LevelsTerm | None:
     if used.levels is not None:
-        levels = tuple(used.levels[code] for code in np.unique(used.codes).tolist())
+        levels = used.present
     else:
         levels = tuple(label(number) for number in np.unique(used.numbers).tolist())
     where = f"attribute '{used.name}'"

@@ -6,15 +6,12 @@ nothing of what lies beyond it.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, label
-from marketfit.demand.choices.attribute import Attribute
-from marketfit.errors import Problem, nearest
+from marketfit.demand.arrays import BoolArray, FloatArray
 
 Value: TypeAlias = float | str
 
@@ -98,45 +95,13 @@ class LevelsTerm:
 Term: TypeAlias = LinearTerm | PiecewiseTerm | LevelsTerm
 
 
-def term_input(term: Term, attribute: Attribute, used: BoolArray, problems: list[Problem]) -> FloatArray:
-    """(rows,) what `term.encode` takes, from an attribute of choice data; mismatches are added to `problems`.
+def describe(term: Term) -> str:
+    """What was observed, in words.
 
-    used: (rows,) rows that have attributes, that is, all but those of the none option.
+    >>> describe(LinearTerm("income", 2.0, 72.0)), describe(LevelsTerm("group", ("new", "old"), "new"))
+    ('from 2 to 72', 'one of: new, old')
     """
-    if not isinstance(term, LevelsTerm):
-        if attribute.levels is None:
-            return attribute.numbers
-        problems.append(_not_a_number(f"attribute '{attribute.name}'", "holds text", term.kind))
-        return np.full(attribute.values.size, np.nan)
-    if attribute.levels is not None:
-        names, codes = attribute.levels, attribute.codes
-    else:
-        distinct, codes = np.unique(attribute.numbers, return_inverse=True)
-        names = tuple(label(number) for number in distinct.tolist())
-    unknown = [names[code] for code in np.unique(codes[used]).tolist() if names[code] not in term.levels]
-    problems.extend(_unknown_level(f"attribute '{attribute.name}'", name, term) for name in unknown)
-    # The extra slot at the end is for code −1, the cell of a none option.
-    lookup = [float(term.levels.index(name)) if name in term.levels else -1.0 for name in names]
-    return np.array([*lookup, -1.0])[codes]
-
-
-def offer_input(term: Term, value: Value, where: str, problems: list[Problem]) -> float:
-    """What `term.encode` takes, from one value of an offer; a value that it cannot take is added to `problems`."""
     if isinstance(term, LevelsTerm):
-        name = label(value)
-        if name in term.levels:
-            return float(term.levels.index(name))
-        problems.append(_unknown_level(where, name, term))
-        return -1.0
-    if isinstance(value, str) or not math.isfinite(value):
-        problems.append(_not_a_number(where, f"is {value!r}", term.kind))
-        return math.nan
-    return float(value)
-
-
-def _unknown_level(where: str, name: str, term: LevelsTerm) -> Problem:
-    return Problem(where, f"unknown level '{name}'", nearest(name, term.levels), "use a level that was tested")
-
-
-def _not_a_number(where: str, found: str, kind: str) -> Problem:
-    return Problem(where, found, f"finite numbers: the attribute is coded '{kind}'", "give a number")
+        return "one of: " + ", ".join(term.levels)
+    low, high = (term.low, term.high) if isinstance(term, LinearTerm) else (term.knots[0], term.knots[-1])
+    return f"from {low:g} to {high:g}"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray, Rng
 from marketfit.demand.intervals import check_level, interval
-from marketfit.demand.models.mnl import MNLResult
-from marketfit.demand.models.utilities import DRAWS
+from marketfit.demand.models.utilities import DRAWS, ChoiceModel
 from marketfit.errors import DataError, Problem, nearest
 
 
@@ -49,51 +49,94 @@ class WillingnessToPay:
     wrong_sign: float
     sample_size: int
 
+    def __str__(self) -> str:
+        width = max(len("column"), *(len(name) for name in self.values)) if self.values else len("column")
+        ends = f"{self.level:.0%}"
+        lines = [
+            f"Willingness to pay in units of {self.price}, n = {self.sample_size}",
+            f"{'column':<{width}} {'value':>11} {'std. error':>11} {'delta ' + ends:>26} {'simulated ' + ends:>26}",
+        ]
+        for name, worth in self.values.items():
+            delta = f"{worth.low:.5g} to {worth.high:.5g}"
+            simulated = f"{worth.simulated_low:.5g} to {worth.simulated_high:.5g}"
+            numbers = f"{worth.value:>11.5g} {worth.standard_error:>11.4g}"
+            lines.append(f"{name:<{width}} {numbers} {delta:>26} {simulated:>26}")
+        return "\n".join(lines)
+
+
+@runtime_checkable
+class KnownCovariance(Protocol):
+    """A model that knows the covariance of its means, so that draws need not tell it."""
+
+    @property
+    def mean_covariance(self) -> FloatArray:
+        """(columns, columns)."""
+
 
 def willingness_to_pay(
-    result: MNLResult, *, price: str = "price", level: float = 0.95, draws: int = DRAWS, rng: Rng = 0
+    result: ChoiceModel, *, price: str = "price", level: float = 0.95, draws: int = DRAWS, rng: Rng = 0
 ) -> WillingnessToPay:
     """−β_k / β_price for every other column, with delta-method and Krinsky–Robb intervals.
 
-    price: the price attribute, coded linear. level: of the two-sided intervals. draws, rng: of the simulated ones.
-    Standard errors follow the kind of errors that the result shows.
+    β are the average coefficients over the population. Where tastes for price differ between people, this is the
+    ratio of the averages, which is not the average of everybody's own ratio; the latter need not exist (Daly, Hess &
+    Train 2012). The value of a column that takes part in interactions is that of one unit while all others are 0.
 
-    Raises DataError when price is no linear attribute, or when its coefficient is not below 0: money has then no
-    value to divide by.
+    result: any fitted choice model. price: the price attribute, coded linear, with one coefficient for all.
+    level: of the two-sided intervals. draws, rng: of the simulated ones. Standard errors come from the covariance of
+    the means: the model's own where it has one (of the kind of errors that it shows), else that of the draws.
+
+    Raises DataError when price is no linear attribute, when its effect depends on something else, or when its
+    coefficient is not below 0: money has then no value to divide by.
     """
     check_level(level)
-    columns = result.coding.columns
+    means = result.means
     index = _price_index(result, price)
-    estimates, covariance = result.estimates, result.covariance
-    slope = estimates[index]
-    ratios = -estimates / slope
-    errors = _delta_errors(estimates, covariance, index)
-    drawn = result.draws(draws, np.random.default_rng(rng))
+    drawn = result.mean_draws(draws, np.random.default_rng(rng))
+    covariance = result.mean_covariance if isinstance(result, KnownCovariance) else _covariance(drawn)
+    ratios = -means / means[index]
+    errors = _delta_errors(means, covariance, index)
     low, high = interval(draw_ratios(drawn, index), level)
     half = special.ndtri((1 + level) / 2) * errors
+    held = np.diag(covariance) == 0  # at its bound
     values = {}
-    for k, name in enumerate(columns):
-        if k == index:
-            continue
-        held = name in result.at_bound
-        parts = (errors[k], ratios[k] - half[k], ratios[k] + half[k], low[k], high[k])
-        values[name] = MoneyValue(float(ratios[k]), *(math.nan if held else float(part) for part in parts))
+    for k, name in enumerate(result.coding.columns):
+        if k != index:
+            parts = (errors[k], ratios[k] - half[k], ratios[k] + half[k], low[k], high[k])
+            values[name] = MoneyValue(float(ratios[k]), *(math.nan if held[k] else float(part) for part in parts))
     return WillingnessToPay(price, values, level, draws, float((drawn[:, index] >= 0).mean()), result.sample_size)
 
 
-def _price_index(result: MNLResult, price: str) -> int:
-    columns = result.coding.columns
-    if price not in columns:
-        found = "is coded by levels or in pieces" if price in result.coding.attributes else "is no attribute"
-        allowed = "a numeric attribute coded 'linear'" if found.startswith("is coded") else nearest(price, columns)
-        raise DataError([Problem(f"price='{price}'", found, allowed, "fit with one linear price")])
-    index = columns.index(price)
-    slope = result.estimates[index]
+def _price_index(result: ChoiceModel, price: str) -> int:
+    coding = result.coding
+    where = f"price='{price}'"
+    if price not in coding.columns:
+        if price not in coding.attributes:
+            found = "is no attribute"
+            raise DataError([Problem(where, found, nearest(price, coding.columns), "name the price attribute")])
+        found = f"has the columns {', '.join(coding.columns_of(price))}: there is no single value of money"
+        do = "fit with one linear price, or compare offers by price_curve"
+        raise DataError([Problem(where, found, "a numeric attribute coded 'linear'", do)])
+    crossed = [column.name for column in coding.listed if price in column.factors and len(column.factors) > 1]
+    if crossed:
+        found = f"what a unit of money is worth depends on {', '.join(crossed)}"
+        do = "fit without these, or compare offers by price_curve (for given people: for_people)"
+        raise DataError([Problem(where, found, "a price outside of interactions", do)])
+    index = coding.columns.index(price)
+    slope = result.means[index]
     if not slope < 0:
         found = f"its coefficient is {slope:g}: a higher price is no disadvantage"
         do = "look for a proxy of quality in price, ask for more price variation, or name another price attribute"
-        raise DataError([Problem(f"price='{price}'", found, "a coefficient below 0", do)])
+        raise DataError([Problem(where, found, "a coefficient below 0", do)])
     return index
+
+
+def _covariance(drawn: FloatArray) -> FloatArray:
+    """(columns, columns) sample covariance of draws; NaN with fewer than two."""
+    if drawn.shape[0] < 2:
+        return np.full((drawn.shape[1], drawn.shape[1]), np.nan)
+    # From the first draw, so that what never differs has a variance of exactly 0.
+    return np.asarray(np.atleast_2d(np.cov(drawn - drawn[0], rowvar=False)), dtype=np.float64)
 
 
 def draw_ratios(drawn: FloatArray, index: int) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,13 +14,18 @@ from marketfit.errors import DataError, Problem, nearest
 
 
 def coding_of(
-    data: ChoiceData, coding: Coding | Mapping[str, CodingOption] | None, constants: bool, base: str | None
+    data: ChoiceData,
+    coding: Coding | Mapping[str, CodingOption] | None,
+    constants: bool,
+    base: str | None,
+    interactions: Sequence[Sequence[str]] = (),
 ) -> Coding:
     if not isinstance(coding, Coding):
-        return Coding.from_data(data, options=coding, constants=constants, base=base)
-    if constants or base is not None:
+        return Coding.from_data(data, options=coding, constants=constants, base=base, interactions=interactions)
+    if constants or base is not None or interactions:
         found = "given together with a coding that is already fixed"
-        raise DataError([Problem("constants, base", found, "one or the other", "set them in Coding.from_data")])
+        do = "set them in Coding.from_data"
+        raise DataError([Problem("constants, base, interactions", found, "one or the other", do)])
     return coding
 
 

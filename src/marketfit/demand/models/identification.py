@@ -7,6 +7,7 @@ from scipy import optimize
 
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.newton import Optimum
 from marketfit.errors import DataError, Problem
 
 DEPENDENT = 1e-9
@@ -21,10 +22,9 @@ def column_scales(likelihood: Likelihood, columns: tuple[str, ...]) -> FloatArra
     Raises DataError for columns that do not vary within any task, and for columns that depend on each other there:
     only differences within a task can explain a choice (Train 2009, section 2.5).
     """
-    nothing = np.zeros(len(columns))
-    information = likelihood.derivatives(nothing)[1] / likelihood.weights.sum()
+    information = likelihood.at_zero.information / likelihood.weights.sum()
     variances = np.diag(information)
-    sizes = np.mean(likelihood.design**2, axis=0)
+    sizes = np.einsum("rk,rk->k", likelihood.design, likelihood.design) / likelihood.design.shape[0]
     constant = variances <= 1e-20 * sizes
     problems = [
         Problem(
@@ -57,24 +57,25 @@ def column_scales(likelihood: Likelihood, columns: tuple[str, ...]) -> FloatArra
 
 
 def check_finite(
-    likelihood: Likelihood, coefficients: FloatArray, columns: tuple[str, ...], bounds: tuple[FloatArray, FloatArray]
+    likelihood: Likelihood, optimum: Optimum, columns: tuple[str, ...], bounds: tuple[FloatArray, FloatArray]
 ) -> None:
     """Raise DataError when some columns predict choices without exception, so that no best coefficient is finite.
 
     The information at the estimate has then all but vanished in some direction; only then is the exact check run.
-    likelihood: with columns of unit scale. bounds: lower and upper, (columns,) each.
+    bounds: lower and upper, (columns,) each.
     """
-    start = likelihood.derivatives(np.zeros(len(columns)))[1]
-    end = likelihood.derivatives(coefficients)[1]
-    if np.linalg.eigvalsh(end)[0] > SUSPICIOUS * np.linalg.eigvalsh(start)[0]:
-        return
-    raise_if_separated(likelihood, columns, bounds)
+    start, end = likelihood.at_zero.information, optimum.information
+    scales = np.sqrt(np.diag(start))
+    smallest = [np.linalg.eigvalsh(matrix / np.outer(scales, scales))[0] for matrix in (start, end)]
+    if smallest[1] <= SUSPICIOUS * smallest[0]:
+        raise_if_separated(likelihood.scaled(scales / np.sqrt(likelihood.weights.sum())), columns, bounds)
 
 
 def raise_if_separated(likelihood: Likelihood, columns: tuple[str, ...], bounds: tuple[FloatArray, FloatArray]) -> None:
     """Exact check for (quasi-)complete separation by a linear programme (Albert & Anderson 1984; Konis 2007).
 
     It looks for a direction in which no chosen alternative falls behind and some get ahead for ever.
+    likelihood: with columns of like scale.
     """
     ahead = np.repeat(likelihood.design[likelihood.chosen], likelihood.sizes, axis=0) - likelihood.design
     counted = np.repeat(likelihood.weights > 0, likelihood.sizes)

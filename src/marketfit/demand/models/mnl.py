@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from marketfit.demand.models.utilities import UtilityDraws
 from marketfit.errors import RunError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MNLResult:
     """A fitted multinomial logit.
 
@@ -45,20 +45,31 @@ class MNLResult:
     signs: Mapping[str, int]
     at_bound: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        size = len(self.coding.columns)
+        shapes = {matrix.shape for matrix in self.covariances.values()}
+        if self.estimates.shape != (size,) or shapes != {(size, size)} or self.errors not in self.covariances:
+            raise ValueError(f"a model of {size} columns has as many estimates and covariances of them")
+
     @property
     def coefficients(self) -> dict[str, float]:
         """Column → coefficient, in utility per unit."""
         return dict(zip(self.coding.columns, self.estimates.tolist(), strict=True))
 
     @property
-    def covariance(self) -> FloatArray:
+    def means(self) -> FloatArray:
+        """(columns,) the estimates: the logit gives everybody the same tastes."""
+        return self.estimates
+
+    @property
+    def mean_covariance(self) -> FloatArray:
         """(columns, columns) covariance of the coefficients, of the kind in `errors`."""
         return self.covariances[self.errors]
 
     @property
     def standard_errors(self) -> dict[str, float]:
         """Column → standard error, of the kind in `errors`; NaN for a coefficient at its bound."""
-        errors = np.sqrt(np.diag(self.covariance)).tolist()
+        errors = np.sqrt(np.diag(self.mean_covariance)).tolist()
         named = zip(self.coding.columns, errors, strict=True)
         return {name: math.nan if name in self.at_bound else error for name, error in named}
 
@@ -81,21 +92,21 @@ class MNLResult:
         likelihood = Likelihood.of(data, self.coding.design(data).matrix, data.weights)
         return data.in_table_order(likelihood.probabilities(self.estimates))
 
-    def draws(self, count: int, rng: np.random.Generator) -> FloatArray:
+    def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
         """(count, columns) draws of the coefficients from their asymptotic normal distribution.
 
         Draws of constrained coefficients that cross 0 are put at 0, as the estimator would be.
         """
-        values, vectors = np.linalg.eigh(self.covariance)
+        values, vectors = np.linalg.eigh(self.mean_covariance)
         root = vectors * np.sqrt(np.clip(values, 0.0, None))
         drawn: FloatArray = self.estimates + rng.standard_normal((count, self.estimates.size)) @ root.T
         return np.clip(drawn, *bounds_of(self.coding.columns, self.signs))
 
     def utility_draws(self, count: int, rng: np.random.Generator) -> UtilityDraws:
         """`count` draws of the coefficients, with one person each: the logit gives everybody the same tastes."""
-        return UtilityDraws(self.draws(count, rng), self.coding, self.sample_size)
+        return UtilityDraws(self.mean_draws(count, rng), self.coding, self.sample_size)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         people = f" of {self.respondents} respondents" if self.respondents else ""
         head = [
             f"Multinomial logit: {self.observations} choices{people}",
@@ -112,6 +123,7 @@ def fit_mnl(
     coding: Coding | Mapping[str, CodingOption] | None = None,
     constants: bool = False,
     base: str | None = None,
+    interactions: Sequence[Sequence[str]] = (),
     weights: FloatArray | None = None,
     signs: Mapping[str, int] | None = None,
     errors: Errors | None = None,
@@ -120,6 +132,8 @@ def fit_mnl(
 
     coding: options by attribute (see `CodingOption`), or a coding that was fixed before.
     constants: a constant for each alternative but the `base` (default: the last sorted), called `asc_<alternative>`.
+    interactions: products such as ("price", "income") or ("asc", "income"), of attributes, covariates, constants
+        (`asc` for all of them) or single columns; their columns are called `price:income`, `asc_<alternative>:income`.
     weights: (tasks,) in place of the weights of the data; a task counts as that many choices. For weights that
         correct the sample, show robust or clustered errors.
     signs: attribute or column → 1 or −1: its coefficients are kept at or above, at or below 0.
@@ -134,24 +148,21 @@ def fit_mnl(
     >>> fit_mnl(data).coefficients["price"]  # three of four take the cheaper one: −log 3
     -1.098612
     """
-    coding = coding_of(data, coding, constants, base)
+    coding = coding_of(data, coding, constants, base, interactions)
     columns = coding.columns
     by_column = signs_by_column(coding, signs or {})
     bounds = bounds_of(columns, by_column)
-    raw = Likelihood.of(data, coding.design(data).matrix, weights_of(data, weights))
-    scales = column_scales(raw, columns)
-    scaled = raw.scaled(scales)
-    optimum = _search(scaled, columns, bounds)
-    estimates = optimum.coefficients / scales
-    information = raw.derivatives(estimates)[1]
-    found = covariances(information, raw.scores(estimates), data.respondent, ~optimum.at_bound)
+    likelihood = Likelihood.of(data, coding.design(data).matrix, weights_of(data, weights))
+    optimum = _search(likelihood, columns, bounds)
+    scores = likelihood.scores(optimum.coefficients)
+    found = covariances(optimum.information, scores, data.respondent, ~optimum.at_bound)
     return MNLResult(
         coding=coding,
-        estimates=frozen(estimates),
+        estimates=frozen(optimum.coefficients),
         covariances={kind: frozen(matrix) for kind, matrix in found.items()},
         errors=shown_errors(found, errors),
         log_likelihood=optimum.value,
-        log_likelihood_null=raw.value(np.zeros(len(columns))),
+        log_likelihood_null=likelihood.at_zero.value,
         observations=data.tasks,
         respondents=data.respondents,
         signs=by_column,
@@ -160,12 +171,13 @@ def fit_mnl(
 
 
 def _search(likelihood: Likelihood, columns: tuple[str, ...], bounds: tuple[FloatArray, FloatArray]) -> Optimum:
-    optimum = maximise(likelihood, *bounds)
+    scales = column_scales(likelihood, columns)
+    optimum = maximise(likelihood, *bounds, scales=scales)
     if not optimum.converged:
-        raise_if_separated(likelihood, columns, bounds)
+        raise_if_separated(likelihood.scaled(scales), columns, bounds)
         raise RunError(
             f"the multinomial logit did not converge in {optimum.steps} steps (columns: {', '.join(columns)}); "
             "look for attributes of extreme values and rescale them"
         )
-    check_finite(likelihood, optimum.coefficients, columns, bounds)
+    check_finite(likelihood, optimum, columns, bounds)
     return optimum

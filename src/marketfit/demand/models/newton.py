@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray
-from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.likelihood import Evaluation, Likelihood
 
 MOST_STEPS = 100
 MOST_HALVINGS = 40
@@ -16,37 +16,50 @@ TOLERANCE = 1e-12  # of half the squared Newton decrement, relative to the value
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """Where the search ended. at_bound: (columns,) coefficients that a bound holds."""
+    """Where the search ended. at_bound: (columns,) coefficients that a bound holds.
+
+    information: (columns, columns) minus the Hessian there.
+    """
 
     coefficients: FloatArray
     value: float
+    information: FloatArray
     at_bound: BoolArray
     converged: bool
     steps: int
 
 
-def maximise(likelihood: Likelihood, lower: FloatArray, upper: FloatArray) -> Optimum:
-    """Maximise the log-likelihood subject to lower ≤ coefficients ≤ upper, (columns,) each, with 0 inside.
+def maximise(
+    likelihood: Likelihood, lower: FloatArray, upper: FloatArray, *, scales: FloatArray | None = None
+) -> Optimum:
+    """Maximise the log-likelihood subject to lower ≤ coefficients ≤ upper, (columns,) each, 0 or infinite.
 
-    Steps are halved until the likelihood rises enough (Armijo). Columns should be of like scale.
+    The search starts at 0. Steps are halved until the likelihood rises enough (Armijo).
+    scales: (columns,) how much each column varies (default: all alike); they level the equations to be solved.
     """
-    point = np.zeros(lower.size)
-    value = likelihood.value(point)
+    scales = np.ones(lower.size) if scales is None else scales
+    point, here = np.zeros(lower.size), likelihood.at_zero
     for step in range(1, MOST_STEPS + 1):
-        gradient, information = likelihood.derivatives(point)
-        held = held_at(point, gradient, lower, upper)
-        direction = ascent(gradient, information, held)
-        gain = float(gradient @ direction) / 2
-        if gain <= TOLERANCE * max(1.0, abs(value)):
+        held = held_at(point, here.gradient, lower, upper)
+        level = here.information / np.outer(scales, scales)
+        direction = ascent(here.gradient / scales, level, held) / scales
+        gain = float(here.gradient @ direction) / 2
+        if gain <= TOLERANCE * max(1.0, abs(here.value)):
             # The gain is below the rounding of the value: take the last step unchecked, it only polishes.
             point = np.clip(point + direction, lower, upper)
-            at_bound = (point <= lower) | (point >= upper)
-            return Optimum(point, likelihood.value(point), at_bound, True, step)
-        moved = _halve(likelihood, point, value, gradient, direction, (lower, upper))
+            return _optimum(likelihood.evaluate(point), point, (lower, upper), step, converged=True)
+        moved = _halve(likelihood, point, here, direction, (lower, upper))
         if moved is None:
             break
-        point, value = moved
-    return Optimum(point, value, (point <= lower) | (point >= upper), False, step)
+        point, here = moved
+    return _optimum(here, point, (lower, upper), step, converged=False)
+
+
+def _optimum(
+    here: Evaluation, point: FloatArray, bounds: tuple[FloatArray, FloatArray], steps: int, *, converged: bool
+) -> Optimum:
+    at_bound = (point <= bounds[0]) | (point >= bounds[1])
+    return Optimum(point, here.value, here.information, at_bound, converged, steps)
 
 
 def held_at(point: FloatArray, gradient: FloatArray, lower: FloatArray, upper: FloatArray) -> BoolArray:
@@ -68,17 +81,16 @@ def ascent(gradient: FloatArray, information: FloatArray, held: BoolArray) -> Fl
 def _halve(
     likelihood: Likelihood,
     point: FloatArray,
-    value: float,
-    gradient: FloatArray,
+    here: Evaluation,
     direction: FloatArray,
     bounds: tuple[FloatArray, FloatArray],
-) -> tuple[FloatArray, float] | None:
+) -> tuple[FloatArray, Evaluation] | None:
     """The first of the full, half, quarter … step that raises the likelihood enough; None when none does."""
     length = 1.0
     for _ in range(MOST_HALVINGS):
         trial = np.clip(point + length * direction, *bounds)
-        reached = likelihood.value(trial)
-        if reached >= value + 1e-4 * float(gradient @ (trial - point)):
+        reached = likelihood.evaluate(trial)
+        if reached.value >= here.value + 1e-4 * float(here.gradient @ (trial - point)):
             return trial, reached
         length /= 2
     return None

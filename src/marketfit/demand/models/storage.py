@@ -1,104 +1,51 @@
-"""A fitted model as JSON and back, exactly: floats are written so that they read back bit for bit."""
+"""A fitted model as canonical JSON and back, bit for bit."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
-import numpy as np
-
-from marketfit.demand.arrays import frozen
-from marketfit.demand.coding.coding import Coding
-from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
+from marketfit.demand.models.hierarchical.result import HBResult
+from marketfit.demand.models.latent_class_result import LatentClassResult
+from marketfit.demand.models.mixed.result import MixedResult
 from marketfit.demand.models.mnl import MNLResult
+from marketfit.demand.models.plain import from_plain, to_plain
+from marketfit.demand.models.utilities import ChoiceModel
 from marketfit.errors import DataError, Problem
 
-FORMAT = "marketfit.demand.mnl/1"
+FORMAT = "marketfit.demand.model/1"
+MOST_CHARACTERS = 1 << 28
+"""Longer text is no model of ours: what is read into memory stays bounded."""
+
+MODELS: tuple[type[ChoiceModel], ...] = (MNLResult, MixedResult, HBResult, LatentClassResult)
+"""The kinds of models that can be stored: frozen dataclasses of what `to_plain` writes."""
 
 
-def model_to_json(result: MNLResult) -> str:
-    """Everything about a fitted model, coding and covariances included, as canonical JSON."""
-    coding = result.coding
-    content = {
-        "format": FORMAT,
-        "coding": {
-            "terms": [{"kind": term.kind, **vars(term)} for term in coding.terms],
-            "constants": coding.constants,
-            "base": coding.base,
-            "none": coding.none,
-            "alternative_column": coding.alternative_column,
-        },
-        "estimates": result.estimates.tolist(),
-        "covariances": {kind: matrix.tolist() for kind, matrix in result.covariances.items()},
-        "errors": result.errors,
-        "log_likelihood": result.log_likelihood,
-        "log_likelihood_null": result.log_likelihood_null,
-        "observations": result.observations,
-        "respondents": result.respondents,
-        "signs": dict(result.signs),
-        "at_bound": result.at_bound,
-    }
-    return json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
+def model_to_json(result: ChoiceModel) -> str:
+    """Everything about a fitted model, coding and covariances included. Raises TypeError for kinds not in `MODELS`."""
+    if not isinstance(result, MODELS):
+        raise TypeError(f"a {type(result).__name__} is no model that can be stored")
+    content = {"format": FORMAT, "model": to_plain(result)}
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def model_from_json(text: str) -> MNLResult:
+def model_from_json(text: str) -> ChoiceModel:
     """The model that `model_to_json` wrote. Raises DataError when the text is something else."""
     try:
-        content = json.loads(text)
-        if content["format"] != FORMAT:
-            raise _foreign(f"has the format {content['format']!r}")
-        return MNLResult(
-            coding=_coding(content["coding"]),
-            estimates=frozen(np.array(content["estimates"], dtype=np.float64)),
-            covariances={kind: frozen(np.array(matrix)) for kind, matrix in content["covariances"].items()},
-            errors=content["errors"],
-            log_likelihood=content["log_likelihood"],
-            log_likelihood_null=content["log_likelihood_null"],
-            observations=content["observations"],
-            respondents=content["respondents"],
-            signs=content["signs"],
-            at_bound=tuple(content["at_bound"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _foreign(f"cannot be read ({type(error).__name__}: {error})") from error
+        return _model(text)
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, DataError) as error:
+        found = f"cannot be read ({type(error).__name__}: {error})"
+        problem = Problem("demand model", found, f"JSON of the format {FORMAT}", "fit the model again")
+        raise DataError([problem]) from error
 
 
-def _foreign(found: str) -> DataError:
-    return DataError([Problem("demand model", found, f"JSON of the format {FORMAT}", "fit the model again")])
-
-
-def _coding(content: Mapping[str, object]) -> Coding:
-    terms = content["terms"]
-    base, none, constants = content["base"], content["none"], content["constants"]
-    if not isinstance(terms, list) or not isinstance(constants, list):
-        raise TypeError("terms and constants are lists")
-    return Coding(
-        terms=tuple(_term(term) for term in terms),
-        constants=tuple(str(name) for name in constants),
-        base=None if base is None else str(base),
-        none=None if none is None else str(none),
-        alternative_column=str(content["alternative_column"]),
-    )
-
-
-def _term(content: dict[str, str | float | list[float] | list[str]]) -> Term:
-    kind, attribute = content["kind"], str(content["attribute"])
-    if kind == LinearTerm.kind:
-        return LinearTerm(attribute, _number(content["low"]), _number(content["high"]))
-    if kind == PiecewiseTerm.kind:
-        return PiecewiseTerm(attribute, tuple(_number(knot) for knot in _list(content["knots"])))
-    if kind == LevelsTerm.kind:
-        return LevelsTerm(attribute, tuple(str(level) for level in _list(content["levels"])), str(content["base"]))
-    raise ValueError(f"unknown kind of term {kind!r}")
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is no list")
-    return value
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is no number")
-    return float(value)
+def _model(text: str) -> ChoiceModel:
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"{len(text)} characters are too many")
+    content = json.loads(text)
+    if content["format"] != FORMAT:
+        raise ValueError(f"the format is {content['format']!r}")
+    known = {kind.__name__: kind for kind in MODELS}
+    model = from_plain(content["model"], known[content["model"]["class"]])
+    if not isinstance(model, MODELS) or model.means.shape != (len(model.coding.columns),):
+        raise ValueError("the coefficients do not fit the coding")
+    return model

@@ -79,6 +79,13 @@ class ChoiceModel(UtilityModel, Protocol):
         """Name → standard error; NaN where a coefficient has none."""
 
     @property
+    def means(self) -> FloatArray:
+        """(columns,) the average coefficient of each column of the coding over the population."""
+
+    def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """(count, columns) draws of `means`: how far they are known."""
+
+    @property
     def log_likelihood(self) -> float:
         """Of the data that the model was fitted on."""
 
