@@ -14,6 +14,24 @@ from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding, Design, Offer
 from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
+from marketfit.demand.designs.adaptive import RespondentState, begin_respondent, next_task
+from marketfit.demand.designs.balanced import Overlap, balanced_design
+from marketfit.demand.designs.coded import simulate_answers, space_coding
+from marketfit.demand.designs.design import ChoiceDesign
+from marketfit.demand.designs.diagnostics import DesignReport, diagnose
+from marketfit.demand.designs.efficiency import d_error
+from marketfit.demand.designs.efficient import efficient_design
+from marketfit.demand.designs.power import (
+    Needed,
+    SampleSize,
+    ShareSampleSize,
+    rule_of_thumb,
+    sample_size,
+    share_sample_size,
+)
+from marketfit.demand.designs.prior import Prior, normal_prior, prior_from, vague_prior
+from marketfit.demand.designs.space import DesignSpace, Prohibition
+from marketfit.demand.designs.table import read_design, write_design
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
@@ -31,27 +49,53 @@ from marketfit.demand.models.utilities import (
 __all__ = [
     "Attribute",
     "ChoiceData",
+    "ChoiceDesign",
     "ChoiceModel",
     "Coding",
     "CodingOption",
     "Design",
+    "DesignReport",
+    "DesignSpace",
     "Errors",
     "Levels",
     "MNLResult",
     "MoneyValue",
+    "Needed",
     "Offer",
+    "Overlap",
     "Piecewise",
     "PriceCurve",
+    "Prior",
+    "Prohibition",
+    "RespondentState",
+    "SampleSize",
+    "ShareSampleSize",
     "Shares",
     "UtilityDraws",
     "UtilityModel",
     "UtilitySource",
     "WillingnessToPay",
+    "balanced_design",
+    "begin_respondent",
+    "d_error",
+    "diagnose",
     "draw_utilities",
+    "efficient_design",
     "fit_mnl",
     "model_from_json",
     "model_to_json",
+    "next_task",
+    "normal_prior",
     "price_curve",
+    "prior_from",
+    "read_design",
+    "rule_of_thumb",
+    "sample_size",
+    "share_sample_size",
     "simulate",
+    "simulate_answers",
+    "space_coding",
+    "vague_prior",
     "willingness_to_pay",
+    "write_design",
 ]
