@@ -17,10 +17,10 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.designs.coded import Rows
-from marketfit.demand.designs.deal import deal, units_of
+from marketfit.demand.designs.deal import deal
 from marketfit.demand.designs.design import check_alternatives, offers_of
 from marketfit.demand.designs.information import probabilities
-from marketfit.demand.designs.moves import Moves
+from marketfit.demand.designs.moves import Moves, options_of
 from marketfit.demand.designs.posterior import laplace
 from marketfit.demand.designs.prior import Prior
 from marketfit.demand.designs.rules import Rules
@@ -159,8 +159,9 @@ class _Choice:
         gains = self._gains(rows, np.arange(len(rows)).reshape(len(tasks), -1))
         best = int(np.argmax(gains))
         task, gain = tasks[best], float(gains[best])
+        options = options_of(space, self._rules)
         for _ in range(ROUNDS):
-            moves = Moves.of(task[None], units_of(space), space.sizes)
+            moves = Moves.of(task[None], options)
             changes = moves.changes(task, 0)
             changed = changes.variants[changes.singles]
             places = np.repeat(np.arange(space.alternatives), moves.count)

@@ -22,7 +22,7 @@ from marketfit.errors import DataError, Problem
 
 Overlap: TypeAlias = Literal["minimal", "balanced", "random"]
 
-WEIGHT = 4.0
+WEIGHT = 40.0
 """What an overlap off its target costs, against an uneven pair of levels."""
 LOOKED_AT = 24  # of the best swaps, when the very best would break a rule
 

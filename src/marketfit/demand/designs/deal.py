@@ -14,7 +14,7 @@ from marketfit.demand.designs.rules import Rules
 from marketfit.demand.designs.space import DesignSpace
 from marketfit.errors import DataError, Problem
 
-STEPS, DEALS = 600, 6
+STEPS, DEALS = 150, 6  # small random spaces that can be mended at all take about 50 steps at most
 
 Unit = tuple[int, ...]
 """Attributes whose levels move together."""
@@ -44,7 +44,7 @@ def deal(space: DesignSpace, rng: np.random.Generator) -> IntArray:
 
 
 def _free(space: DesignSpace, rng: np.random.Generator) -> IntArray:
-    """Every attribute dealt on its own, over a random order of its levels; each version goes on where the last ended."""
+    """Every attribute dealt on its own, over a random order of its levels; versions go on where the last ended."""
     versions, tasks, alternatives, _ = space.shape
     cells = tasks * alternatives
     columns = []

@@ -30,8 +30,9 @@ class ChoiceDesign:
     codes: IntArray
 
     def __post_init__(self) -> None:
-        # A copy, so that nobody holds an array through which the checked codes can be changed.
+        # A copy, locked before a view of it is given away: nobody can change the codes that were checked.
         codes = np.array(self.codes, dtype=np.int64)
+        codes.flags.writeable = False
         object.__setattr__(self, "codes", frozen(codes))
         if codes.shape != self.space.shape:
             found, do = f"has shape {codes.shape}", "give one code per version, task, alternative and attribute"

@@ -22,6 +22,8 @@ from marketfit.errors import DataError, Problem
 SEARCH_DRAWS = 64
 """Draws of the prior that the search averages over; they are the first of its sequence."""
 MOST_STARTS, STARTED_TASKS = 30, 120
+AGREED, SAME = 6, 1e-9
+"""Searches that end at the same log of the D-error, up to rounding, after which no more are begun."""
 
 
 def efficient_design(
@@ -47,13 +49,17 @@ def efficient_design(
     check_room(space.shape, prior.coding.columns, none=space.none)
     rows = Rows.of(space, prior.coding)
     best: tuple[float, ChoiceDesign] | None = None
+    agreed = 0
     for start, generator in enumerate(np.random.default_rng(rng).spawn(starts)):
         # The first search begins where little is left to do; every other one anywhere, so that it may end elsewhere.
         begun = balanced_design(space, overlap="random" if start % 2 else "minimal", rng=generator)
         search = Exchange(space, rows, prior.draws[:SEARCH_DRAWS], np.array(begun.codes))
         search.run(generator, _part(progress, start, starts))
-        if best is None or search.value < best[0] - 1e-9:
-            best = search.value, ChoiceDesign(space, search.codes)
+        if best is None or search.value < best[0] - SAME:
+            best, agreed = (search.value, ChoiceDesign(space, search.codes)), 0
+        agreed += search.value < best[0] + SAME
+        if agreed == AGREED:
+            break
     if best is None:
         raise DataError([Problem("starts", f"is {starts}", "at least 1", "ask for more")])
     check_identified(best[1], rows)

@@ -13,9 +13,8 @@ import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray
 from marketfit.demand.designs.coded import Rows
-from marketfit.demand.designs.deal import units_of
 from marketfit.demand.designs.information import information
-from marketfit.demand.designs.moves import Moves
+from marketfit.demand.designs.moves import Moves, options_of
 from marketfit.demand.designs.rules import Rules
 from marketfit.demand.designs.space import DesignSpace
 from marketfit.demand.designs.taskgain import d_errors
@@ -37,7 +36,7 @@ class Exchange:
         # Columns of like size: the ridge then means the same for all of them.
         self._scales = rows.spans()
         self._draws = draws * self._scales
-        self._units = units_of(space)
+        self._options = options_of(space, self._rules)
         self._information = self._total()
         self.value = self._log_d_error(self._information)
 
@@ -66,7 +65,7 @@ class Exchange:
 
     def _improve(self, version: int) -> None:
         """Changes within single tasks first, then swaps between tasks, the most promising first."""
-        moves = Moves.of(self.codes[version], self._units, self._space.sizes)
+        moves = Moves.of(self.codes[version], self._options)
         gains = np.empty((self._space.tasks, self._space.alternatives, moves.count))
         for task in range(self._space.tasks):
             moves, gains[task] = self._improve_task(version, task, moves)
@@ -80,7 +79,7 @@ class Exchange:
             if self._rules.broken(changed[tasks]).any() or not self._accept(version, tasks, changed[tasks]):
                 failures += 1
                 continue
-            moves = Moves.of(self.codes[version], self._units, self._space.sizes)
+            moves = Moves.of(self.codes[version], self._options)
             for task in tasks:
                 moves, gains[task] = self._improve_task(version, task, moves)
             ranked, failures = self._ranked(moves, gains), 0
@@ -105,7 +104,7 @@ class Exchange:
             best = int(np.argmin(gains))
             if not gains[best] < -LEAST_GAIN or not self._accept(version, [task], codes[best][None]):
                 return moves, singles
-            moves = Moves.of(self.codes[version], self._units, self._space.sizes)
+            moves = Moves.of(self.codes[version], self._options)
 
     def _balanced(self, version: int, shown: IntArray, moves: Moves) -> BoolArray:
         """(alternatives, values) whether exchanging a level of the task for another keeps the balance: only where the

@@ -8,7 +8,11 @@ from itertools import combinations
 import numpy as np
 
 from marketfit.demand.arrays import IntArray
-from marketfit.demand.designs.deal import Unit
+from marketfit.demand.designs.deal import Unit, units_of
+from marketfit.demand.designs.rules import Rules
+from marketfit.demand.designs.space import DesignSpace
+
+MOST_LISTED = 1 << 16  # combinations of a unit's levels that are looked through
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +30,44 @@ class Changes:
 
 
 @dataclass(frozen=True, eq=False)
+class Options:
+    """What one unit may become in any task: values, (values, attributes of the unit) level codes.
+
+    place: table over the levels of the unit's attributes, the place of each combination among the values. Both are
+    None where there are too many combinations: then only those that a version has are tried.
+    """
+
+    unit: Unit
+    values: IntArray | None
+    place: IntArray | None
+
+    @classmethod
+    def of(cls, space: DesignSpace, rules: Rules, unit: Unit) -> Options:
+        """All that the rules allow, as long as that is no more than a version shows alternatives."""
+        sizes = [space.sizes[attribute] for attribute in unit]
+        if len(unit) > 1 and np.prod(sizes, dtype=float) > MOST_LISTED:
+            return cls(unit, None, None)
+        levels = np.indices(sizes)
+        allowed = np.ones(sizes, dtype=np.bool_)
+        for attributes, table in rules.tables.items():
+            if len(unit) > 1 and set(attributes) <= set(unit):
+                allowed &= ~table[tuple(levels[unit.index(attribute)] for attribute in attributes)]
+        if len(unit) > 1 and allowed.sum() > space.tasks * space.alternatives:
+            return cls(unit, None, None)
+        place = np.cumsum(allowed.ravel()).reshape(sizes) - 1
+        return cls(unit, np.argwhere(allowed), place)
+
+
+def options_of(space: DesignSpace, rules: Rules) -> tuple[Options, ...]:
+    """The options of all units of a space."""
+    return tuple(Options.of(space, rules, unit) for unit in units_of(space))
+
+
+@dataclass(frozen=True, eq=False)
 class Moves:
     """The values that the units of a version may take.
 
-    values: per unit, (values, attributes of the unit): all levels of a single attribute; for attributes that are tied
-    together, what each alternative of the version has. starts: per unit, the place of its first value among all
+    values: per unit, (values, attributes of the unit). starts: per unit, the place of its first value among all
     `count`. own: per unit, (tasks, alternatives) the place of the value that each alternative has.
     """
 
@@ -41,19 +78,21 @@ class Moves:
     own: tuple[IntArray, ...]
 
     @classmethod
-    def of(cls, version: IntArray, units: tuple[Unit, ...], sizes: tuple[int, ...]) -> Moves:
+    def of(cls, version: IntArray, options: tuple[Options, ...]) -> Moves:
         """The moves of (tasks, alternatives, attributes) codes."""
         values, starts, own, start = [], [], [], 0
         cells = version.reshape(-1, version.shape[-1])
-        for unit in units:
-            single = len(unit) == 1
-            taken = np.arange(sizes[unit[0]])[:, None] if single else cells[:, unit]
-            places = cells[:, unit[0]] if single else np.arange(len(cells))
+        for option in options:
+            held = cells[:, option.unit]
+            if option.values is None or option.place is None:
+                taken, places = held, np.arange(len(cells))
+            else:
+                taken, places = option.values, option.place[tuple(held.T)]
             values.append(taken)
             starts.append(start)
             own.append((places + start).reshape(version.shape[:2]))
             start += len(taken)
-        return cls(units, tuple(values), tuple(starts), start, tuple(own))
+        return cls(tuple(option.unit for option in options), tuple(values), tuple(starts), start, tuple(own))
 
     def changes(self, task: IntArray, place: int) -> Changes:
         """The changes of a task, (alternatives, attributes) codes, at this place of the version."""
