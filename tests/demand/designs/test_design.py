@@ -47,6 +47,10 @@ def test_a_prohibited_alternative_is_named_with_its_place() -> None:
         ChoiceDesign(SPACE, codes)
     assert "version 1, task 2, alternative 1: is prohibited: brand a, price 2" in str(error.value)
     assert "no dear a" in str(error.value)
+    space = DesignSpace(SPACE.levels, tasks=4, alternatives=2, prohibited=SPACE.prohibited)
+    with pytest.raises(DataError, match="version 1, task 3, alternative 1 and 3 more: is prohibited") as error:
+        ChoiceDesign(space, np.broadcast_to([0, 1], space.shape))
+    assert len(error.value.problems) == 5
 
 
 def test_checked_codes_cannot_be_changed_afterwards() -> None:

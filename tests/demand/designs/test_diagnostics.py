@@ -84,6 +84,7 @@ def test_what_cannot_be_told_apart_is_named() -> None:
     report = diagnose(balanced_design(space))
     assert report.unidentified == ("a_2", "b_2")
     assert math.isinf(report.d_error)
+    assert math.isnan(report.relative_efficiency)
     assert [name for name, error in report.standard_errors.items() if math.isinf(error)] == ["a_2", "b_2"]
     assert "can't be told apart: a_2, b_2" in str(report)
 
@@ -97,6 +98,12 @@ def test_interactions_are_identified_where_all_pairs_meet() -> None:
     found = diagnose(balanced_design(forbids), interactions=pairs)
     assert found.interactions == {("a", "b"): False, ("a", "c"): True}
     assert "interaction of a and b: not identified" in str(found)
+
+
+def test_progress_ends_at_one() -> None:
+    done: list[float] = []
+    diagnose(ChoiceDesign(SMALL, CODES), progress=done.append)
+    assert done == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_mistakes_are_told_together() -> None:

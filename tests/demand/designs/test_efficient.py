@@ -183,6 +183,17 @@ def test_rules_and_balance_hold_for_every_space(
         assert counts.max() - counts.min() <= 1
 
 
+def test_attributes_tied_in_too_many_ways_to_list_keep_the_rules_too(prohibits: Judge) -> None:
+    """Then a swap takes along what other alternatives have, which may have changed since it was judged."""
+    levels = dict.fromkeys("abcd", ("1", "2"))
+    tied = (Prohibition(dict.fromkeys("abcd", "1")),)
+    space = DesignSpace(levels, alternatives=3, tasks=4, prohibited=tied)
+    for seed in range(40):
+        design = efficient_design(space, informed(space, seed, size=1.0), starts=1, rng=seed)
+        assert not any(prohibits(space, offer) for task in range(4) for offer in design.offers(0, task))
+        assert not Rules.of(space).broken(design.codes).any()
+
+
 def test_what_no_design_can_tell_apart_is_told() -> None:
     levels: dict[str, tuple[float | str, ...]] = {"a": ("1", "2"), "b": ("1", "2"), "c": (1.0, 2.0, 3.0)}
     tied = (Prohibition({"a": "1"}, unless={"b": "1"}), Prohibition({"a": "2"}, unless={"b": "2"}))

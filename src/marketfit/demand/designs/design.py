@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.demand.arrays import IntArray, frozen, label
+from marketfit.demand.arrays import BoolArray, IntArray, frozen, label
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.designs.rules import prohibition_table
 from marketfit.demand.designs.space import DesignSpace
@@ -48,7 +48,8 @@ class ChoiceDesign:
             return NotImplemented
         return self.space == other.space and np.array_equal(self.codes, other.codes)
 
-    __hash__ = None  # type: ignore[assignment]  # equal by content, and a space holds mappings
+    def __hash__(self) -> int:
+        return hash(self.codes.tobytes())
 
 
 def offers_of(space: DesignSpace, task: IntArray) -> tuple[Offer, ...]:
@@ -64,7 +65,7 @@ def check_alternatives(space: DesignSpace, codes: IntArray) -> None:
     problems: list[Problem] = []
     for index, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
         beyond = (codes[..., index] < 0) | (codes[..., index] >= size)
-        for where in _places(np.argwhere(beyond)):
+        for where, _ in _places(beyond):
             problems.append(Problem(where, f"'{name}' has a code beyond its levels", f"0 to {size - 1}", "correct it"))
     if problems:
         raise DataError(problems)
@@ -72,15 +73,21 @@ def check_alternatives(space: DesignSpace, codes: IntArray) -> None:
         attributes, table = prohibition_table(space, prohibition)
         held = table[tuple(codes[..., attribute] for attribute in attributes)]
         allowed = f"alternatives that {space.name_of(place)} allows"
-        for where, at in zip(_places(np.argwhere(held)), np.argwhere(held).tolist(), strict=False):
-            shown = offers_of(space, codes[tuple(at)][None])[0]
+        for where, at in _places(held):
+            shown = offers_of(space, codes[at][None])[0]
             levels = ", ".join(f"{space.names[a]} {label(shown[space.names[a]])}" for a in attributes)
             problems.append(Problem(where, f"is prohibited: {levels}", allowed, "change a level or the prohibition"))
     if problems:
         raise DataError(problems)
 
 
-def _places(indices: IntArray) -> Iterator[str]:
-    """Where in a design, counted from 1; the first few."""
-    for version, task, alternative, *_ in indices[:SHOWN].tolist():
-        yield f"version {version + 1}, task {task + 1}, alternative {alternative + 1}"
+def _places(where: BoolArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The places of a design, (versions, tasks, alternatives), as text counted from 1 and as an index.
+
+    The first few; the last of them says how many more there are.
+    """
+    found = [tuple(place) for place in np.argwhere(where).tolist()]
+    for number, (version, task, alternative) in enumerate(found[:SHOWN], start=1):
+        more = f" and {len(found) - SHOWN} more" if number == SHOWN < len(found) else ""
+        text = f"version {version + 1}, task {task + 1}, alternative {alternative + 1}{more}"
+        yield text, (version, task, alternative)

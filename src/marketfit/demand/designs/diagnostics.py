@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,10 @@ from marketfit.demand.designs.efficiency import (
     unidentified_columns,
     variances,
 )
+from marketfit.demand.designs.information import log_determinants, mean_d_error
 from marketfit.demand.designs.prior import Prior, vague_prior
 from marketfit.demand.designs.rules import Rules
+from marketfit.demand.designs.space import DesignSpace
 from marketfit.errors import DataError, Problem, nearest
 
 BASELINES = 3  # random designs that a design is measured against
@@ -60,7 +62,11 @@ class DesignReport:
 
     @property
     def relative_efficiency(self) -> float:
-        """How many respondents of a random balanced design one respondent of this design is worth."""
+        """How many respondents of a random balanced design one respondent of this design is worth; NaN where neither
+        kind can tell the coefficients apart.
+        """
+        if math.isinf(self.d_error):
+            return math.nan if math.isinf(self.d_error_random) else 0.0
         return self.d_error_random / self.d_error
 
     def __str__(self) -> str:
@@ -92,11 +98,13 @@ def diagnose(
     respondents: int = 100,
     interactions: Sequence[tuple[str, str]] = (),
     rng: Rng = 0,
+    progress: Callable[[float], None] | None = None,
 ) -> DesignReport:
     """Diagnostics of a design: see `DesignReport`.
 
     prior: on the coefficients of the model that will be fitted (default: `vague_prior`). interactions: pairs of
-    attributes to check. rng: for the random designs that it is measured against.
+    attributes to check. rng: for the random designs that it is measured against. progress: is called with the
+    fraction done.
     Raises DataError for unknown attributes, and for a prior whose coding does not fit the design.
     """
     space = design.space
@@ -104,14 +112,14 @@ def diagnose(
     prior = vague_prior(space) if prior is None else prior
     rows = Rows.of(space, prior.coding)
     unidentified = unidentified_columns(design, rows)
-    errors = _standard_errors(design, rows, prior.draws, unidentified).mean(axis=0) / math.sqrt(respondents)
-    at_mean = _standard_errors(design, rows, prior.mean[None], unidentified)[0]
+    matrices = per_respondent(design, rows, prior.draws)
+    errors = _standard_errors(matrices, rows, unidentified).mean(axis=0) / math.sqrt(respondents)
+    at_mean = _standard_errors(per_respondent(design, rows, prior.mean[None]), rows, unidentified)[0]
     with np.errstate(divide="ignore"):
         needed = (QUANTILE * at_mean / np.abs(prior.mean)) ** 2
-    shown, pairs = level_counts(design), pair_counts(design)
-    baselines = np.random.default_rng(rng).spawn(BASELINES)
-    at_random = [d_error(balanced_design(space, overlap="random", rng=generator), prior) for generator in baselines]
     columns = prior.coding.columns
+    shown, pairs = level_counts(design), pair_counts(design)
+    uneven = [imbalance(counts, allowed_pairs(design, pair)) for pair, counts in pairs.items()]
     return DesignReport(
         levels={
             name: {label(level): count for level, count in zip(space.levels[name], counts.tolist(), strict=True)}
@@ -119,13 +127,11 @@ def diagnose(
         },
         pairs=pairs,
         level_imbalance=max(imbalance(counts) for counts in shown.values()),
-        pair_imbalance=max(
-            (imbalance(counts, allowed_pairs(design, pair)) for pair, counts in pairs.items()), default=0.0
-        ),
+        pair_imbalance=max(uneven, default=0.0),
         overlap=overlap(design),
         dominated=int(Rules.of(space).dominated(design.codes).sum()),
-        d_error=d_error(design, prior),
-        d_error_random=float(np.mean(at_random)),
+        d_error=math.inf if unidentified else mean_d_error(log_determinants(matrices), len(columns)),
+        d_error_random=_random_d_error(space, prior, rng, progress),
         respondents=respondents,
         standard_errors=dict(zip(columns, errors.tolist(), strict=True)),
         s_estimates=dict(zip(columns, needed.tolist(), strict=True)),
@@ -134,14 +140,27 @@ def diagnose(
     )
 
 
-def _standard_errors(design: ChoiceDesign, rows: Rows, draws: FloatArray, unidentified: tuple[str, ...]) -> FloatArray:
-    """(draws, columns) for one respondent; infinite for what is not identified, as if its effect were not there."""
+def _standard_errors(matrices: FloatArray, rows: Rows, unidentified: tuple[str, ...]) -> FloatArray:
+    """(draws, columns) for one respondent, from information (draws, columns, columns); infinite for what is not
+    identified, as if its effect were not there.
+    """
     known = np.array([name not in unidentified for name in rows.coding.columns])
-    found = np.full((len(draws), known.size), np.inf)
+    found = np.full((len(matrices), known.size), np.inf)
     if known.any():
-        matrices = per_respondent(design, rows, draws)[:, known][:, :, known]
-        found[:, known] = np.sqrt(variances(matrices))
+        found[:, known] = np.sqrt(variances(matrices[:, known][:, :, known]))
     return found
+
+
+def _random_d_error(space: DesignSpace, prior: Prior, rng: Rng, progress: Callable[[float], None] | None) -> float:
+    """The mean D-error of random balanced designs."""
+    errors = []
+    for done, generator in enumerate(np.random.default_rng(rng).spawn(BASELINES)):
+        if progress is not None:
+            progress((done + 1) / (BASELINES + 1))
+        errors.append(d_error(balanced_design(space, overlap="random", rng=generator), prior))
+    if progress is not None:
+        progress(1.0)
+    return float(np.mean(errors))
 
 
 def _check(design: ChoiceDesign, respondents: int, interactions: Sequence[tuple[str, str]]) -> None:
