@@ -3,7 +3,7 @@
     python benchmarks/research_designs.py [--seeds 2] [--questions 12] [--people 10]
 
 The plan: 6 attributes of 3, 3, 3, 4, 5 and 5 levels, two of them with a direction, one prohibited pair; 3 alternatives
-and none, 12 tasks, 10 versions. The model: numbers with three or more levels piecewise linear, 19 coefficients with
+and none, 12 tasks, 10 versions. The model: numbers with three or more levels piecewise linear, 18 coefficients with
 the none constant. D-errors are expected over 512 draws of the prior; the design is searched on 64 of them. Bars: an
 efficient design within 30 s on 2 cores, the next question within 50 ms.
 """
