@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from marketfit.demand import d_error, read_design, write_design
 from marketfit.errors import DataError
 from marketfit.records.questionnaire import Answer, Option, Questionnaire
-from marketfit.research.choice_design import ChoicePlan
-from marketfit.research.instruments.choice import Choice
+from marketfit.research.choice_design import ChoicePlan, design_of, prior_of, space_of
+from marketfit.research.instruments.choice import Choice, questionnaire_of
 from marketfit.research.instruments.opinions import OpinionPlan, Opinions
 
 LEVELS = {"accuracy": (0.8, 0.9, 0.95), "privacy": ("cloud", "on-device"), "price": (2.0, 4.0, 6.0, 8.0)}
@@ -17,12 +19,15 @@ PLAN = ChoicePlan(
     better={"accuracy": "higher", "price": "lower"},
     respondents=30,
     prohibited=({"privacy": "on-device", "price": 2.0},),
+    conditional=({"when": {"privacy": "cloud", "accuracy": 0.95}, "only": {"price": (6.0, 8.0)}},),
+    versions=5,
 )
+EFFICIENT = PLAN.model_copy(update={"method": "efficient"})
 
 
-@pytest.fixture(scope="module")
-def questionnaire() -> Questionnaire:
-    return Choice().design(PLAN, seed=3)
+@pytest.fixture(scope="module", params=["balanced-overlap", "efficient"])
+def questionnaire(request: pytest.FixtureRequest) -> Questionnaire:
+    return Choice().design(PLAN.model_copy(update={"method": request.param}), seed=3)
 
 
 def products(questionnaire: Questionnaire) -> list[list[Option]]:
@@ -45,6 +50,8 @@ def test_no_task_has_a_duplicate_dominated_or_prohibited_product(questionnaire: 
     for shown in products(questionnaire):
         for one in shown:
             assert not (one.values["privacy"] == "on-device" and one.values["price"] == 2.0)
+            if one.values["privacy"] == "cloud" and one.values["accuracy"] == 0.95:
+                assert one.values["price"] in (6.0, 8.0)
             for other in shown:
                 if one is other:
                     continue
@@ -56,8 +63,71 @@ def test_no_task_has_a_duplicate_dominated_or_prohibited_product(questionnaire: 
                 assert not worse
 
 
-def test_seeds_differ(questionnaire: Questionnaire) -> None:
-    assert Choice().design(PLAN, seed=4) != questionnaire
+@pytest.mark.parametrize("plan", [PLAN, EFFICIENT])
+def test_seeds_differ_and_repeat(plan: ChoicePlan) -> None:
+    first = Choice().design(plan, seed=3)
+    assert Choice().design(plan, seed=4) != first
+    assert Choice().design(plan, seed=3) == first
+
+
+def test_respondents_get_the_versions_in_turn(questionnaire: Questionnaire) -> None:
+    shown: dict[str, list[object]] = {}
+    for question in questionnaire.questions:
+        shown.setdefault(question.respondent, []).append(question.options)
+    answered = list(shown.values())
+    assert len(answered) == 30
+    assert all(answered[person] == answered[person % 5] for person in range(30))
+    assert len({str(tasks) for tasks in answered}) == 5
+    few = Choice().design(PLAN.model_copy(update={"respondents": 2}), seed=3)
+    assert {question.respondent for question in few.questions} == {"r001", "r002"}
+
+
+def test_the_efficient_method_is_efficient_for_the_model_of_the_estimate() -> None:
+    prior = prior_of(PLAN, seed=3)
+    assert prior.coding.columns[:2] == ("accuracy_0.8_to_0.9", "accuracy_0.9_to_0.95")
+    efficient, balanced = (d_error(design_of(plan, seed=3), prior) for plan in (EFFICIENT, PLAN))
+    assert efficient < 0.95 * balanced
+    told: list[float] = []
+    Choice().design(EFFICIENT, seed=3, progress=told.append)
+    assert told[-1] == 1.0
+
+
+def test_the_plan_says_what_is_known_of_the_model() -> None:
+    plan = PLAN.model_copy(
+        update={"coding": {"price": "linear"}, "prior_means": {"price": -0.4}, "prior_sds": {"none": 1.0}}
+    )
+    prior = prior_of(plan, seed=0)
+    named = dict(zip(prior.coding.columns, prior.mean.tolist(), strict=True))
+    assert named["price"] == -0.4
+    assert named["privacy_on-device"] == 0.0
+    assert prior.covariance[-1, -1] == 1.0
+    with pytest.raises(DataError, match="did you mean 'price'"):
+        Choice().design(EFFICIENT.model_copy(update={"coding": {"pric": "linear"}}), seed=0)
+    with pytest.raises(DataError, match=r"means\['pricey'\]"):
+        prior_of(PLAN.model_copy(update={"prior_means": {"pricey": 1.0}}), seed=0)
+
+
+def test_a_design_from_a_file_is_the_same_questionnaire(tmp_path: Path) -> None:
+    path = tmp_path / "design.csv"
+    write_design(design_of(PLAN, seed=3), path)
+    read = questionnaire_of(read_design(path, space_of(PLAN)), respondents=PLAN.respondents)
+    assert read == Choice().design(PLAN, seed=3)
+
+
+def test_every_option_of_the_plan_has_its_help_text() -> None:
+    assert all(field.description for field in ChoicePlan.model_fields.values())
+
+
+def test_prohibitions_that_rule_the_balance_out_are_named() -> None:
+    plan = PLAN.model_copy(update={"prohibited": ({"price": (6.0, 8.0)},)})
+    with pytest.raises(DataError, match=r"prohibited\[0\]: it leaves no way to show the levels of 'price' equally"):
+        Choice().design(plan, seed=0)
+
+
+def test_attributes_named_like_columns_are_refused() -> None:
+    plan = ChoicePlan(levels={"chosen": ("a", "b"), "respondent": (1.0, 2.0, 3.0)}, respondents=1)
+    with pytest.raises(DataError, match="2 problems"):
+        Choice().design(plan, seed=0)
 
 
 def test_an_impossible_plan_is_refused() -> None:

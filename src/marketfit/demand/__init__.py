@@ -14,6 +14,24 @@ from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding, Design, Offer
 from marketfit.demand.coding.options import ByAlternative, CodingOption, Levels, Piecewise
+from marketfit.demand.designs.adaptive import RespondentState, begin_respondent, next_task
+from marketfit.demand.designs.balanced import Overlap, balanced_design
+from marketfit.demand.designs.coded import simulate_answers, space_coding
+from marketfit.demand.designs.design import ChoiceDesign
+from marketfit.demand.designs.diagnostics import DesignReport, diagnose
+from marketfit.demand.designs.efficiency import d_error
+from marketfit.demand.designs.efficient import efficient_design
+from marketfit.demand.designs.power import (
+    Needed,
+    SampleSize,
+    ShareSampleSize,
+    rule_of_thumb,
+    sample_size,
+    share_sample_size,
+)
+from marketfit.demand.designs.prior import Prior, normal_prior, prior_from, vague_prior
+from marketfit.demand.designs.space import DesignSpace, Prohibition
+from marketfit.demand.designs.table import read_design, write_design
 from marketfit.demand.market.importance import Importance, importance
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.simulate import Shares, simulate
@@ -53,12 +71,15 @@ __all__ = [
     "Attribute",
     "ByAlternative",
     "ChoiceData",
+    "ChoiceDesign",
     "ChoiceModel",
     "ClassesTried",
     "ClustersTried",
     "Coding",
     "CodingOption",
     "Design",
+    "DesignReport",
+    "DesignSpace",
     "Distribution",
     "Errors",
     "HBResult",
@@ -70,15 +91,22 @@ __all__ = [
     "MixedOptions",
     "MixedResult",
     "MoneyValue",
+    "Needed",
     "Offer",
+    "Overlap",
     "Piecewise",
     "PriceCurve",
+    "Prior",
     "Profile",
+    "Prohibition",
     "Raking",
     "RespondentQuality",
+    "RespondentState",
+    "SampleSize",
     "ScaledPredictor",
     "Segment",
     "Segments",
+    "ShareSampleSize",
     "Shares",
     "TaskSplit",
     "TunedScale",
@@ -88,9 +116,14 @@ __all__ = [
     "Verdict",
     "WillingnessToPay",
     "adjusted_rand",
+    "balanced_design",
+    "begin_respondent",
     "check_respondents",
     "cluster_segments",
+    "d_error",
+    "diagnose",
     "draw_utilities",
+    "efficient_design",
     "fit_hb",
     "fit_latent_class",
     "fit_mixed",
@@ -102,11 +135,22 @@ __all__ = [
     "log_loss",
     "model_from_json",
     "model_to_json",
+    "next_task",
+    "normal_prior",
     "price_curve",
+    "prior_from",
     "profile_segments",
     "rake",
+    "read_design",
+    "rule_of_thumb",
+    "sample_size",
+    "share_sample_size",
     "simulate",
+    "simulate_answers",
+    "space_coding",
     "split_tasks",
     "tune_scale",
+    "vague_prior",
     "willingness_to_pay",
+    "write_design",
 ]

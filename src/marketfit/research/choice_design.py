@@ -1,143 +1,118 @@
-"""A random balanced choice design: levels shown equally often, no task with a duplicate or a dominated alternative."""
+"""The plan of a choice survey, and the design that it asks for (`demand.designs` does the work)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field as Limits
+from pydantic import Field
 
-from marketfit.errors import DataError, Problem, nearest
+from marketfit.demand import (
+    ChoiceDesign,
+    CodingOption,
+    DesignSpace,
+    Prior,
+    Prohibition,
+    balanced_design,
+    efficient_design,
+    space_coding,
+    vague_prior,
+)
+from marketfit.demand.coding.options import MOST_KNOTS
 from marketfit.records import Record
 from marketfit.records.questionnaire import Cell
 
-Codes = NDArray[np.int64]  # (tasks, alternatives, attributes), codes into the levels of each attribute
+Levels = Mapping[str, Cell | tuple[Cell, ...]]
+"""Attribute → a level, or any of several."""
 
-_SWAPS, _STARTS = 4000, 10
+
+class Conditional(Record):
+    """Levels that go together: an alternative that has all of `when` must have all of `only` too."""
+
+    when: Levels = Field(description="levels that bring the condition about", min_length=1)
+    only: Levels = Field(description="levels that an alternative must then have", min_length=1)
 
 
 class ChoicePlan(Record):
-    """A choice survey: `levels` of each attribute, and which way `better` goes for those where all people agree.
+    """A choice survey, as it is declared. Every option has its help text here and nowhere else."""
 
-    `prohibited` lists combinations of levels that no alternative may have. `none` adds the option to take nothing.
+    levels: Mapping[str, tuple[Cell, ...]] = Field(
+        min_length=1, description="attribute → the levels to show, numbers or names"
+    )
+    better: Mapping[str, Literal["higher", "lower"]] = Field(
+        {}, description="attribute of numbers → which way all people like it; dominated alternatives are then not shown"
+    )
+    respondents: Annotated[int, Field(ge=1, description="how many people are asked")]
+    tasks: Annotated[int, Field(ge=1, description="how often each of them chooses")] = 8
+    alternatives: Annotated[int, Field(ge=2, description="how many alternatives a task shows")] = 3
+    none: bool = Field(True, description="whether a task also offers to take nothing")
+    prohibited: tuple[Levels, ...] = Field(
+        (), description="combinations of levels that no alternative may have; several levels of an attribute mean any"
+    )
+    conditional: tuple[Conditional, ...] = Field(
+        (), description="levels that an alternative may have only together with others"
+    )
+    method: Literal["balanced-overlap", "efficient"] = Field(
+        "balanced-overlap",
+        description="balanced-overlap: levels and pairs of levels equally often, with some overlap within tasks, good "
+        "for interactions and must-have levels; efficient: the smallest expected error of the main effects",
+    )
+    versions: Annotated[int, Field(ge=1, description="different questionnaires; people get them in turn")] = 10
+    coding: Mapping[str, Literal["linear", "piecewise", "levels"]] = Field(
+        {},
+        description="attribute → how it enters the model that an efficient design is for (default: names by levels, "
+        "numbers of three or more levels piecewise linear, which is the most that the estimate lets them bend)",
+    )
+    prior_means: Mapping[str, float] = Field(
+        {},
+        description="column of the model (such as price or brand_b) → the coefficient to expect (default: the range of "
+        "an attribute with a direction in `better` is worth 1, all else 0)",
+    )
+    prior_sds: Mapping[str, float] = Field(
+        {},
+        description="column of the model → how unsure that is, as a standard deviation (default: 0.5 over the range "
+        "of the column)",
+    )
+
+
+def space_of(plan: ChoicePlan) -> DesignSpace:
+    """What the design of a plan may show. Raises DataError with everything in which the plan contradicts itself."""
+    named = [Prohibition(levels, name=f"prohibited[{place}]") for place, levels in enumerate(plan.prohibited)]
+    named += [
+        Prohibition(item.when, unless=item.only, name=f"conditional[{place}]")
+        for place, item in enumerate(plan.conditional)
+    ]
+    return DesignSpace(
+        levels=plan.levels,
+        alternatives=plan.alternatives,
+        tasks=plan.tasks,
+        versions=min(plan.versions, plan.respondents),
+        none=plan.none,
+        prohibited=tuple(named),
+        better=plan.better,
+    )
+
+
+def prior_of(plan: ChoicePlan, *, seed: int) -> Prior:
+    """What the plan says, or else is silent, about the coefficients of the model that will be fitted.
+
+    Raises DataError for codings and columns that do not fit the plan.
     """
+    space = space_of(plan)
+    options: dict[str, CodingOption] = {
+        name: "piecewise"
+        for name, levels in space.levels.items()
+        if space.is_number(name) and 3 <= len(levels) <= MOST_KNOTS
+    }
+    coding = space_coding(space, {**options, **plan.coding})
+    return vague_prior(space, coding, means=plan.prior_means, sds=plan.prior_sds, rng=seed)
 
-    levels: Mapping[str, tuple[Cell, ...]] = Limits(min_length=1)
-    better: Mapping[str, Literal["higher", "lower"]] = {}
-    respondents: Annotated[int, Limits(ge=1)]
-    tasks: Annotated[int, Limits(ge=1)] = 8
-    alternatives: Annotated[int, Limits(ge=2)] = 3
-    none: bool = True
-    prohibited: tuple[Mapping[str, Cell], ...] = ()
 
+def design_of(plan: ChoicePlan, *, seed: int, progress: Callable[[float], None] | None = None) -> ChoiceDesign:
+    """The design of a plan by its method; the same plan and seed give the same one.
 
-def balanced_design(plan: ChoicePlan, *, seed: int) -> Iterator[Codes]:
-    """One (tasks, alternatives, attributes) array of level codes for each respondent.
-
-    Each level of an attribute is shown to a respondent as often as any other, and over all respondents too, up to
-    one. Levels are dealt at random; tasks that break a rule are mended by swapping levels between tasks, which keeps
-    the balance (in the manner of Huber & Zwerina 1996, without priors on utilities).
-
-    Raises:
-        DataError: the plan contradicts itself, or no design keeps its rules.
+    Raises DataError when the plan contradicts itself, or when no design keeps its rules.
     """
-    problems = list(_problems(plan))
-    if problems:
-        raise DataError(problems)
-    rng = np.random.default_rng(seed)
-    sizes = [len(levels) for levels in plan.levels.values()]
-    cells = plan.tasks * plan.alternatives
-    # A deal goes on where the last respondent's ended, over a random order of the levels.
-    orders = [rng.permutation(size) for size in sizes]
-    rules = _Rules(plan)
-    for person in range(plan.respondents):
-        places = np.arange(person * cells, (person + 1) * cells)
-        deal = [order[places % order.size] for order in orders]
-        yield _mended(deal, plan, rules, rng)
-
-
-class _Rules:
-    """Which tasks break a rule."""
-
-    def __init__(self, plan: ChoicePlan) -> None:
-        self._signs: list[int] = []
-        self._ranks: list[NDArray[np.float64]] = []
-        for name, levels in plan.levels.items():
-            direction = plan.better.get(name)
-            self._signs.append(1 if direction == "higher" else -1 if direction == "lower" else 0)
-            numbers = [float(level) if direction else float(code) for code, level in enumerate(levels)]
-            self._ranks.append(np.array(numbers))
-        names = list(plan.levels)
-        self._prohibited = [
-            [(names.index(name), plan.levels[name].index(level)) for name, level in combination.items()]
-            for combination in plan.prohibited
-        ]
-
-    def broken(self, design: Codes) -> NDArray[np.bool_]:
-        """(tasks,) whether a task has a prohibited alternative or one that is equal to or dominated by another."""
-        count = design.shape[1]
-        nowhere_better = np.ones((design.shape[0], count, count), dtype=np.bool_)  # task, alternative, other one
-        for index, sign in enumerate(self._signs):
-            worth = self._ranks[index][design[:, :, index]] * (sign or 1)
-            one, other = worth[:, :, None], worth[:, None, :]
-            # Where tastes differ, only an equal level is no advantage to somebody.
-            nowhere_better &= one <= other if sign else one == other
-        nowhere_better[:, np.arange(count), np.arange(count)] = False
-        bad = np.asarray(nowhere_better.any(axis=(1, 2)), dtype=np.bool_)
-        for combination in self._prohibited:
-            held = np.ones(design.shape[:2], dtype=np.bool_)
-            for attribute, level in combination:
-                held &= design[:, :, attribute] == level
-            bad |= held.any(axis=1)
-        return bad
-
-
-def _mended(deal: list[NDArray[np.int64]], plan: ChoicePlan, rules: _Rules, rng: np.random.Generator) -> Codes:
-    shape = (plan.tasks, plan.alternatives)
-    for _ in range(_STARTS):
-        design = np.stack([rng.permutation(levels).reshape(shape) for levels in deal], axis=2)
-        bad = rules.broken(design)
-        for _ in range(_SWAPS):
-            if not bad.any():
-                return design
-            task = rng.choice(np.flatnonzero(bad))
-            attribute = rng.integers(len(deal))
-            here = (task, rng.integers(plan.alternatives), attribute)
-            there = (rng.integers(plan.tasks), rng.integers(plan.alternatives), attribute)
-            design[here], design[there] = design[there], design[here]
-            after = rules.broken(design)
-            if after.sum() <= bad.sum():
-                bad = after
-            else:
-                design[here], design[there] = design[there], design[here]
-    found = f"no balanced design of {plan.tasks} tasks with {plan.alternatives} alternatives keeps the rules"
-    do = "show fewer alternatives or prohibit less; give 'better' only where everybody agrees"
-    raise DataError([Problem("choice design", found, "tasks without duplicate, dominated or prohibited ones", do)])
-
-
-def _problems(plan: ChoicePlan) -> Iterator[Problem]:
-    for name, levels in plan.levels.items():
-        where = f"levels.{name}"
-        if len(levels) < 2 or len(set(levels)) < len(levels):
-            yield Problem(where, "are fewer than two, or one is there twice", "two or more levels", "correct them")
-        if name in plan.better and not all(isinstance(level, float) for level in levels):
-            yield Problem(f"better.{name}", "its levels are names", "numbers", "drop the direction or give numbers")
-    for name in plan.better:
-        if name not in plan.levels:
-            yield Problem(f"better.{name}", "no such attribute", nearest(name, plan.levels), "rename it")
-    yield from _prohibition_problems(plan)
-
-
-def _prohibition_problems(plan: ChoicePlan) -> Iterator[Problem]:
-    for number, combination in enumerate(plan.prohibited):
-        for name, level in combination.items():
-            where = f"prohibited[{number}].{name}"
-            if name not in plan.levels:
-                yield Problem(where, "no such attribute", nearest(name, plan.levels), "rename it")
-            elif level not in plan.levels[name]:
-                known = [str(known) for known in plan.levels[name]]
-                yield Problem(where, f"no such level {level!r}", nearest(str(level), known), "name a level")
-        if not combination:
-            yield Problem(f"prohibited[{number}]", "is empty, which forbids everything", "levels", "fill or drop it")
+    if plan.method == "efficient":
+        return efficient_design(space_of(plan), prior_of(plan, seed=seed), rng=seed, progress=progress)
+    return balanced_design(space_of(plan), overlap="balanced", rng=seed, progress=progress)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pyarrow as pa
 
 from marketfit.brief import MarketSpec, SurveyFile
-from marketfit.demand import ChoiceData, model_to_json
+from marketfit.demand import ChoiceData, ChoiceDesign, model_to_json
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
@@ -17,7 +18,7 @@ from marketfit.records import ChoiceStudy, PartWorth, Record
 from marketfit.records.questionnaire import Option, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import declaration_problems, is_number, signs
-from marketfit.research.choice_design import ChoicePlan, balanced_design
+from marketfit.research.choice_design import ChoicePlan, design_of
 from marketfit.research.choice_model import fit_choices, money
 from marketfit.research.files import RawFile, Table, read_raw
 from marketfit.research.wide import read_wide
@@ -49,36 +50,9 @@ class Choice:
 
     plan: ClassVar[type[Record]] = ChoicePlan
 
-    def design(self, plan: ChoicePlan, *, seed: int) -> Questionnaire:
-        """A random balanced design: see `choice_design.balanced_design`."""
-        names = tuple(plan.levels)
-        if taken := [name for name in names if name in (*KEYS, CHOSEN)]:
-            problems = [
-                Problem(f"levels.{name}", "is a column of the survey file", "another", "rename") for name in taken
-            ]
-            raise DataError(problems)
-        none = (Option(name=DEFAULT_NONE),) if plan.none else ()
-        questions = []
-        for person, design in enumerate(balanced_design(plan, seed=seed), start=1):
-            for task, alternatives in enumerate(design.tolist(), start=1):
-                shown = [
-                    Option(
-                        name=str(place),
-                        values={name: plan.levels[name][code] for name, code in zip(names, codes, strict=True)},
-                    )
-                    for place, codes in enumerate(alternatives, start=1)
-                ]
-                text = "Which of these would you choose?"
-                questions.append(
-                    Question(id=str(task), respondent=f"r{person:03d}", text=text, options=(*shown, *none))
-                )
-        return Questionnaire(
-            instrument="choice",
-            title="Choice survey",
-            columns=(*KEYS, CHOSEN, *names),
-            keeps="options",
-            questions=tuple(questions),
-        )
+    def design(self, plan: ChoicePlan, *, seed: int, progress: Callable[[float], None] | None = None) -> Questionnaire:
+        """The questionnaire of the plan's design (see `ChoicePlan.method`). progress: is called with the part done."""
+        return questionnaire_of(design_of(plan, seed=seed, progress=progress), respondents=plan.respondents)
 
     def read(self, file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
         """Read the long form: respondent, task, alternative, chosen and one column per attribute.
@@ -150,6 +124,34 @@ class Choice:
             simulated=market.simulated,
         )
         return ChoiceFinding(study=study, notes=(*fitted.notes, *money_notes))
+
+
+def questionnaire_of(design: ChoiceDesign, *, respondents: int) -> Questionnaire:
+    """A choice design, made or read from a file, as questions to people, who get its versions in turn.
+
+    Raises DataError for attributes with the name of a column of the survey file.
+    """
+    names = design.space.names
+    if taken := [name for name in names if name in (*KEYS, CHOSEN)]:
+        problems = [Problem(f"levels.{name}", "is a column of the survey file", "another", "rename") for name in taken]
+        raise DataError(problems)
+    none = (Option(name=DEFAULT_NONE),) if design.space.none else ()
+    questions = []
+    for person in range(respondents):
+        for task in range(design.space.tasks):
+            offers = design.offers(person % design.space.versions, task)
+            shown = [Option(name=str(place), values=offer) for place, offer in enumerate(offers, start=1)]
+            text = "Which of these would you choose?"
+            questions.append(
+                Question(id=str(task + 1), respondent=f"r{person + 1:03d}", text=text, options=(*shown, *none))
+            )
+    return Questionnaire(
+        instrument="choice",
+        title="Choice survey",
+        columns=(*KEYS, CHOSEN, *names),
+        keeps="options",
+        questions=tuple(questions),
+    )
 
 
 def _typed(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> Table:
