@@ -171,6 +171,13 @@ class MarketSpec(_Section):
     respondents: SurveyFile | None = Field(
         default=None, description="who was asked: respondent and a column for whatever is known of them"
     )
+    model: Literal["auto", "logit", "hierarchical-bayes", "latent-class"] = Field(
+        default="auto", description="of the choice survey; auto: what foretells held-out choices better"
+    )
+    drop_careless: bool = Field(default=True, description="leave out respondents with two signs of careless answers")
+    population: Mapping[str, Mapping[str, float]] = Field(
+        default={}, description="column of respondents → level → share of the market: answers are weighted to it"
+    )
     codes: Mapping[str, tuple[str, ...]] = Field(
         default={}, description="rules for open answers: code → words and phrases; 'expens*' is any ending"
     )
@@ -195,6 +202,8 @@ class MarketSpec(_Section):
             raise MistakeError(
                 f"the prices of '{self.price}' are names", "numbers", "write them without quotation marks"
             )
+        if self.population and self.respondents is None:
+            raise MistakeError("'population' needs a table of respondents", "respondents: FILE", "add it")
         if self.choices is not None and not self.attributes:
             raise MistakeError(
                 "a choice survey needs attributes", "one entry for each of its attribute columns", "add them"

@@ -49,7 +49,7 @@ from marketfit.demand.models.mixed.result import MixedResult
 from marketfit.demand.models.mixed.tastes import Distribution
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
 from marketfit.demand.models.people import for_people
-from marketfit.demand.models.scale import ScaledPredictor, TunedScale, tune_scale
+from marketfit.demand.models.scale import ScaledPredictor, TunedScale, best_scale, tune_scale
 from marketfit.demand.models.storage import model_from_json, model_to_json
 from marketfit.demand.models.utilities import (
     ChoiceModel,
@@ -118,6 +118,7 @@ __all__ = [
     "adjusted_rand",
     "balanced_design",
     "begin_respondent",
+    "best_scale",
     "check_respondents",
     "cluster_segments",
     "d_error",

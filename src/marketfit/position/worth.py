@@ -11,11 +11,12 @@ from scipy.special import expit, logsumexp
 
 from marketfit.brief import Brief, MarketSpec
 from marketfit.contract import METRICS
-from marketfit.demand import Coding, UtilityDraws, draw_utilities, model_from_json
+from marketfit.demand import Coding, UtilityDraws
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
 from marketfit.demand.market.simulate import code_offers
 from marketfit.engine import Run
 from marketfit.errors import RunError
+from marketfit.measure.tastes import draws_of
 from marketfit.position.draws import DRAWS, Draws, FloatArray
 from marketfit.position.offers import OwnOffer, fixed, own_offers
 from marketfit.records import MarketView, Variant
@@ -138,9 +139,10 @@ class Market:
         """Draw the utilities once, for all variants and offers."""
         if market.choice is None:
             raise RunError("there is no choice survey to draw utilities from")
-        model = model_from_json(run.workspace.path(market.choice.model).read_text("utf-8"))
-        utilities = draw_utilities(model, draws=DRAWS, rng=run.rng("position", "utilities"))
-        coding, names = model.coding, [offer.name for offer in market.competitors]
+        utilities = draws_of(market.choice, run.workspace)
+        if len(utilities.values) != DRAWS:
+            raise RunError(f"the choice study has {len(utilities.values)} draws of utilities, not {DRAWS}")
+        coding, names = utilities.coding, [offer.name for offer in market.competitors]
         designs = np.zeros((0, len(coding.columns)))
         if names:
             designs, _ = code_offers(coding, {offer.name: offer.attributes for offer in market.competitors})

@@ -41,10 +41,13 @@ from marketfit.records.findings import (
 )
 from marketfit.records.market import (
     ChoiceStudy,
+    Dropped,
+    HeldOut,
     MarketView,
     Offer,
     Opinions,
     PartWorth,
+    Provenance,
     Ratio,
 )
 from marketfit.records.models import (
@@ -84,6 +87,7 @@ __all__ = [
     "Dataset",
     "Decision",
     "Drawing",
+    "Dropped",
     "ErrorRow",
     "FeedbackBatch",
     "FeedbackRow",
@@ -93,6 +97,7 @@ __all__ = [
     "FindingTable",
     "FitSummary",
     "Folder",
+    "HeldOut",
     "LengthProfile",
     "MarketView",
     "Offer",
@@ -102,6 +107,7 @@ __all__ = [
     "Promotion",
     "PromotionStatus",
     "Proposal",
+    "Provenance",
     "QualityReport",
     "Question",
     "Questionnaire",

@@ -32,10 +32,53 @@ class Ratio(Record):
     high: float
 
 
-class ChoiceStudy(Record):
-    """The estimated demand curve: coding and draws are blobs that `demand` reads back."""
+class HeldOut(Record):
+    """How a model foretold choices that it was not fitted on, with 95 % intervals over respondents."""
 
-    model: Blob  # demand's own JSON: coding, coefficients, covariance
+    model: str
+    log_loss: float
+    log_loss_low: float
+    log_loss_high: float
+    hit_rate: float
+    hit_rate_low: float
+    hit_rate_high: float
+    tasks: int
+    respondents: int
+
+
+class Dropped(Record):
+    """A respondent whose answers were left out, and why."""
+
+    respondent: str
+    tasks: int
+    reasons: tuple[str, ...]
+
+
+class Provenance(Record):
+    """Where a study comes from: file → SHA-256, who answered, who was left out, the seed of what is drawn."""
+
+    files: Mapping[str, str]
+    respondents_read: int
+    tasks_read: int
+    dropped: tuple[Dropped, ...] = ()
+    weighted_to: tuple[str, ...] = ()
+    seed: int = 0
+
+
+class ChoiceStudy(Record):
+    """The estimated demand: coding, model and draws are blobs that `demand` reads back.
+
+    draws: float32 .npy (draws, people, columns) of utilities at the scale that is used; weights: (draws, people) how
+    much each person counts, where they differ. respondents, tasks: those that count.
+    """
+
+    model: Blob  # demand's own JSON: coding, coefficients
+    kind: str = "logit"
+    scale: float = 1.0
+    draws: Blob
+    weights: Blob | None = None
+    held_out: tuple[HeldOut, ...] = ()
+    provenance: Provenance
     part_worths: tuple[PartWorth, ...]
     willingness_to_pay: tuple[Ratio, ...]
     log_likelihood: float

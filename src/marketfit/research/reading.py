@@ -14,9 +14,10 @@ from marketfit.records import Opinions as OpinionRecord
 from marketfit.research.attributes import check_levels
 from marketfit.research.choice_design import ChoicePlan
 from marketfit.research.instruments import Instrument
-from marketfit.research.instruments.choice import ChoiceAnswers, ChoiceFinding
+from marketfit.research.instruments.choice import ChoiceAnswers
 from marketfit.research.instruments.competitors import CompetitorPlan, CompetitorTable
 from marketfit.research.instruments.opinions import OpinionAnswers, OpinionPlan
+from marketfit.research.study.estimate import ChoiceFinding
 
 AnswersT = TypeVar("AnswersT")
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from marketfit.brief import Brief, MarketSpec
-from marketfit.demand import model_from_json, simulate
+from marketfit.demand import UtilityDraws, simulate
 from marketfit.engine import Run, step
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.records import ChoiceStudy, FeedbackBatch, MarketView, Offer
+from marketfit.measure.tastes import draws_of
+from marketfit.records import ChoiceStudy, FeedbackBatch, Finding, MarketView, Offer
 from marketfit.records import Opinions as OpinionRecord
 from marketfit.research.competition import competition
 from marketfit.research.reading import Instruments, read_answers
+from marketfit.research.study.offer import market_finding
 
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
 
-@step(version=3, gives=MarketView, reads=("product", "task", "market", "seed"))
+@step(version=4, gives=MarketView, reads=("product", "task", "market", "require", "seed"))
 def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> MarketView:
     """What is known of the market: utilities, competitors, opinions. Every part may be missing, which is noted.
 
@@ -30,12 +32,16 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
     notes += read.notes
     competitors = instruments.competitors.estimate(read.competitors, market, run=run).offers if read.competitors else ()
     study = None
+    findings: list[Finding] = []
     if read.choice:
         finding = instruments.choice.estimate(read.choice, market, run=run)
         study = finding.study
-        notes += [*_study_notes(study), *finding.notes, *_market_without_us(study, competitors, run)]
+        drawn = draws_of(study, run.workspace)
+        said = market_finding(brief, drawn, competitors, tasks=study.tasks)
+        findings += [*finding.findings, *([said] if said else [])]
+        notes += [*_study_notes(study), *finding.notes, *_market_without_us(study, drawn, competitors)]
     opinions = instruments.opinions.estimate(read.opinions, market, run=run) if read.opinions else None
-    findings = [competition(competitors, market, product=brief.product)] if competitors else []
+    findings += [competition(competitors, market, product=brief.product)] if competitors else []
     findings += [survey.instrument.estimate(survey.answers, market, run=run) for survey in read.surveys.values()]
     notes += _opinion_notes(opinions)
     notes += _absent(market, competitors)
@@ -53,13 +59,12 @@ def _study_notes(study: ChoiceStudy) -> list[str]:
     return notes
 
 
-def _market_without_us(study: ChoiceStudy, competitors: tuple[Offer, ...], run: Run) -> list[str]:
+def _market_without_us(study: ChoiceStudy, drawn: UtilityDraws, competitors: tuple[Offer, ...]) -> list[str]:
     """How the named competitors would share the market among themselves: the base that our offer starts from."""
     if not competitors:
         return []
-    model = model_from_json(run.workspace.path(study.model).read_text("utf-8"))
     offers = {offer.name: offer.attributes for offer in competitors}
-    shares = simulate(model, offers, rng=run.seed_for("research", "shares"))
+    shares = simulate(drawn, offers)
     parts = [
         f"{name} {share:.1%} (95 % interval {low:.1%} to {high:.1%})"
         for name, share, low, high in zip(shares.offers, shares.share, shares.low, shares.high, strict=True)

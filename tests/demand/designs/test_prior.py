@@ -59,7 +59,7 @@ def test_a_pilot_is_a_prior() -> None:
     prior = prior_from(pilot, draws=4000)
     assert prior.coding == coding
     assert prior.mean == pytest.approx(pilot.estimates, abs=0.05)
-    assert prior.covariance == pytest.approx(pilot.covariance, abs=0.1 * np.abs(pilot.covariance).max())
+    assert prior.covariance == pytest.approx(pilot.mean_covariance, abs=0.1 * np.abs(pilot.mean_covariance).max())
 
 
 def test_people_of_a_pilot_count_by_their_weights() -> None:

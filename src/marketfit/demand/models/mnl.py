@@ -83,14 +83,15 @@ class MNLResult:
         """McFadden's 1 − log-likelihood / log-likelihood with equal probabilities."""
         return 1 - self.log_likelihood / self.log_likelihood_null
 
-    def predict(self, data: ChoiceData) -> FloatArray:
+    def predict(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
         """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
 
+        scale: factor on all utilities.
         Numbers beyond the tested range are clamped; `coding.design(data).extrapolated` says which.
         Raises DataError when the data lack an attribute or hold an unknown level.
         """
         likelihood = Likelihood.of(data, self.coding.design(data).matrix, data.weights)
-        return data.in_table_order(likelihood.probabilities(self.estimates))
+        return data.in_table_order(likelihood.probabilities(scale * self.estimates))
 
     def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
         """(count, columns) draws of the coefficients from their asymptotic normal distribution.

@@ -67,8 +67,13 @@ def tune_scale(
     check_level(level)
     generator = np.random.default_rng(rng)
     split = split_tasks(data, held_out=held_out, rng=generator)
-    model = fit(split.train)
-    test = split.test
+    return best_scale(fit(split.train), split.test, rng=generator, level=level)
+
+
+def best_scale(model: ScaledPredictor, test: ChoiceData, *, rng: Rng = 0, level: float = 0.95) -> TunedScale:
+    """The factor on a model's utilities with the smallest log-loss on tasks that it was not fitted on."""
+    check_level(level)
+    generator = np.random.default_rng(rng)
     losses = np.array([task_losses(test, model.predict(test, scale=float(scale))) for scale in SCALES])
     _, person = np.unique(test.respondent if test.respondent is not None else [], return_inverse=True)
     sums = np.array([np.bincount(person, weights=test.weights * row) for row in losses])

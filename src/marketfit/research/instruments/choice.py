@@ -1,8 +1,7 @@
-"""Choice survey (conjoint): people choose among products, and a multinomial logit says what each attribute is worth."""
+"""Choice survey (conjoint): people choose among products, and a choice model says what each attribute is worth."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,17 +9,18 @@ from typing import ClassVar
 import pyarrow as pa
 
 from marketfit.brief import MarketSpec, SurveyFile
-from marketfit.demand import ChoiceData, ChoiceDesign, model_to_json
+from marketfit.demand import ChoiceData, ChoiceDesign
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
-from marketfit.records import ChoiceStudy, PartWorth, Record
+from marketfit.records import Record
 from marketfit.records.questionnaire import Option, Question, Questionnaire
 from marketfit.research import cells
-from marketfit.research.attributes import declaration_problems, is_number, signs
+from marketfit.research.attributes import declaration_problems, is_number
 from marketfit.research.choice_design import ChoicePlan, design_of
-from marketfit.research.choice_model import fit_choices, money
 from marketfit.research.files import RawFile, Table, read_raw
+from marketfit.research.study.estimate import ChoiceFinding, estimate_study
+from marketfit.research.study.people import People, read_people
 from marketfit.research.wide import read_wide
 
 KEYS = ("respondent", "task", "alternative")
@@ -30,23 +30,17 @@ CHOSEN = "chosen"
 @dataclass(frozen=True, eq=False)
 class ChoiceAnswers:
     """Validated choices. unused: columns that are neither keys nor attributes of the brief. notes: what of the file
-    was left out.
+    was left out. people: who was asked, where the brief has a table of them.
     """
 
     data: ChoiceData
     unused: tuple[str, ...]
     notes: tuple[str, ...] = ()
-
-
-class ChoiceFinding(Record):
-    """The estimated study, with notes on how the model came about."""
-
-    study: ChoiceStudy
-    notes: tuple[str, ...]
+    people: People | None = None
 
 
 class Choice:
-    """Choice survey by multinomial logit."""
+    """Choice survey (conjoint)."""
 
     plan: ClassVar[type[Record]] = ChoicePlan
 
@@ -88,42 +82,22 @@ class Choice:
                 Problem(f"{place}: {p.where}", p.found, p.allowed, p.do) for p in error.problems if p.where not in told
             ]
             raise DataError([*problems, *found]) from error
+        people: People | None = None
+        try:
+            people = read_people(market.respondents, market) if market.respondents else None
+        except DataError as error:
+            problems += error.problems
         if problems:
             raise DataError(problems)
-        return ChoiceAnswers(data, raw.unused, notes)
+        return ChoiceAnswers(data, raw.unused, notes, people)
 
     def estimate(self, answers: ChoiceAnswers, market: MarketSpec, *, run: Run) -> ChoiceFinding:
-        """Part-worths with errors clustered by respondent, willingness to pay, log-likelihoods.
+        """The study: see `estimate_study`.
 
         Raises:
             DataError: coefficients can't be told apart, or something predicts choices without exception.
         """
-        data = answers.data
-        try:
-            with run.reporter.task("choice model") as progress:
-                fitted = fit_choices(data, signs=signs(market), price=market.price, progress=progress)
-        except DataError as error:
-            raise DataError(
-                [Problem(f"{market.choices}: {p.where}", p.found, p.allowed, p.do) for p in error.problems]
-            ) from error
-        model = fitted.model
-        seed = run.seed_for("research", "willingness to pay")
-        worth, money_notes = money(fitted.straight_price, price=market.price, seed=seed)
-        errors = model.standard_errors
-        study = ChoiceStudy(
-            model=run.workspace.put_bytes(model_to_json(model).encode(), suffix=".json"),
-            part_worths=tuple(
-                PartWorth(name=name, value=value, standard_error=_finite(errors[name]))
-                for name, value in model.coefficients.items()
-            ),
-            willingness_to_pay=worth,
-            log_likelihood=model.log_likelihood,
-            log_likelihood_null=model.log_likelihood_null,
-            respondents=model.respondents,
-            tasks=model.observations,
-            simulated=market.simulated,
-        )
-        return ChoiceFinding(study=study, notes=(*fitted.notes, *money_notes))
+        return estimate_study(answers.data, answers.people, market, run=run)
 
 
 def questionnaire_of(design: ChoiceDesign, *, respondents: int) -> Questionnaire:
@@ -169,7 +143,3 @@ def _typed(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> Table:
             # As categories: declared as names, "1" and "unlimited" are two of them.
             table[name] = cells.names(raw, name, problems, required=False).dictionary_encode()
     return pa.table(table)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

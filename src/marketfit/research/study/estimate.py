@@ -1,0 +1,140 @@
+"""From the answers of a choice survey to the study: who counts, which model, draws of what people want."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from marketfit.brief import MarketSpec
+from marketfit.demand import ChoiceData, ChoiceModel, MNLResult, UtilityDraws, draw_utilities, model_to_json
+from marketfit.demand.models.utilities import DRAWS
+from marketfit.engine import Run
+from marketfit.errors import DataError, Problem
+from marketfit.records import ChoiceStudy, Dropped, Finding, PartWorth, Provenance, Record, sha256_file
+from marketfit.research.attributes import signs
+from marketfit.research.choice_model import fit_choices, money
+from marketfit.research.study.findings import choice_finding, segment_finding
+from marketfit.research.study.model import Chosen, choose_model
+from marketfit.research.study.people import Counted, People, count_people
+
+MOST_PEOPLE = 100
+"""People of each draw that are kept: they are spread evenly over the population, so a hundred stand for it well."""
+
+
+class ChoiceFinding(Record):
+    """The estimated study, what it says, and notes on how it came about."""
+
+    study: ChoiceStudy
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Estimated:
+    counted: Counted
+    logit: MNLResult
+    straight: MNLResult
+    chosen: Chosen
+    notes: tuple[str, ...]
+
+
+def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, *, run: Run) -> ChoiceFinding:
+    """Judge and weigh respondents, fit and compare models, draw utilities, find segments.
+
+    Raises:
+        DataError: coefficients can't be told apart, or something predicts choices without exception.
+    """
+    try:
+        done = _estimate(data, people, market, run=run)
+    except DataError as error:
+        raise DataError(
+            [Problem(f"{market.choices}: {p.where}", p.found, p.allowed, p.do) for p in error.problems]
+        ) from error
+    drawn = _drawn(done.chosen, run)
+    worth, money_notes = money(done.straight, price=market.price, seed=run.seed_for("research", "willingness to pay"))
+    counted, model = done.counted, done.chosen.model
+    study = ChoiceStudy(
+        model=run.workspace.put_bytes(model_to_json(model).encode(), suffix=".json"),
+        kind=done.chosen.kind,
+        scale=done.chosen.scale,
+        draws=run.workspace.put_array(drawn.values.astype(np.float32)),
+        weights=None if drawn.weights is None else run.workspace.put_array(drawn.weights.astype(np.float32)),
+        held_out=done.chosen.held_out,
+        provenance=_provenance(data, counted, market, run),
+        part_worths=_part_worths(model, run),
+        willingness_to_pay=worth,
+        log_likelihood=done.logit.log_likelihood,
+        log_likelihood_null=done.logit.log_likelihood_null,
+        respondents=counted.data.respondents,
+        tasks=counted.data.tasks,
+        simulated=market.simulated,
+    )
+    findings = [
+        choice_finding(
+            drawn, done.chosen.held_out, counted.verdicts, tasks=counted.data.tasks, simulated=market.simulated
+        )
+    ]
+    with run.reporter.task("segments") as progress:
+        segments, segment_notes = segment_finding(
+            counted.data, done.logit.coding, done.logit.signs, people, price=market.price, simulated=market.simulated,
+            seed=run.seed_for("research", "segments"), progress=progress,
+        )  # fmt: skip
+    notes = (*counted.notes, *done.notes, *done.chosen.notes, *money_notes, *segment_notes)
+    return ChoiceFinding(study=study, findings=(*findings, *([segments] if segments else [])), notes=notes)
+
+
+def _estimate(data: ChoiceData, people: People | None, market: MarketSpec, *, run: Run) -> _Estimated:
+    counted = count_people(data, people, market, run=run)
+    with run.reporter.task("choice model") as progress:
+        fitted = fit_choices(
+            counted.data, signs=signs(market), price=market.price, progress=lambda done: progress(0.1 * done)
+        )
+        chosen = choose_model(
+            fitted.model,
+            counted.data,
+            wanted=market.model,
+            seed=run.seed_for("research", "model"),
+            progress=lambda done: progress(0.1 + 0.9 * done),
+        )
+    return _Estimated(counted, fitted.model, fitted.straight_price, chosen, fitted.notes)
+
+
+def _drawn(chosen: Chosen, run: Run) -> UtilityDraws:
+    """Draws at the scale that is used, with no more people than are needed to stand for the population."""
+    drawn = draw_utilities(chosen.model, draws=DRAWS, rng=run.seed_for("research", "utilities"), scale=chosen.scale)
+    if drawn.weights is not None or drawn.values.shape[1] <= MOST_PEOPLE:
+        return drawn
+    return replace(drawn, values=drawn.values[:, :MOST_PEOPLE])
+
+
+def _part_worths(model: ChoiceModel, run: Run) -> tuple[PartWorth, ...]:
+    """Population means of the coefficients, with standard errors; from draws where the model has none of its own."""
+    names = model.coding.columns
+    if isinstance(model, MNLResult):
+        errors = [model.standard_errors[name] for name in names]
+    else:
+        rng = np.random.default_rng(run.seed_for("research", "part-worths"))
+        errors = model.mean_draws(DRAWS, rng).std(axis=0, ddof=1).tolist()
+    return tuple(
+        PartWorth(name=name, value=value, standard_error=error if math.isfinite(error) else None)
+        for name, value, error in zip(names, model.means.tolist(), errors, strict=True)
+    )
+
+
+def _provenance(data: ChoiceData, counted: Counted, market: MarketSpec, run: Run) -> Provenance:
+    files = [file.source for file in (market.choices, market.respondents) if file is not None]
+    files += (
+        [market.choices.wide.design] if market.choices and market.choices.wide and market.choices.wide.design else []
+    )
+    return Provenance(
+        files={path.name: sha256_file(path) for path in files},
+        respondents_read=data.respondents,
+        tasks_read=data.tasks,
+        dropped=tuple(
+            Dropped(respondent=one.respondent, tasks=one.tasks, reasons=one.reasons) for one in counted.dropped
+        ),
+        weighted_to=tuple(market.population),
+        seed=run.seed,
+    )

@@ -1,0 +1,163 @@
+"""Which model of choice: the logit, or hierarchical Bayes where held-out tasks say that it foretells better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from marketfit.demand import (
+    ChoiceData,
+    ChoiceModel,
+    Coding,
+    HBResult,
+    MNLResult,
+    TaskSplit,
+    TunedScale,
+    best_scale,
+    fit_hb,
+    fit_latent_class,
+    fit_mnl,
+    hit_rate,
+    log_loss,
+    split_tasks,
+    tune_scale,
+)
+from marketfit.records import HeldOut
+
+Kind: TypeAlias = Literal["logit", "hierarchical-bayes", "latent-class"]
+
+FEWEST_PEOPLE, FEWEST_TASKS = 25, 4
+"""With fewer people, or fewer tasks of the median person, tastes of single people can't be told from noise."""
+ITERATIONS, TRYING = 4000, 2000  # of hierarchical Bayes for the last word, and where models are only compared
+CLASSES = (1, 2, 3, 4, 5)
+
+Progress: TypeAlias = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The model with the factor on its utilities, how the candidates did on held-out tasks, and why it was taken."""
+
+    kind: Kind
+    model: ChoiceModel
+    scale: float
+    held_out: tuple[HeldOut, ...]
+    notes: tuple[str, ...]
+
+
+def choose_model(
+    logit: MNLResult,
+    data: ChoiceData,
+    *,
+    wanted: Literal["auto"] | Kind,
+    seed: int,
+    progress: Progress,
+) -> Chosen:
+    """Take the wanted model; `auto` takes hierarchical Bayes where its log-loss on held-out tasks is smaller.
+
+    logit: fitted on `data`; its coding and signs are those of every candidate. The scale of a candidate that is tested
+    is tuned on tasks held out within its training data, so that no test task has a say; the scale that is used is
+    tuned on the test tasks then, whose part is over.
+    """
+    if wanted == "latent-class":
+        found = fit_latent_class(
+            data, classes=CLASSES, coding=logit.coding, signs=logit.signs, rng=seed, progress=progress
+        )
+        return Chosen("latent-class", found, 1.0, (), (f"Latent classes: {found.classes}, by BIC.",))
+    if not _can_tell_people_apart(data):
+        note = f"Everybody has the same tastes here: others take {FEWEST_PEOPLE} people with {FEWEST_TASKS} tasks each."
+        return Chosen("logit", logit, 1.0, (), (note,))
+    split = split_tasks(data, held_out=_held_out(data), rng=seed)
+    trials = _Trials(logit.coding, logit.signs, seed)
+    results = {
+        "logit": trials.logit(split),
+        "hierarchical-bayes": trials.bayes(split, lambda done: progress(0.6 * done)),
+    }
+    held = tuple(result.held_out for result in results.values())
+    better = min(results, key=lambda kind: results[kind].held_out.log_loss)
+    kind: Kind = "logit" if (better if wanted == "auto" else wanted) == "logit" else "hierarchical-bayes"
+    scale = results[kind].scale
+    note = (
+        f"Model: {kind}, with a log-loss of {results[kind].held_out.log_loss:.3f} on {held[0].tasks} held-out tasks; "
+        f"utilities are multiplied by {scale.value:.2f} ({scale.low:.2f} to {scale.high:.2f})."
+    )
+    if kind == "logit":
+        return Chosen(kind, logit, scale.value, held, (note,))
+    model = trials.fit_bayes(data, ITERATIONS, lambda done: progress(0.6 + 0.4 * done))
+    return Chosen(kind, model, scale.value, held, (note, *_warnings(model)))
+
+
+def _warnings(model: HBResult) -> list[str]:
+    if model.converged:
+        return []
+    worst = max(model.r_hat.values())
+    return [f"The chains of hierarchical Bayes have not settled (R-hat {worst:.2f} above 1.05): take shares with care."]
+
+
+def _can_tell_people_apart(data: ChoiceData) -> bool:
+    if data.respondent is None or data.respondents < FEWEST_PEOPLE:
+        return False
+    counts = np.unique(data.respondent, return_counts=True)[1]
+    return float(np.median(counts)) >= FEWEST_TASKS
+
+
+def _held_out(data: ChoiceData) -> int:
+    counts = np.unique(data.respondent if data.respondent is not None else [], return_counts=True)[1]
+    return 2 if np.median(counts) >= 8 else 1
+
+
+@dataclass(frozen=True)
+class _Result:
+    held_out: HeldOut
+    scale: TunedScale
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Candidates on the same held-out tasks."""
+
+    coding: Coding
+    signs: Mapping[str, int]
+    seed: int
+
+    def logit(self, split: TaskSplit) -> _Result:
+        """The logit."""
+        return self._tested("logit", split, lambda part: fit_mnl(part, coding=self.coding, signs=self.signs))
+
+    def bayes(self, split: TaskSplit, progress: Progress) -> _Result:
+        """Hierarchical Bayes."""
+        done = iter((0.0, 0.5))
+
+        def fit(part: ChoiceData) -> HBResult:
+            begun = next(done, 0.5)
+            return self.fit_bayes(part, TRYING, lambda more: progress(begun + 0.5 * more))
+
+        return self._tested("hierarchical-bayes", split, fit)
+
+    def fit_bayes(self, data: ChoiceData, iterations: int, progress: Progress) -> HBResult:
+        """One fit by hierarchical Bayes."""
+        return fit_hb(
+            data, coding=self.coding, signs=self.signs, iterations=iterations, rng=self.seed, progress=progress
+        )
+
+    def _tested(self, kind: Kind, split: TaskSplit, fit: Callable[[ChoiceData], MNLResult | HBResult]) -> _Result:
+        nested = tune_scale(fit, split.train, held_out=1, rng=self.seed)
+        model = fit(split.train)
+        chances = model.predict(split.test, scale=nested.value)
+        loss, hits = log_loss(split.test, chances), hit_rate(split.test, chances)
+        held = HeldOut(
+            model=kind,
+            log_loss=loss.value,
+            log_loss_low=loss.low,
+            log_loss_high=loss.high,
+            hit_rate=hits.value,
+            hit_rate_low=hits.low,
+            hit_rate_high=hits.high,
+            tasks=loss.tasks,
+            respondents=loss.respondents,
+        )
+        # The test tasks have done their part as a test, and may choose the scale that is used.
+        return _Result(held, best_scale(model, split.test, rng=self.seed))
