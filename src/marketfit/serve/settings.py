@@ -82,9 +82,7 @@ class ServeSettings(Settings):
 def _problem(settings: type[Settings], name: str, kind: str, message: str, given: object) -> Problem:
     where = f"server setting '{name}'"
     if kind == "extra_forbidden":
-        return Problem(
-            where, "there is no such setting", nearest(name, settings.model_fields), "rename or remove it"
-        )
+        return Problem(where, "there is no such setting", nearest(name, settings.model_fields), "rename or remove it")
     if kind == "missing":
         return Problem(where, "is missing", "it has no default", "give it")
     shown = "this value" if "token" in name else repr(given)[:60]
