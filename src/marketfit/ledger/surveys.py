@@ -88,8 +88,8 @@ def take_slot(
         if respondent is None:
             return None
         made = Session(
-            id=new_id(), survey=design.survey, design=design.digest, slot=slot, respondent=respondent, external=external,
-            token=token, started=time.time(),
+            id=new_id(), survey=design.survey, design=design.digest, slot=slot, respondent=respondent,
+            external=external, token=token, started=time.time(),
         )  # fmt: skip
         try:
             with ledger.engine.begin() as connection:

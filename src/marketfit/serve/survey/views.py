@@ -11,6 +11,8 @@ from marketfit.records.questionnaire import Cell
 from marketfit.serve.survey.form import PICK, number_text
 from marketfit.serve.survey.texts import Texts
 
+ControlKind = Literal["choice", "scale", "words", "number", "text", "long"]
+
 _NONE = "none"
 _LONGEST_SCALE = 21
 
@@ -39,7 +41,7 @@ class Control:
     """One field. `kind`: what it becomes on the page; `error`: what is wrong with it, or empty."""
 
     name: str
-    kind: Literal["choice", "scale", "words", "number", "text", "long"]
+    kind: ControlKind
     label: str
     required: bool
     value: str
@@ -77,7 +79,7 @@ def view_of(question: Question, *, given: Mapping[str, str], errors: Mapping[str
     """A question with what was filled in (`given`) and what is wrong with it, both by the name of the control."""
     cards = tuple(_card(option, place, question, given, texts) for place, option in enumerate(question.options))
     controls = tuple(
-        _control(field, f"f{place}", given.get(f"f{place}", ""), errors.get(f"f{place}", ""), texts)
+        _control(field, f"f{place}", given.get(f"f{place}", ""), errors.get(f"f{place}", ""))
         for place, field in enumerate(() if question.options else question.fields)
     )
     return QuestionView(question.text, cards, controls, errors.get(PICK, ""))
@@ -107,16 +109,14 @@ def _card(option: Option, place: int, question: Question, given: Mapping[str, st
     return Card(Choice(f"pick-{place}", option.name, label, checked), rows, nothing)
 
 
-def _control(field: Field, name: str, value: str, error: str, texts: Texts) -> Control:
-    kind, values = _kind(field, texts)
+def _control(field: Field, name: str, value: str, error: str) -> Control:
+    kind, values = _kind(field)
     choices = tuple(Choice(f"{name}-{place}", text, text, value == text) for place, text in enumerate(values))
     label = field.text or field.name.replace("_", " ")
     return Control(name, kind, label, field.required, value, error, choices)
 
 
-def _kind(
-    field: Field, texts: Texts
-) -> tuple[Literal["choice", "scale", "words", "number", "text", "long"], tuple[str, ...]]:
+def _kind(field: Field) -> tuple[ControlKind, tuple[str, ...]]:
     if field.allowed:
         return ("words" if field.show == "scale" else "choice"), field.allowed
     if field.kind == "text":
