@@ -54,9 +54,9 @@ def read_answer(
     if question.options:
         picked = form.get(PICK)
         answer = Answer(question=place, picked=picked)
-        wrong = part.problems(answer, where="")
         error = texts.missing if picked is None else texts.unknown
-        return Filled(answer, {PICK: error} if wrong else {}, {PICK: picked or ""})
+        known = not part.problems(answer, where="")
+        return Filled(answer, {} if known else {PICK: error}, {PICK: picked or ""})
     cells: dict[str, Cell] = {}
     errors: dict[str, str] = {}
     given: dict[str, str] = {}
@@ -72,8 +72,8 @@ def read_answer(
             errors[name] = texts.missing
         elif cell is not None:
             cells[field.name] = cell
-            if error := _field_error(field, cell, texts):
-                errors[name] = error
+            if wrong := _field_error(field, cell, texts):
+                errors[name] = wrong
             elif field.name in question.distinct and cell in [
                 cells.get(other) for other in question.distinct if other != field.name
             ]:
