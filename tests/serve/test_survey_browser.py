@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
 
-import httpx
 import pytest
 
 from marketfit.ledger import Ledger
 from marketfit.ledger.surveys import answers
+from marketfit.records import Field, Question, Questionnaire, Survey
 from marketfit.serve.server import Server
+from marketfit.serve.survey import SurveySettings, running_survey
+from marketfit.testing.browser import Browser, chromedriver, missing_programs
 
-TAB, SPACE, ENTER, DOWN, SHIFT = "\ue004", " ", "\ue007", "\ue015", "\ue008"
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-)  # fmt: skip
+TAB, SPACE, ENTER, DOWN = "\ue004", " ", "\ue007", "\ue015"
 ACTIVE = "return document.activeElement.id || document.activeElement.textContent.trim()"
 UNLABELLED = """
 return [...document.querySelectorAll('input:not([type=hidden]), textarea, select')]
@@ -52,91 +45,16 @@ return Math.min(...found);"""
 FOCUS = "const s = getComputedStyle(document.activeElement); return s.outlineStyle + ' ' + s.outlineWidth"
 
 
-class Browser:
-    """One browser over chromedriver; closing it forgets everything but its profile folder."""
-
-    def __init__(self, driver: str, profile: Path) -> None:
-        self._http = httpx.Client(base_url=driver, timeout=60)
-        options = {"args": [*FLAGS, f"--user-data-dir={profile}"], "binary": _program("chromium")}
-        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
-        made = self._http.post("/session", json=wanted).json()["value"]
-        assert "sessionId" in made, made
-        self._session = f"/session/{made['sessionId']}"
-
-    def call(self, method: str, path: str, body: object = None) -> object:
-        reply = self._http.request(method, f"{self._session}{path}", json=body if method == "POST" else None)
-        assert reply.status_code == 200, reply.text
-        return cast("object", reply.json()["value"])
-
-    def close(self) -> None:
-        if not self._http.is_closed:
-            self._http.delete(self._session)
-            self._http.close()
-
-    def go(self, url: str) -> None:
-        self.call("POST", "/url", {"url": url})
-
-    def run(self, script: str) -> object:
-        return self.call("POST", "/execute/sync", {"script": script, "args": []})
-
-    def size(self, width: int, height: int, *, dark: bool = False) -> None:
-        """The viewport exactly, which a window can't be below its least width."""
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600}
-        self._devtools("Emulation.setDeviceMetricsOverride", metrics)
-        wishes = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce"}
-        features = [{"name": name, "value": value} for name, value in wishes.items()]
-        self._devtools("Emulation.setEmulatedMedia", {"features": features})
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            actions: list[dict[str, str]] = []
-            for one in key:
-                actions.append({"type": "keyDown", "value": one})
-            actions += [{"type": "keyUp", "value": one} for one in reversed(key)]
-            self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
-
-    def write(self, text: str) -> None:
-        self.press(*text)
-
-    def follow(self, key: str) -> str:
-        """Press a key that leaves the page, and wait for the next one; gives its path."""
-        self.run("window.old = true")
-        self.press(key)
-        for _ in range(100):
-            if self.run("return window.old !== true && document.readyState === 'complete'"):
-                return str(self.run("return location.pathname"))
-            time.sleep(0.05)
-        raise AssertionError(f"no page after {key!r}")
-
-    def shoot(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(str(self.call("GET", "/screenshot"))))
-
-    def _devtools(self, command: str, parameters: object) -> None:
-        self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
-
-
 Open = Callable[[], Browser]
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed: apt-get install chromium chromium-driver")
-    return found
 
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[str]:
     """The address of a chromedriver."""
-    _program("chromium")
-    process = subprocess.Popen([_program("chromedriver"), "--port=0"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        port = next(line.split()[-1].rstrip(".") for line in process.stdout if "successfully on port" in line)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    if missing := missing_programs():
+        pytest.skip(f"{' and '.join(missing)} not installed: apt-get install chromium chromium-driver")
+    with chromedriver() as address:
+        yield address
 
 
 @pytest.fixture
@@ -188,31 +106,10 @@ def test_a_survey_by_keyboard_closed_in_the_middle_and_resumed(
     browser.go(pages.url)
     check(browser, "1-welcome")
     browser.press(TAB)
-    first = browser.follow(ENTER)
-    link = first.removesuffix("/1")
-    check(browser, "2-choice")
-    assert focus_order(browser, 4) == ["Skip to the question", "pick-0", "Next", "your personal link"]
-    browser.go(pages.url + first)
-    browser.press(TAB, TAB, TAB)
-    assert browser.follow(ENTER) == first  # nothing chosen: the page says so
-    check(browser, "3-error")
-    assert "Please check your answer" in str(browser.run(ACTIVE))  # the summary has the focus
-    browser.press(TAB, ENTER)
-    assert browser.run(ACTIVE) == "pick-0"  # its link leads to the radio buttons
-    browser.press(SPACE, DOWN, DOWN)
-    assert browser.run("return document.querySelector(':checked').value") == "none"
-    check(browser, "4-none")
-    assert browser.follow(ENTER) == f"{link}/2"  # Enter sends the form from a radio button too
-
-    browser.press(TAB, TAB, SPACE, TAB)
-    assert browser.run(ACTIVE) == "Next"
-    assert browser.follow(ENTER) == f"{link}/3"
-    browser.press(TAB, TAB, TAB, TAB)
-    assert browser.run(ACTIVE) == "Back"
-    assert browser.follow(ENTER) == f"{link}/2"
-    assert browser.run("return document.querySelector(':checked').id") == "pick-0"
+    link = browser.follow(ENTER).removesuffix("/1")
+    choose_after_an_error(browser, pages.url + link)
+    go_back_and_on(browser, link)
     browser.close()
-
     browser = open_browser()  # the same profile: the cookie knows the respondent
     browser.go(pages.url)
     assert browser.run("return location.pathname") == f"{link}/3"
@@ -226,6 +123,46 @@ def test_a_survey_by_keyboard_closed_in_the_middle_and_resumed(
     browser.write("cleaning up")
     browser.press(TAB)
     assert browser.follow(ENTER) == f"{link}/7"
+    fill_in_the_form(browser, link)
+    check(browser, "9-thanks")
+    ledger = Ledger.beside(tmp_path / "marketfit-workspace")
+    kept = [one.note for one in answers(ledger, "kitchen")]
+    ledger.close()
+    assert len(kept) == 7
+    assert (kept[0].picked, kept[-2].cells) == ("none", {"text": "cleaning up"})
+    assert kept[-1].cells == {"offer": "Acme", "price": 4.5, "privacy": "on-device"}
+
+
+def choose_after_an_error(browser: Browser, link: str) -> None:
+    """Question 1: sent empty, then the card of taking none."""
+    check(browser, "2-choice")
+    assert focus_order(browser, 4) == ["Skip to the question", "pick-0", "Next", "your personal link"]
+    browser.go(f"{link}/1")
+    browser.press(TAB, TAB, TAB)
+    assert browser.follow(ENTER).endswith("/1")  # nothing chosen: the page says so
+    check(browser, "3-error")
+    assert "Please check your answer" in str(browser.run(ACTIVE))  # the summary has the focus
+    browser.press(TAB, ENTER)
+    assert browser.run(ACTIVE) == "pick-0"  # its link leads to the radio buttons
+    browser.press(SPACE, DOWN, DOWN)
+    assert browser.run("return document.querySelector(':checked').value") == "none"
+    check(browser, "4-none")
+    assert browser.follow(ENTER).endswith("/2")  # Enter sends the form from a radio button too
+
+
+def go_back_and_on(browser: Browser, link: str) -> None:
+    """Question 2 answered, then Back from question 3, where the answer is shown."""
+    browser.press(TAB, TAB, SPACE, TAB)
+    assert browser.run(ACTIVE) == "Next"
+    assert browser.follow(ENTER) == f"{link}/3"
+    browser.press(TAB, TAB, TAB, TAB)
+    assert browser.run(ACTIVE) == "Back"
+    assert browser.follow(ENTER) == f"{link}/2"
+    assert browser.run("return document.querySelector(':checked').id") == "pick-0"
+
+
+def fill_in_the_form(browser: Browser, link: str) -> None:
+    """Question 7: a word where a number is wanted, and nothing in the last field; then both mended."""
     check(browser, "7-form")
     browser.press(TAB, TAB)
     browser.write("Acme")
@@ -240,11 +177,45 @@ def test_a_survey_by_keyboard_closed_in_the_middle_and_resumed(
     browser.write("4.5")
     browser.press(TAB, SPACE)
     assert browser.follow(ENTER) == f"{link}/done"
-    check(browser, "9-thanks")
-    ledger = Ledger.beside(tmp_path / "marketfit-workspace")
-    kept = [one.note for one in answers(ledger, "kitchen")]
+
+
+def test_scales_and_two_different_picks(open_browser: Open, tmp_path: Path) -> None:
+    items = ("Fast answers", "Works without the internet", "Speaks my dialect", "Costs little")
+    words = ("I like it", "It must be so", "I do not mind", "I can live with it", "I dislike it")
+    scale = Field(name="recommend", kind="number", text="How likely are you to recommend us? (10: extremely)", low=0,
+                  high=10, show="scale")  # fmt: skip
+    kano = Field(name="with", kind="text", text="How is it if it has this?", allowed=words, show="scale")
+    picks = tuple(
+        Field(name=name, kind="text", text=text, allowed=items, show="choice")
+        for name, text in (("best", "Matters most"), ("worst", "Matters least"))
+    )
+    questions = (
+        Question(id="1", respondent="", text="What do you think of it?", fields=(scale, kano)),
+        Question(id="2", respondent="", text="What matters?", fields=picks, distinct=("best", "worst")),
+    )
+    columns = ("respondent", "recommend", "with", "best", "worst")
+    part = Questionnaire(instrument="satisfaction", title="", columns=columns, keeps="cells", questions=questions)
+    survey = Survey(
+        name="scales", title="Two questions", introduction="", thanks="", language="en", seed=0, parts=(part,)
+    )
+    with running_survey(survey, SurveySettings(workspace=tmp_path)) as server:
+        browser = open_browser()
+        browser.go(server.url)
+        browser.press(TAB)
+        link = browser.follow(ENTER).removesuffix("/1")
+        browser.press(TAB, TAB, DOWN, DOWN, TAB, SPACE)
+        check(browser, "a-scales")
+        assert browser.follow(ENTER) == f"{link}/2"
+        browser.press(TAB, TAB, SPACE, TAB, SPACE)
+        assert browser.follow(ENTER) == f"{link}/2"
+        check(browser, "b-picks")
+        assert "two different answers" in str(browser.run(ACTIVE))
+        browser.press(TAB, ENTER, DOWN)
+        assert browser.follow(ENTER) == f"{link}/done"
+    ledger = Ledger.beside(tmp_path)
+    kept = [one.note.cells for one in answers(ledger, "scales")]
     ledger.close()
-    assert len(kept) == 7
-    assert kept[-1].cells == {"offer": "Acme", "price": 4.5, "privacy": "on-device"}
-    assert kept[0].picked == "none"
-    assert kept[-2].cells == {"text": "cleaning up"}
+    assert kept == [
+        {"recommend": 2.0, "with": "I like it"},
+        {"best": "Fast answers", "worst": "Works without the internet"},
+    ]

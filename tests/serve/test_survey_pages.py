@@ -30,6 +30,11 @@ def kept(ledger: Ledger) -> list[AnswerNote]:
     return [one.note for one in answers(ledger, "kitchen")]
 
 
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
 def begin(client: FormClient, path: str = "/") -> str:
     """Begin the survey; gives the personal link."""
     client.open(path)
@@ -57,7 +62,7 @@ def test_from_the_first_page_to_the_files(pages: Server, survey_file: Path, tmp_
     made = read_survey(survey_file)
     assert (made.complete, made.partial, made.readable) == (1, 1, True), made.as_text()
     folder = tmp_path / "kitchen" / "answers"
-    rows = {path.stem: list(csv.DictReader(path.open(encoding="utf-8", newline=""))) for path in folder.iterdir()}
+    rows = {path.stem: table(path) for path in folder.iterdir()}
     assert len(rows["choice"]) == 4 * 3  # three tasks and one; two products and none
     assert [row["text"] for row in rows["interviews"]] == ['=noise, "and"\nheat']
     assert {row["respondent"] for row in rows["choice"]} == {"r001", "r002"}
@@ -117,7 +122,7 @@ def test_back_and_change_the_newest_counts_and_all_are_kept(pages: Server, notes
         assert client.path == f"{link}/2"
     assert [(note.picked, note.revision) for note in kept(notes)] == [("1", 1), ("2", 2), ("1", 3)]
     made = read_survey(survey_file)
-    rows = list(csv.DictReader(Path(made.folder, "choice.csv").open(encoding="utf-8")))
+    rows = table(Path(made.folder, "choice.csv"))
     assert [row["alternative"] for row in rows if row["chosen"] == "1"] == ["1"]
 
 
@@ -131,7 +136,7 @@ def test_twenty_at_once_get_twenty_places_and_then_it_is_full(pages: Server, sur
     with ThreadPoolExecutor(20) as pool:
         assert len(set(pool.map(take, range(20)))) == 20
     made = read_survey(survey_file)
-    people = [row["respondent"] for row in csv.DictReader(Path(made.respondents).open(encoding="utf-8"))]
+    people = [row["respondent"] for row in table(Path(made.respondents))]
     assert sorted(people) == [f"r{number:03d}" for number in range(1, 21)]
     with FormClient(pages.url) as late:
         assert late.open("/").heading == "This survey is full"

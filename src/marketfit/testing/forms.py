@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import httpx
 
-_TEXTS = ("h1", "title")
-
 
 @dataclass
 class Page:
@@ -109,7 +107,7 @@ class FormClient:
     def answer(self, choose: int = 0, write: str = "7") -> Page:
         """Answer the question of the page: choice number `choose` of all radio buttons, `write` in the rest."""
         values = {name: options[choose % len(options)] for name, options in self.page.radios.items()}
-        return self.send({**values, **{name: write for name in self.page.blanks()}})
+        return self.send({**values, **dict.fromkeys(self.page.blanks(), write)})
 
     def _see(self, reply: httpx.Response) -> Page:
         reader = _Reader()

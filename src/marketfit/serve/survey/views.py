@@ -69,10 +69,17 @@ class QuestionView:
         return max((len(card.rows) for card in self.cards), default=0)
 
     @property
+    def wide(self) -> int:
+        """Cards that stand side by side where there is room."""
+        return sum(not card.nothing for card in self.cards)
+
+    @property
     def errors(self) -> tuple[tuple[str, str], ...]:
         """Where each mistake is, and what it is."""
         cards = ((self.cards[0].choice.id, self.error),) if self.error else ()
-        return (*cards, *((control.target, control.error) for control in self.controls if control.error))
+        wrong = [control for control in self.controls if control.error]
+        several = len(self.controls) > 1
+        return (*cards, *((one.target, f"{one.label}: {one.error}" if several else one.error) for one in wrong))
 
 
 def view_of(question: Question, *, given: Mapping[str, str], errors: Mapping[str, str], texts: Texts) -> QuestionView:
@@ -104,7 +111,7 @@ def _card(option: Option, place: int, question: Question, given: Mapping[str, st
         label = texts.none
     elif described and option.name.isdecimal():
         label = texts.option.format(name=option.name)
-    rows = tuple((name.replace("_", " "), _text(value, texts)) for name, value in option.values.items())
+    rows = tuple((_words(name), _text(value, texts)) for name, value in option.values.items())
     checked = given.get(PICK) == option.name
     return Card(Choice(f"pick-{place}", option.name, label, checked), rows, nothing)
 
@@ -112,7 +119,7 @@ def _card(option: Option, place: int, question: Question, given: Mapping[str, st
 def _control(field: Field, name: str, value: str, error: str) -> Control:
     kind, values = _kind(field)
     choices = tuple(Choice(f"{name}-{place}", text, text, value == text) for place, text in enumerate(values))
-    label = field.text or field.name.replace("_", " ")
+    label = field.text or _words(field.name)
     return Control(name, kind, label, field.required, value, error, choices)
 
 
@@ -126,6 +133,12 @@ def _kind(field: Field) -> tuple[ControlKind, tuple[str, ...]]:
         steps = range(int(low), int(high) + 1)
         return ("scale" if field.show == "scale" else "choice"), tuple(str(step) for step in steps)
     return "number", ()
+
+
+def _words(name: str) -> str:
+    """The name of a column as a label: `latency_ms` is "Latency ms", and iOS stays."""
+    words = name.replace("_", " ")
+    return words.capitalize() if words.islower() else words
 
 
 def _text(value: Cell, texts: Texts) -> str:
