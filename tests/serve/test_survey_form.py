@@ -10,7 +10,8 @@ from dataclasses import asdict
 import pytest
 
 from marketfit.errors import InputError
-from marketfit.records import Field, Question, Questionnaire
+from marketfit.records import Answer, Field, Question, Questionnaire, Survey
+from marketfit.records.respondents import asked_of, designed_respondents
 from marketfit.serve.survey import SurveySettings
 from marketfit.serve.survey.form import read_answer
 from marketfit.serve.survey.texts import ENGLISH, LANGUAGES, texts_of
@@ -87,3 +88,28 @@ def test_the_command_line_loads_no_web_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_answers_that_must_differ_are_held_against_each_other() -> None:
+    fields = tuple(Field(name=name, kind="text", allowed=("a", "b")) for name in ("best", "worst"))
+    question = Question(id="1", respondent="", text="?", fields=fields, distinct=("best", "worst"))
+    part = FORM.model_copy(update={"columns": ("respondent", "best", "worst"), "questions": (question,)})
+    assert part.problems(Answer(question=0, cells={"best": "a", "worst": "b"}), where="answer 1") == []
+    (problem,) = part.problems(Answer(question=0, cells={"best": "a", "worst": "a"}), where="answer 1")
+    assert (problem.where, problem.found) == ("answer 1, 'worst'", "is 'a', as 'best' is")
+
+
+def test_each_respondent_is_asked_their_own_questions_and_those_for_anyone() -> None:
+    def part(instrument: str, *people: str) -> Questionnaire:
+        questions = tuple(Question(id=str(n), respondent=who, text="?") for n, who in enumerate(people))
+        return FORM.model_copy(update={"instrument": instrument, "questions": questions})
+
+    parts = (part("one", "r2", "r1", "r2"), part("two", ""), part("three", "r1", "r3"))
+    survey = Survey(name="s", title="", introduction="", thanks="", language="en", seed=0, parts=parts)
+    assert designed_respondents(survey) == ("r2", "r1", "r3")
+    asked = [[(one.part.instrument, one.place) for one in asked_of(survey, who)] for who in ("r1", "r2", "r3")]
+    assert asked == [
+        [("one", 1), ("two", 0), ("three", 0)],
+        [("one", 0), ("one", 2), ("two", 0)],
+        [("two", 0), ("three", 1)],
+    ]

@@ -44,17 +44,20 @@ def begin(client: FormClient, path: str = "/") -> str:
 
 
 def test_from_the_first_page_to_the_files(pages: Server, survey_file: Path, tmp_path: Path) -> None:
-    headings = []
+    headings, asked_about = list[str](), list[str]()
     with FormClient(pages.url) as client:
         assert client.open("/?id=panel-7").heading == "Your kitchen <assistant>"
         client.send()
         while not client.path.endswith("/done"):
             headings.append(client.page.heading)
+            assert client.reply is not None
+            asked_about += re.findall(r'<span class="asked">(.*?)</span>', client.reply.text)
             client.answer(write="4,5" if client.page.heading.startswith("What does") else '=noise, "and"\nheat')
             if client.status == 422:
                 client.answer(write="4.5")
         assert client.page.heading == "Thank you!"
     assert headings[:3] == ["Which of these would you choose?"] * 3
+    assert asked_about == ["Which label fits?"] * 2
     assert set(headings[3:5]) == {"turn the oven on", "what goes with <b>fennel</b>"}
     with FormClient(pages.url) as client:
         begin(client)

@@ -95,9 +95,9 @@ class _Routes:
         if number > visit.next:
             return self._see(request, visit, visit.next)
         self._visits.shown(visit, number)
-        question, said, texts = visit.way[number - 1].question, visit.answer(number), self._pages.texts
-        given = given_of(question, said.picked, said.cells, texts) if said else {}
-        view = view_of(question, given=given, errors={}, texts=texts)
+        asked, said, texts = visit.way[number - 1], visit.answer(number), self._pages.texts
+        given = given_of(asked.question, said.picked, said.cells, texts) if said else {}
+        view = view_of(asked, given=given, errors={}, texts=texts)
         return self._remember(request, visit, self._html(self._pages.question(view, _step(visit, number))))
 
     async def answer(self, request: Request) -> Response:
@@ -153,8 +153,7 @@ class _Routes:
         return self._html(self._pages.notice(texts.busy, texts.busy_why), status=503)
 
     def _wrong(self, visit: Visit, number: int, filled: Filled) -> Response:
-        question = visit.way[number - 1].question
-        view = view_of(question, given=filled.given, errors=filled.errors, texts=self._pages.texts)
+        view = view_of(visit.way[number - 1], given=filled.given, errors=filled.errors, texts=self._pages.texts)
         return self._html(self._pages.question(view, _step(visit, number)), status=422)
 
     def _see(self, request: Request, visit: Visit, number: int) -> Response:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from marketfit.records import Field, Option, Question
 from marketfit.records.questionnaire import Cell
+from marketfit.records.respondents import Asked
 from marketfit.serve.survey.form import PICK, number_text
 from marketfit.serve.survey.texts import Texts
 
@@ -56,8 +57,9 @@ class Control:
 
 @dataclass(frozen=True)
 class QuestionView:
-    """All that a page shows of a question; `deep`: rows of its largest card."""
+    """All that a page shows of a question. `lead`: what is asked, where `text` is only what it is asked about."""
 
+    lead: str
     text: str
     cards: tuple[Card, ...]
     controls: tuple[Control, ...]
@@ -82,14 +84,16 @@ class QuestionView:
         return (*cards, *((one.target, f"{one.label}: {one.error}" if several else one.error) for one in wrong))
 
 
-def view_of(question: Question, *, given: Mapping[str, str], errors: Mapping[str, str], texts: Texts) -> QuestionView:
+def view_of(asked: Asked, *, given: Mapping[str, str], errors: Mapping[str, str], texts: Texts) -> QuestionView:
     """A question with what was filled in (`given`) and what is wrong with it, both by the name of the control."""
+    question = asked.question
     cards = tuple(_card(option, place, question, given, texts) for place, option in enumerate(question.options))
     controls = tuple(
         _control(field, f"f{place}", given.get(f"f{place}", ""), errors.get(f"f{place}", ""))
         for place, field in enumerate(() if question.options else question.fields)
     )
-    return QuestionView(question.text, cards, controls, errors.get(PICK, ""))
+    lead = asked.part.title if asked.part.keeps == "pick" else ""
+    return QuestionView(lead, question.text, cards, controls, errors.get(PICK, ""))
 
 
 def given_of(question: Question, picked: str | None, cells: Mapping[str, Cell], texts: Texts) -> dict[str, str]:
