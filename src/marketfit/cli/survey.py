@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from marketfit import loop
-from marketfit.cli.parts import Json, print_options, print_result
+from marketfit.cli.parts import Json, LedgerUrl, print_options, print_result
 from marketfit.errors import InputError, Problem
 
 survey_app = typer.Typer(help="Ask the market: design a survey, serve it, read and report the answers.",
                          no_args_is_help=True)  # fmt: skip
 
-SurveyPath = Annotated[Path, typer.Argument(metavar="SURVEY", help="the survey, a YAML file")]
+SurveyPath = Annotated[Path, typer.Argument(metavar="SURVEY", help="a survey file, or the folder of its design")]
+SurveyWorkspace = Annotated[
+    Path | None, typer.Option("--workspace", metavar="DIR", help="where the ledger lives; default: beside the survey")
+]
 
 
 @survey_app.command()
@@ -34,3 +38,49 @@ def design(
         raise InputError([Problem("command line", "no survey is named", "marketfit survey design SURVEY", "name one")])
     made = loop.design_survey(survey, out=out)
     print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
+
+
+@survey_app.command()
+def serve(
+    survey: SurveyPath,
+    workspace: SurveyWorkspace = None,
+    ledger: LedgerUrl = None,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one, printed")] = 8000,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="a setting of the pages; '--set help' lists them"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve a survey as pages for phones and computers; every answer is in the ledger before the next page."""
+    if setting == ["help"]:
+        print_options(loop.survey_serve_options(), as_json=as_json)
+        return
+    serving = loop.serving_survey(
+        survey, workspace=workspace, ledger=ledger, host=host, port=port, settings=setting or []
+    )
+    with serving as server:
+        print_result(
+            f"serving the survey {server.product} on {server.url}",
+            {"status": "serving", "survey": server.product, "url": server.url},
+            as_json=as_json,
+        )
+        sys.stdout.flush()
+        server.wait()
+
+
+@survey_app.command()
+def read(
+    survey: SurveyPath,
+    workspace: SurveyWorkspace = None,
+    ledger: LedgerUrl = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="default: 'answers' in the folder of the design")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the answers of a survey as the files that a brief names, and say who has answered."""
+    made = loop.read_survey(survey, workspace=workspace, ledger=ledger, out=out)
+    print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
+    raise typer.Exit(0 if made.readable else 2)

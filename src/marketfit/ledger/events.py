@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-EventKind = Literal["prediction", "feedback", "truth", "answer", "decision", "erasure"]
+EventKind = Literal["prediction", "feedback", "truth", "answer", "shown", "decision", "erasure"]
+"""`answer` is a survey answer, `shown` the moment at which a respondent first saw a question."""
 
 
 def new_id() -> str:
@@ -22,8 +23,9 @@ def new_id() -> str:
 class Event:
     """One thing that happened. `id` makes writing it twice harmless.
 
-    `subject` is the id of the prediction that feedback or truth is about; `sequence` is the ledger's order, 0 before
-    it is written.
+    `subject` is the id of the prediction that feedback or truth is about, or of the respondent's session in a survey
+    (whose name is the product, and whose digest stands in place of a bundle's); `sequence` is the ledger's order, 0
+    before it is written.
     """
 
     product: str

@@ -50,6 +50,11 @@ class Ledger:
         """Give the connections back."""
         self._engine.dispose()
 
+    @property
+    def engine(self) -> Engine:
+        """The connections, for the queries of this package that have a module of their own."""
+        return self._engine
+
     # --- runs
 
     def start_run(self, *, product: str, command: str, brief: str, seed: int) -> str:

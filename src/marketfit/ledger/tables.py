@@ -70,10 +70,27 @@ EVENTS = Table(
     Column("id", String(64), nullable=False, unique=True),
     Column("product", String(200), nullable=False),
     Column("kind", String(40), nullable=False),
-    Column("subject", String(64), nullable=False, default=""),  # the prediction that feedback or truth is about
+    Column("subject", String(64), nullable=False, default=""),  # the prediction or the session that it is about
     Column("bundle", String(64), nullable=False, default=""),
     Column("created", Float, nullable=False),
     Column("payload", JSON, nullable=False),
     Index("events_by_product", "product", "kind", "sequence"),
     Index("events_by_subject", "subject"),
+)
+
+SESSIONS = Table(  # one respondent of one design of a survey
+    "survey_sessions",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("survey", String(200), nullable=False),
+    Column("design", String(64), nullable=False),  # digest of the survey
+    Column("slot", Integer, nullable=False),  # from 1
+    Column("respondent", String(200), nullable=False),
+    Column("external", String(200)),  # as a panel provider calls the respondent
+    Column("token", String(64), nullable=False),  # of the personal link
+    Column("started", Float, nullable=False),
+    UniqueConstraint("design", "slot", name="a_slot_is_given_once"),
+    UniqueConstraint("design", "external", name="an_external_id_has_one_session"),
+    UniqueConstraint("token", name="a_token_is_given_once"),
+    Index("survey_sessions_by_survey", "survey"),
 )

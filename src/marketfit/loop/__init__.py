@@ -16,7 +16,14 @@ from marketfit.loop.operate import (
 )
 from marketfit.loop.outcome import OfferShare, Outcome
 from marketfit.loop.predictions import predict_file, write_csv, write_json
-from marketfit.loop.surveys import DesignedSurvey, design_survey, survey_file_options
+from marketfit.loop.survey_answers import ReadSurvey, read_survey
+from marketfit.loop.surveys import (
+    DesignedSurvey,
+    design_survey,
+    serving_survey,
+    survey_file_options,
+    survey_serve_options,
+)
 from marketfit.loop.verification import LabelledFile, Verification, verify
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "OfferShare",
     "Option",
     "Outcome",
+    "ReadSurvey",
     "Verification",
     "add_feedback",
     "brief_options",
@@ -38,10 +46,13 @@ __all__ = [
     "newest_report",
     "predict_file",
     "promote",
+    "read_survey",
     "rollback",
     "serve_options",
     "serving",
+    "serving_survey",
     "survey_file_options",
+    "survey_serve_options",
     "verify",
     "write_csv",
     "write_json",

@@ -138,7 +138,7 @@ def serving(
         InputError: every setting that is wrong, no champion, a bundle that can't be trusted, an address in use.
         MissingExtraError: the extra `serve` is not installed.
     """
-    values = _assignments(settings)
+    values = assignments(settings)
     if (path / MANIFEST).is_file():
         place = Path(workspace) if workspace is not None else beside_bundle(path)
         values |= {"bundle": path, "workspace": place}
@@ -155,7 +155,12 @@ def serving(
         yield server
 
 
-def _assignments(settings: Sequence[str]) -> dict[str, object]:
+def assignments(settings: Sequence[str]) -> dict[str, object]:
+    """Names and values from texts such as `audit_rate=0.1`.
+
+    Raises:
+        InputError: every text without a '='.
+    """
     problems = [
         Problem(f"--set {text}", "has no '='", "NAME=VALUE", "write for example --set audit_rate=0.1")
         for text in settings

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from marketfit.errors import InputError, Problem
-from marketfit.loop.operate import Option
+from marketfit.loop.operate import Option, assignments
+from marketfit.loop.place import WORKSPACE
 from marketfit.records import Questionnaire, Record, Survey
 from marketfit.research.survey import load_survey, survey_options
+from marketfit.serve.server import Server
+from marketfit.serve.survey import SurveySettings, running_survey
 from marketfit.workspace import write_atomic
 
 DESIGN = "survey.json"
@@ -79,6 +84,46 @@ def open_survey(path: Path) -> Survey:
     except ValueError as error:
         found = f"is no designed survey ({str(error).splitlines()[0]})"
         raise InputError([Problem(str(file), found, "as 'survey design' writes it", "design it again")]) from error
+
+
+def workspace_of_survey(path: Path, asked: Path | None) -> Path:
+    """The workspace that was named, or the one beside the survey file or the folder of the design."""
+    if asked is not None:
+        return asked
+    folder = path if path.is_dir() else path.parent
+    return (folder.resolve().parent if (folder / DESIGN).is_file() else folder) / WORKSPACE
+
+
+@contextlib.contextmanager
+def serving_survey(
+    path: Path,
+    *,
+    host: str,
+    port: int,
+    settings: Sequence[str] = (),
+    workspace: Path | None = None,
+    ledger: str | None = None,
+) -> Iterator[Server]:
+    """A server of a survey's pages that answers inside the block.
+
+    Raises:
+        InputError: every setting that is wrong, no such survey, an address in use.
+        MissingExtraError: the extra `serve` is not installed.
+    """
+    survey = open_survey(path)
+    place = workspace_of_survey(path, workspace)
+    values = assignments(settings) | {"workspace": place}
+    if ledger is not None:
+        values["ledger_url"] = ledger
+    made = SurveySettings.of(values)
+    place.mkdir(parents=True, exist_ok=True)
+    with running_survey(survey, made, host=host, port=port) as server:
+        yield server
+
+
+def survey_serve_options() -> list[Option]:
+    """Every setting of the survey pages with its default and help."""
+    return [Option(name=name, default=default, help=text) for name, default, text in SurveySettings.options()]
 
 
 def survey_file_options() -> list[Option]:

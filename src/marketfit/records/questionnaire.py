@@ -47,6 +47,7 @@ class Question(Record):
     """One question: pick one of `options`, or fill in `fields`. `respondent` is who is asked; empty: anyone.
 
     given: cells that are written beside those filled in, such as the number of the task and what it showed.
+    distinct: fields whose answers must differ, such as the best and the worst.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Question(Record):
     options: tuple[Option, ...] = ()
     fields: tuple[Field, ...] = ()
     given: Mapping[str, Cell] = {}
+    distinct: tuple[str, ...] = ()
 
 
 class Answer(Record):
@@ -101,7 +103,7 @@ class Questionnaire(Record):
         ]
         for name, field in fields.items():
             problems += _cell_problems(field, answer.cells.get(name), where)
-        return problems
+        return problems + _repeat_problems(question, answer, where)
 
     def table(self, answers: Sequence[Answer]) -> Table:
         """The survey file that answers make; without answers, the empty one with its columns.
@@ -169,6 +171,20 @@ def _cell_problems(field: Field, cell: Cell | None, where: str) -> list[Problem]
     if isinstance(cell, str) or not low <= cell <= high:
         return [Problem(where, f"is {cell!r}", f"a number from {low:g} to {high:g}", "correct it")]
     return []
+
+
+def _repeat_problems(question: Question, answer: Answer, where: str) -> list[Problem]:
+    """A cell that an earlier one of the distinct fields has already."""
+    seen: dict[Cell, str] = {}
+    problems = []
+    for name in question.distinct:
+        cell = answer.cells.get(name)
+        if cell is not None and cell in seen:
+            found = f"is {cell!r}, as '{seen[cell]}' is"
+            problems.append(Problem(f"{where}, '{name}'", found, "another answer", "choose two different ones"))
+        elif cell is not None:
+            seen[cell] = name
+    return problems
 
 
 def _of_one_kind(cells: Sequence[Cell | None]) -> Sequence[Cell | None]:

@@ -16,6 +16,7 @@ from marketfit.serve.settings import ServeSettings
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
+    from starlette.applications import Starlette
 
 _START_SECONDS = 60.0
 
@@ -80,21 +81,35 @@ def running(settings: ServeSettings, *, host: str = "127.0.0.1", port: int = 0) 
         MissingExtraError: the extra `serve` is not installed.
     """
     app, product = _app(settings)
-    import uvicorn
+    with listening(app, name=product, host=host, port=port, drain_seconds=settings.drain_seconds) as server:
+        yield server
 
-    listening = _listen(host, port)
+
+@contextlib.contextmanager
+def listening(app: Starlette, *, name: str, host: str, port: int, drain_seconds: int) -> Iterator[Server]:
+    """Any app on a socket, inside the block. name: of what is served.
+
+    Raises:
+        InputError: the address can't be listened on.
+        MissingExtraError: the extra `serve` is not installed.
+    """
+    try:
+        import uvicorn
+    except ModuleNotFoundError as missing:
+        raise MissingExtraError("serve", missing.name or "uvicorn") from missing
+    opened = _listen(host, port)
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=settings.drain_seconds,
+        timeout_graceful_shutdown=drain_seconds,
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="marketfit-http", daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, name="marketfit-http", daemon=True)
     address = f"[{host}]" if ":" in host else host
     running_server = Server(
-        product=product, url=f"http://{address}:{listening.getsockname()[1]}", server=server, thread=thread
+        product=name, url=f"http://{address}:{opened.getsockname()[1]}", server=server, thread=thread
     )
     thread.start()
     try:
@@ -103,7 +118,7 @@ def running(settings: ServeSettings, *, host: str = "127.0.0.1", port: int = 0) 
     finally:
         running_server.stop()
         thread.join()
-        listening.close()
+        opened.close()
 
 
 def _app(settings: ServeSettings) -> tuple[FastAPI, str]:

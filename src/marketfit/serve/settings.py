@@ -4,17 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from marketfit.errors import InputError, Problem, nearest
 
 
-class ServeSettings(BaseModel):
-    """What the server serves, and within which limits."""
+class Settings(BaseModel):
+    """Base of a server's settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Self:
+        """Make settings from names and values, such as those of a command line.
+
+        Raises:
+            InputError: every name and value that is wrong.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise InputError(
+                [_problem(cls, str(d["loc"][0]), d["type"], d["msg"], d["input"]) for d in error.errors()]
+            ) from None
+
+    @classmethod
+    def options(cls) -> Iterator[tuple[str, str, str]]:
+        """Every option: name, default, help."""
+        for name, field in cls.model_fields.items():
+            default = "required" if field.is_required() else "–" if field.default is None else str(field.default)
+            yield name, default, field.description or ""
+
+
+class ServeSettings(Settings):
+    """What the server serves, and within which limits."""
 
     workspace: Path = Field(description="folder with the ledger and the bundles")
     bundle: Path | None = Field(default=None, description="a sealed bundle; without it, the champion is served")
@@ -53,34 +78,11 @@ class ServeSettings(BaseModel):
         default=None, description="the token for /audit, /erase and truths; default: the clients' token"
     )
 
-    @classmethod
-    def of(cls, values: Mapping[str, object]) -> ServeSettings:
-        """Make settings from names and values, such as those of a command line.
 
-        Raises:
-            InputError: every name and value that is wrong.
-        """
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise InputError(
-                [_problem(str(d["loc"][0]), d["type"], d["msg"], d["input"]) for d in error.errors()]
-            ) from None
-
-    @classmethod
-    def options(cls) -> Iterator[tuple[str, str, str]]:
-        """Every option: name, default, help."""
-        for name, field in cls.model_fields.items():
-            default = "required" if field.is_required() else "–" if field.default is None else str(field.default)
-            yield name, default, field.description or ""
-
-
-def _problem(name: str, kind: str, message: str, given: object) -> Problem:
+def _problem(settings: type[Settings], name: str, kind: str, message: str, given: object) -> Problem:
     where = f"server setting '{name}'"
     if kind == "extra_forbidden":
-        return Problem(
-            where, "there is no such setting", nearest(name, ServeSettings.model_fields), "rename or remove it"
-        )
+        return Problem(where, "there is no such setting", nearest(name, settings.model_fields), "rename or remove it")
     if kind == "missing":
         return Problem(where, "is missing", "it has no default", "give it")
     shown = "this value" if "token" in name else repr(given)[:60]

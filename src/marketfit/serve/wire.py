@@ -50,12 +50,7 @@ async def read_object(request: Request, settings: ServeSettings) -> Mapping[str,
     if kind != "application/json":
         problem = Problem("Content-Type", f"'{kind[:100]}'", "application/json", "send JSON and say so")
         raise RefusalError(415, [problem])
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            body = await _read_body(request, settings.max_body_bytes)
-    except TimeoutError:
-        problem = Problem("body", f"not complete after {_BODY_SECONDS:.0f} seconds", "", "send it faster, or in parts")
-        raise RefusalError(408, [problem], headers={"Connection": "close"}) from None
+    body = await read_body(request, settings.max_body_bytes)
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -66,7 +61,21 @@ async def read_object(request: Request, settings: ServeSettings) -> Mapping[str,
     return value
 
 
-async def _read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
+    """The bytes of a request's body.
+
+    Raises:
+        RefusalError: 413 too large (known while it streams), 408 too slow.
+    """
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await _read_all(request, limit)
+    except TimeoutError:
+        problem = Problem("body", f"not complete after {_BODY_SECONDS:.0f} seconds", "", "send it faster, or in parts")
+        raise RefusalError(408, [problem], headers={"Connection": "close"}) from None
+
+
+async def _read_all(request: Request, limit: int) -> bytes:
     stated = request.headers.get("content-length", "")
     size = int(stated) if stated.isdecimal() else 0
     pieces: list[bytes] = []
