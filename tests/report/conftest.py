@@ -31,6 +31,7 @@ from marketfit.records import (
     Offer,
     Opinions,
     PartWorth,
+    Provenance,
     Promotion,
     QualityReport,
     Ratio,
@@ -144,6 +145,8 @@ class Making:
         return MarketView(
             choice=ChoiceStudy(
                 model=blob,
+                draws=blob,
+                provenance=Provenance(files={"choices.csv": "1" * 64}, respondents_read=120, tasks_read=960),
                 part_worths=tuple(
                     PartWorth(name=name, value=value, standard_error=None if name == "none" else abs(value) / 6)
                     for name, value in zip(names, values, strict=True)

@@ -82,7 +82,7 @@ def test_electricity_suppliers(tmp_path: Path, run: Run) -> None:
     names = {"person_id": "respondent", "obs_id": "task", "alt": "alternative"}
     pl.read_parquet(path).rename(names).write_parquet(tmp_path / "choices.parquet")
     numbers = {name: AttributeSpec(offer=(1.0,)) for name in ("pf", "cl", "loc", "wk", "tod", "seas")}
-    market = MarketSpec(price="pf", attributes=numbers)
+    market = MarketSpec(price="pf", attributes=numbers, model="logit", drop_careless=False)
     answers = Choice().read(SurveyFile(source=tmp_path / "choices.parquet"), market)
     straight = fit_mnl(answers.data)
     assert straight.log_likelihood == pytest.approx(-4958.649, abs=1e-3)

@@ -72,13 +72,13 @@ def choose_model(
         return Chosen("logit", logit, 1.0, (), (note,))
     split = split_tasks(data, held_out=_held_out(data), rng=seed)
     trials = _Trials(logit.coding, logit.signs, seed)
-    results = {
-        "logit": trials.logit(split),
-        "hierarchical-bayes": trials.bayes(split, lambda done: progress(0.6 * done)),
-    }
+    results: dict[Kind, _Result] = {}
+    if wanted in ("auto", "logit"):
+        results["logit"] = trials.logit(split)
+    if wanted in ("auto", "hierarchical-bayes"):
+        results["hierarchical-bayes"] = trials.bayes(split, lambda done: progress(0.6 * done))
     held = tuple(result.held_out for result in results.values())
-    better = min(results, key=lambda kind: results[kind].held_out.log_loss)
-    kind: Kind = "logit" if (better if wanted == "auto" else wanted) == "logit" else "hierarchical-bayes"
+    kind = min(results, key=lambda name: results[name].held_out.log_loss)
     scale = results[kind].scale
     note = (
         f"Model: {kind}, with a log-loss of {results[kind].held_out.log_loss:.3f} on {held[0].tasks} held-out tasks; "
