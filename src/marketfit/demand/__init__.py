@@ -15,6 +15,8 @@ from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding, Design, Offer
 from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
+from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
+from marketfit.demand.market.scene import Adjustments, Market, MarketSource
 from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
 from marketfit.demand.models.covariance import Errors
@@ -29,6 +31,7 @@ from marketfit.demand.models.utilities import (
 )
 
 __all__ = [
+    "Adjustments",
     "Attribute",
     "ChoiceData",
     "ChoiceModel",
@@ -38,10 +41,14 @@ __all__ = [
     "Errors",
     "Levels",
     "MNLResult",
+    "Market",
+    "MarketSource",
     "MoneyValue",
     "Offer",
     "Piecewise",
     "PriceCurve",
+    "RandomisedFirstChoice",
+    "Rule",
     "Shares",
     "UtilityDraws",
     "UtilityModel",

@@ -10,8 +10,8 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, FloatArray, SingleArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.market.offers import code_offers
 from marketfit.demand.market.shares import share_curve_draws
-from marketfit.demand.market.simulate import code_offers
 from marketfit.demand.models.utilities import UtilitySource, draw_utilities
 from marketfit.errors import DataError, Problem, nearest
 
