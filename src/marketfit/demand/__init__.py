@@ -14,6 +14,7 @@ from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding, Design, Offer
 from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
+from marketfit.demand.market.calibration import calibrate
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
 from marketfit.demand.market.scene import Adjustments, Market, MarketSource
@@ -54,6 +55,7 @@ __all__ = [
     "UtilityModel",
     "UtilitySource",
     "WillingnessToPay",
+    "calibrate",
     "draw_utilities",
     "fit_mnl",
     "model_from_json",
