@@ -68,7 +68,7 @@ def calibrate(
     drawn = draw_demand(bare, draws=draws, rng=generator)
     target = _Target(scene, drawn, rule, known, int(generator.integers(2**32)))
     factor = _fitted_scale(target) if scale == "fit" else float(scale)
-    constants = target.centred(_solve(lambda trial: target.gap(trial, factor), target.pace, scene.names))
+    constants = target.anchored(_solve(lambda trial: target.gap(trial, factor), target.pace, scene.names))
     return Adjustments(
         constants={name: float(constants[index]) for index, name in enumerate(scene.names) if name in known},
         scale=factor,
@@ -92,13 +92,6 @@ class _Target:
         return np.array([name in self.known for name in self.scene.names])
 
     @property
-    def free(self) -> BoolArray:
-        """(offers,) constants to find: those of known offers; where all are known, all but the last's."""
-        free = self.is_known
-        free[-1] &= not free.all()
-        return free
-
-    @property
     def pace(self) -> float:
         """How far one step may go for the gap in log shares: the scale of the Gumbel error, at most 1."""
         if not isinstance(self.rule, RandomisedFirstChoice):
@@ -113,11 +106,11 @@ class _Target:
         return mean
 
     def gap(self, constants: FloatArray, scale: float) -> FloatArray:
-        """(offers,) log known − log simulated; 0 where the constant stays."""
+        """(offers,) log known − log simulated; 0 where nothing is known."""
         goal = np.array([self.known.get(name, 1.0) for name in self.scene.names])
         with np.errstate(divide="ignore"):
             difference = np.log(goal) - np.log(self.shares(constants, scale))
-        return np.where(self.free, difference, 0.0)
+        return np.where(self.is_known, difference, 0.0)
 
     def divergence(self, scale: float) -> float:
         """Kullback–Leibler divergence of the shares without constants from the known ones, the unknown taken as one."""
@@ -128,10 +121,11 @@ class _Target:
             shares = np.append(shares[known], shares[~known].sum())
         return float((goal * np.log(goal / np.maximum(shares, 1e-300))).sum())
 
-    def centred(self, constants: FloatArray) -> FloatArray:
-        """Constants that average 0 where everything is known and nobody takes none."""
-        everything = self.is_known.all() and self.scene.names[-1] != self.drawn.coding.none
-        return constants - constants.mean() if everything else constants
+    def anchored(self, constants: FloatArray) -> FloatArray:
+        """The same shares with none at 0 or, where nobody may take none, an average of 0, if everything is known."""
+        if not self.is_known.all():
+            return constants
+        return constants - (constants[-1] if self.scene.names[-1] == self.drawn.coding.none else constants.mean())
 
 
 def _fitted_scale(target: _Target) -> float:
