@@ -14,11 +14,13 @@ from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding, Design, Offer
 from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
+from marketfit.demand.intervals import Estimate
 from marketfit.demand.market.calibration import calibrate
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
 from marketfit.demand.market.scene import Adjustments, Market, MarketSource
 from marketfit.demand.market.simulate import Shares, simulate
+from marketfit.demand.market.what_if import Change, VolumeSource, WhatIf, what_if
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
 from marketfit.demand.models.covariance import Errors
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
@@ -34,12 +36,14 @@ from marketfit.demand.models.utilities import (
 __all__ = [
     "Adjustments",
     "Attribute",
+    "Change",
     "ChoiceData",
     "ChoiceModel",
     "Coding",
     "CodingOption",
     "Design",
     "Errors",
+    "Estimate",
     "Levels",
     "MNLResult",
     "Market",
@@ -54,6 +58,8 @@ __all__ = [
     "UtilityDraws",
     "UtilityModel",
     "UtilitySource",
+    "VolumeSource",
+    "WhatIf",
     "WillingnessToPay",
     "calibrate",
     "draw_utilities",
@@ -62,5 +68,6 @@ __all__ = [
     "model_to_json",
     "price_curve",
     "simulate",
+    "what_if",
     "willingness_to_pay",
 ]

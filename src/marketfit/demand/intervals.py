@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, SingleArray
@@ -42,3 +44,22 @@ def low_quantile(values: SingleArray | FloatArray, tail: float) -> float:
     candidates = np.partition(candidates, (below, above))
     first, second = float(candidates[below]), float(candidates[above])
     return first if first == second else first + (second - first) * (position - below)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with the ends of its interval; these are NaN where it has none."""
+
+    value: float
+    low: float
+    high: float
+
+
+def estimate(draws: SingleArray | FloatArray, level: float) -> Estimate:
+    """Mean of (draws,) and the ends of their central interval.
+
+    >>> estimate(np.arange(5.0), 0.5)
+    Estimate(value=2.0, low=1.0, high=3.0)
+    """
+    low, high = interval(draws[:, None], level)
+    return Estimate(float(draws.mean(dtype=np.float64)), float(low[0]), float(high[0]))

@@ -125,7 +125,8 @@ class _Target:
         """The same shares with none at 0 or, where nobody may take none, an average of 0, if everything is known."""
         if not self.is_known.all():
             return constants
-        return constants - (constants[-1] if self.scene.names[-1] == self.drawn.coding.none else constants.mean())
+        none = self.scene.names[-1] == self.drawn.coding.none
+        return np.asarray(constants - (constants[-1] if none else constants.mean()))
 
 
 def _fitted_scale(target: _Target) -> float:
