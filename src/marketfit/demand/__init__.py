@@ -16,6 +16,8 @@ from marketfit.demand.coding.coding import Coding, Design, Offer
 from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
 from marketfit.demand.intervals import Estimate
 from marketfit.demand.market.calibration import calibrate
+from marketfit.demand.market.candidates import OfferSpace, Profit, UnitCost
+from marketfit.demand.market.line_search import Line, LineSearch, search_line
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
 from marketfit.demand.market.scene import Adjustments, Market, MarketSource
@@ -45,16 +47,21 @@ __all__ = [
     "Errors",
     "Estimate",
     "Levels",
+    "Line",
+    "LineSearch",
     "MNLResult",
     "Market",
     "MarketSource",
     "MoneyValue",
     "Offer",
+    "OfferSpace",
     "Piecewise",
     "PriceCurve",
+    "Profit",
     "RandomisedFirstChoice",
     "Rule",
     "Shares",
+    "UnitCost",
     "UtilityDraws",
     "UtilityModel",
     "UtilitySource",
@@ -67,6 +74,7 @@ __all__ = [
     "model_from_json",
     "model_to_json",
     "price_curve",
+    "search_line",
     "simulate",
     "what_if",
     "willingness_to_pay",
