@@ -17,6 +17,7 @@ from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
 from marketfit.demand.intervals import Estimate
 from marketfit.demand.market.calibration import calibrate
 from marketfit.demand.market.candidates import OfferSpace, Profit, UnitCost
+from marketfit.demand.market.elasticity import Elasticities, elasticities
 from marketfit.demand.market.line_search import Line, LineSearch, search_line
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
@@ -44,6 +45,7 @@ __all__ = [
     "Coding",
     "CodingOption",
     "Design",
+    "Elasticities",
     "Errors",
     "Estimate",
     "Levels",
@@ -70,6 +72,7 @@ __all__ = [
     "WillingnessToPay",
     "calibrate",
     "draw_utilities",
+    "elasticities",
     "fit_mnl",
     "model_from_json",
     "model_to_json",

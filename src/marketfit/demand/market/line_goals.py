@@ -9,6 +9,7 @@ import numpy as np
 
 from marketfit.demand.arrays import FloatArray, SingleArray
 from marketfit.demand.market.scene import Scene
+from marketfit.demand.market.shares import blocks, weights_of
 from marketfit.demand.models.utilities import UtilityDraws
 
 BLOCK_CELLS = 1 << 16  # 256 kB of single precision numbers: a few of them fit the second cache
@@ -51,14 +52,12 @@ class Field:
     def blocks(self) -> Iterator[Block]:
         """All draws, some at a time; the people of a draw stay together."""
         draws, people, columns = self.drawn.values.shape
-        step = max(1, BLOCK_CELLS // (people * self.count))
-        weights = self.drawn.weights
-        shared = np.full((draws, people), 1 / people) if weights is None else weights
+        weights = weights_of(self.drawn).astype(np.float32)
         own = slice(self.first, self.first + self.count)
         rival = np.ones(len(self.scene.names), dtype=np.bool_)
         rival[own] = False
-        for begin in range(0, draws, step):
-            values = self.drawn.values[begin : begin + step].reshape(-1, columns)
+        for begin, end in blocks(draws, people * self.count, BLOCK_CELLS):
+            values = self.drawn.values[begin:end].reshape(-1, columns)
             utilities = self.scene.designs @ values.T + self.scene.constants[:, None]
             met = utilities[rival]
             highest = met.max(axis=0)
@@ -69,12 +68,7 @@ class Field:
             if self.scene.sets is not None:
                 rest = self.scene.sets.members[:, rival].astype(np.float64) @ (powers / total)
                 chance = tuple(self.scene.sets.chance.tolist())
-            yield Block(
-                odds.astype(np.float32),
-                rest.astype(np.float32),
-                chance,
-                shared[begin : begin + step].astype(np.float32),
-            )
+            yield Block(odds.astype(np.float32), rest.astype(np.float32), chance, weights[begin:end])
 
 
 @dataclass(frozen=True, eq=False)

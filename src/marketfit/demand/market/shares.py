@@ -152,7 +152,7 @@ def _over_blocks(
     flat = drawn.values.reshape(-1, columns)
     weights = None if drawn.weights is None else drawn.weights.reshape(-1).astype(np.float32)
     answer = np.zeros((outputs, draws), dtype=np.float32)
-    for begin, end in _blocks(draws * people, designs.shape[0]):
+    for begin, end in blocks(draws * people, designs.shape[0]):
         utilities = differences @ flat[begin:end].T.astype(number)
         if added is not None:
             utilities += added
@@ -168,7 +168,14 @@ def _over_blocks(
     return answer.T
 
 
-def _blocks(rows: int, cells_per_row: int) -> Iterator[tuple[int, int]]:
-    step = max(1, BLOCK_CELLS // cells_per_row)
+def blocks(rows: int, cells_per_row: int, cells: int | None = None) -> Iterator[tuple[int, int]]:
+    """Begin and end of blocks of rows that hold about `cells` cells (default: BLOCK_CELLS), at least one row each."""
+    step = max(1, (cells or BLOCK_CELLS) // cells_per_row)
     for begin in range(0, rows, step):
         yield begin, min(rows, begin + step)
+
+
+def weights_of(drawn: UtilityDraws) -> FloatArray:
+    """(draws, people) weights that sum to 1 in every draw."""
+    draws, people, _ = drawn.values.shape
+    return np.full((draws, people), 1 / people) if drawn.weights is None else drawn.weights
