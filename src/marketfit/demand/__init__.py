@@ -17,6 +17,7 @@ from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
 from marketfit.demand.intervals import Estimate
 from marketfit.demand.market.calibration import calibrate
 from marketfit.demand.market.candidates import OfferSpace, Profit, UnitCost
+from marketfit.demand.market.competitive_value import CompetitiveValue, competitive_value
 from marketfit.demand.market.elasticity import Elasticities, elasticities
 from marketfit.demand.market.line_search import Line, LineSearch, search_line
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
@@ -44,6 +45,7 @@ __all__ = [
     "ChoiceModel",
     "Coding",
     "CodingOption",
+    "CompetitiveValue",
     "Design",
     "Elasticities",
     "Errors",
@@ -71,6 +73,7 @@ __all__ = [
     "WhatIf",
     "WillingnessToPay",
     "calibrate",
+    "competitive_value",
     "draw_utilities",
     "elasticities",
     "fit_mnl",
