@@ -17,10 +17,12 @@ from marketfit.demand.coding.options import CodingOption, Levels, Piecewise
 from marketfit.demand.intervals import Estimate
 from marketfit.demand.market.calibration import calibrate
 from marketfit.demand.market.candidates import OfferSpace, Profit, UnitCost
+from marketfit.demand.market.competition import Equilibrium, equilibrium
 from marketfit.demand.market.competitive_value import CompetitiveValue, competitive_value
 from marketfit.demand.market.elasticity import Elasticities, elasticities
 from marketfit.demand.market.line_search import Line, LineSearch, search_line
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
+from marketfit.demand.market.price_game import PriceGame
 from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
 from marketfit.demand.market.scene import Adjustments, Market, MarketSource
 from marketfit.demand.market.simulate import Shares, simulate
@@ -48,6 +50,7 @@ __all__ = [
     "CompetitiveValue",
     "Design",
     "Elasticities",
+    "Equilibrium",
     "Errors",
     "Estimate",
     "Levels",
@@ -61,6 +64,7 @@ __all__ = [
     "OfferSpace",
     "Piecewise",
     "PriceCurve",
+    "PriceGame",
     "Profit",
     "RandomisedFirstChoice",
     "Rule",
@@ -76,6 +80,7 @@ __all__ = [
     "competitive_value",
     "draw_utilities",
     "elasticities",
+    "equilibrium",
     "fit_mnl",
     "model_from_json",
     "model_to_json",
