@@ -23,6 +23,7 @@ from marketfit.demand.market.elasticity import Elasticities, elasticities
 from marketfit.demand.market.line_search import Line, LineSearch, search_line
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.price_game import PriceGame
+from marketfit.demand.market.reaction import PriceReaction, price_after_reaction
 from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
 from marketfit.demand.market.scene import Adjustments, Market, MarketSource
 from marketfit.demand.market.simulate import Shares, simulate
@@ -65,6 +66,7 @@ __all__ = [
     "Piecewise",
     "PriceCurve",
     "PriceGame",
+    "PriceReaction",
     "Profit",
     "RandomisedFirstChoice",
     "Rule",
@@ -84,6 +86,7 @@ __all__ = [
     "fit_mnl",
     "model_from_json",
     "model_to_json",
+    "price_after_reaction",
     "price_curve",
     "search_line",
     "simulate",
