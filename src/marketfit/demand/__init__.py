@@ -23,6 +23,7 @@ from marketfit.demand.market.elasticity import Elasticities, elasticities
 from marketfit.demand.market.line_search import Line, LineSearch, search_line
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
 from marketfit.demand.market.price_game import PriceGame
+from marketfit.demand.market.randomised_fit import RandomisedFit, fit_randomised
 from marketfit.demand.market.reaction import PriceReaction, price_after_reaction
 from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
 from marketfit.demand.market.scene import Adjustments, Market, MarketSource
@@ -69,6 +70,7 @@ __all__ = [
     "PriceReaction",
     "Profit",
     "RandomisedFirstChoice",
+    "RandomisedFit",
     "Rule",
     "Shares",
     "UnitCost",
@@ -84,6 +86,7 @@ __all__ = [
     "elasticities",
     "equilibrium",
     "fit_mnl",
+    "fit_randomised",
     "model_from_json",
     "model_to_json",
     "price_after_reaction",
