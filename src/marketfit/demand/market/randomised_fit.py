@@ -14,9 +14,8 @@ from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.intervals import Estimate, check_level
 from marketfit.demand.market.availability import stratified
 from marketfit.demand.market.rules import LOGIT_VARIANCE, RandomisedFirstChoice, level_matrix
-from marketfit.demand.market.scene import MarketSource, draw_demand
 from marketfit.demand.market.shares import weights_of
-from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.models.utilities import UtilityDraws, UtilitySource, draw_utilities
 from marketfit.errors import DataError, Problem
 
 MOST_TASKS = 1000  # choices that the variances are fitted on; a sample where there are more
@@ -42,7 +41,7 @@ class RandomisedFit:
 
 
 def fit_randomised(
-    source: MarketSource,
+    source: UtilitySource,
     data: ChoiceData,
     *,
     without: tuple[str, ...] = (),
@@ -58,7 +57,7 @@ def fit_randomised(
     markets divide. Use choices that the model was not fitted on, among them some between similar products: only
     they tell attribute from product error.
 
-    source: as for `simulate`; availability and constants play no part. without: attributes without error.
+    source: a fitted model, or draws of its coefficients. without: attributes without error.
     level: of the interval of the gain. rng: of draws, errors and the sample of choices.
     progress: called with the part that is done.
     Raises DataError when the data do not fit the model's coding.
@@ -67,7 +66,7 @@ def fit_randomised(
     generator = np.random.default_rng(rng)
     if data.tasks < 2:
         raise DataError([Problem("data", f"has {data.tasks} choices", "at least 2", "give choices to fit on")])
-    drawn = draw_demand(source, rng=generator)
+    drawn = draw_utilities(source, rng=generator)
     if data.tasks > MOST_TASKS:
         data = data.take(np.sort(generator.choice(data.tasks, MOST_TASKS, replace=False)))
     chances = _Chances.of(drawn, data, without, generator)
@@ -82,8 +81,9 @@ def fit_randomised(
         return -float(chances.log_chance(*np.exp(np.clip(logs, low, high)).tolist()) @ data.weights)
 
     start = np.log(np.maximum(_start(drawn, without), VARIANCES[0]))
-    options = {"maxfev": MOST_TRIALS, "xatol": 0.01, "fatol": 1e-6 * data.tasks}
-    found = optimize.minimize(loss, start, method="Nelder-Mead", options=options)
+    found = optimize.minimize(
+        loss, start, method="Nelder-Mead", options={"maxfev": MOST_TRIALS, "xatol": 0.01, "fatol": 1e-6 * data.tasks}
+    )
     attribute, product = np.clip(np.exp(found.x), *VARIANCES).tolist()
     gains = chances.log_chance(attribute, product) - chances.log_chance(0.0, LOGIT_VARIANCE)
     rule = RandomisedFirstChoice(attribute, product, without)
