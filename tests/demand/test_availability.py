@@ -72,6 +72,14 @@ def test_who_meets_nothing_is_left_out() -> None:
         np.testing.assert_allclose(sets.chance @ sets.members, expected, atol=0.04)
 
 
+def test_rare_offers_are_met_all_the_same() -> None:
+    # Almost nobody meets anything; of those who do, each twelfth meets this one.
+    sets = consideration_sets(np.full(12, 1e-6), 0)
+    assert sets is not None
+    assert len(sets.chance) == DRAWN_SETS
+    np.testing.assert_allclose(sets.chance @ sets.members, 1 / 12, atol=2 / DRAWN_SETS)
+
+
 def test_drawn_sets_are_close_to_all_sets(tastes: Tastes, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = tastes(2)
     offers = {f"{name} {k}": offer for name, offer in OFFERS.items() for k in range(3)}

@@ -60,13 +60,26 @@ def test_without_none_constants_average_zero(tastes: Tastes) -> None:
     assert simulate(Market(drawn, adjustments=found), OFFERS).mean == pytest.approx(known, rel=1e-5)
 
 
-@pytest.mark.parametrize("rule", ["randomised", *(RandomisedFirstChoice(0.2, v, points=32) for v in (0.1, 3.0))])
+@pytest.mark.parametrize("rule", ["randomised", *(RandomisedFirstChoice(0.2, v, points=32) for v in (0.004, 0.1, 3.0))])
 def test_under_randomised_first_choice_and_availability(tastes: Tastes, rule: Rule) -> None:
     market = Market(tastes(3), availability={"theirs": 0.5, "ours": 0.8})
     known = {"ours": 0.3, "theirs": 0.25}
     found = calibrate(market, OFFERS, known=known, rule=rule)
     reached = simulate(replace(market, adjustments=found), OFFERS, rule=rule).mean
     assert {name: reached[name] for name in known} == pytest.approx(known, rel=1e-5)
+
+
+def test_under_a_nearly_sharp_rule(tastes: Tastes) -> None:
+    # Constants move shares 40 times as fast as in the logit: plain steps would run away.
+    rng = np.random.default_rng(4)
+    offers: dict[str, dict[str, float | str]] = {
+        f"offer {k}": {"price": float(rng.uniform(1, 5)), "quality": float(rng.uniform()), "brand": "bolt"}
+        for k in range(6)
+    }
+    known = dict(zip(offers, (0.02 + 0.8 * rng.dirichlet([0.5] * 6)).tolist(), strict=True))
+    drawn, rule = tastes(4, draws=50, people=10), RandomisedFirstChoice(0.1, 0.001, points=32)
+    reached = simulate(Market(drawn, adjustments=calibrate(drawn, offers, known=known, rule=rule)), offers, rule=rule)
+    assert {name: reached.mean[name] for name in known} == pytest.approx(known, rel=1e-4)
 
 
 def test_a_tiny_share_outside_is_no_hurdle(tastes: Tastes) -> None:

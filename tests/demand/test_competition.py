@@ -216,6 +216,20 @@ def test_where_there_is_no_equilibrium_it_says_so() -> None:
     assert (found.worlds, found.unsettled) == (0, 1)
 
 
+def test_a_firm_moves_its_prices_together() -> None:
+    """Twins at a low price: a dearer one would lose its buyers to its sister, both dearer earn more from the rich."""
+    drawn = people_of([[-4, 6, 6, 0], [-1.2, 6, 6, 0]], [0.65, 0.35])
+    offers: Offers = {name: {**TWO[name], "price": 1.5} for name in TWO}
+    found = equilibrium(drawn, offers, game=PriceGame({"a": "A", "b": "A"}, {"a": 0.4, "b": 0.4}), worlds=1)
+    grid = np.stack(np.meshgrid(*[np.linspace(0.5, 8, 121)] * 2), axis=-1).reshape(-1, 2)
+    best = np.zeros(len(grid))
+    for price, worth, weight in ((-4, 6, 0.65), (-1.2, 6, 0.35)):
+        powers = np.exp(worth + price * grid)
+        best += weight * ((grid - 0.4) * powers).sum(axis=1) / (1 + powers.sum(axis=1))
+    assert found.converged
+    assert found.profits["A"].value >= np.max(best) - 1e-9
+
+
 def test_many_people_are_sampled(tastes: Tastes, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = tastes(1, draws=50, people=40, weighted=True)
     market = Market(drawn, availability={"theirs": 0.5, "ours": 0.7})

@@ -88,6 +88,15 @@ def test_unbounded_values_are_flagged(tastes: Tastes) -> None:
     assert mixed.chance_above == pytest.approx(0.1)
 
 
+def test_the_nearest_of_several_prices(tastes: Tastes) -> None:
+    # Utility falls by 1 a unit to the price of 3, then rises: 4 and half a util more are met again at 2.5 and at 3.5.
+    drawn = tastes(5, draws=1, people=1, price=PiecewiseTerm("price", (1.0, 3.0, 5.0)))
+    person = UtilityDraws(np.array([[-1.0, 1.0, 1.0, 0.0, 0.0, 0.0]]), drawn.coding, 1)
+    offers: Offers = {**OFFERS, "ours": {"price": 4, "quality": 0.4, "brand": "bolt"}}
+    found = competitive_value(person, offers, offer="ours", change={"quality": 0.9})
+    assert found.value.value == pytest.approx(-0.5, abs=1e-5)
+
+
 def test_nothing_gained_is_worth_nothing(tastes: Tastes) -> None:
     found = competitive_value(tastes(3, draws=100), OFFERS, offer="ours", change={"quality": 0.4})
     assert found.value.value == pytest.approx(0, abs=1e-6)

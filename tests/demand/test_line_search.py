@@ -113,6 +113,15 @@ def test_the_best_alone_need_not_be_in_the_best_pair(tastes: Tastes) -> None:
     assert found.best_of_size[2].offers == ("bolt", "crow")
 
 
+def test_of_lines_that_tie_the_first_has_the_win(tastes: Tastes) -> None:
+    fair = CANDIDATES["fair"]
+    candidates: Offers = {"one": fair, "best": {"price": 1, "quality": 1.0, "brand": "bolt"}, "two": fair}
+    found = search_line(tastes(5), RIVALS, candidates=candidates, size=2, shown=9)
+    chances = {line.offers: line.chance_best for line in found.lines}
+    assert chances[("one", "best")] > 0.9
+    assert chances[("best", "two")] == 0
+
+
 def test_levels_with_prohibitions(tastes: Tastes) -> None:
     space = OfferSpace(
         {"price": [2, 3, 4], "quality": [0.5, 1.0], "brand": ["bolt", "crow"]},

@@ -203,3 +203,12 @@ def test_bad_rules(tastes: Tastes) -> None:
         simulate(drawn, OFFERS, rule=RandomisedFirstChoice(1.0, 1.0, without=("prise",)))
     with pytest.raises(DataError, match="0 to 1"):
         RandomisedFirstChoice.splitting_logit(drawn.coding, attribute_part=1.5)
+
+
+def test_a_tie_is_one_whatever_the_rounding() -> None:
+    coding = Coding(tuple(LinearTerm(f"x{k}", 0.0, 1.0) for k in range(3)), (), None, None, "alt")
+    person = UtilityDraws(np.array([[0.1, 0.2, 0.3]]), coding, 1)
+    # 0.1 + 0.2 is not 0.3 in binary.
+    offers: Offers = {"sum": {"x0": 1, "x1": 1, "x2": 0}, "one": {"x0": 0, "x1": 0, "x2": 1}}
+    offers["worse"] = {"x0": 1, "x1": 0, "x2": 0}
+    assert simulate(person, offers, rule="first-choice").share.tolist() == [0.5, 0.5, 0]

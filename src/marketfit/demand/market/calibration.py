@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,15 +12,18 @@ from scipy import optimize
 
 from marketfit.demand.arrays import BoolArray, FloatArray, Rng
 from marketfit.demand.coding.coding import Offer
+from marketfit.demand.market.moments import share_moments
 from marketfit.demand.market.rules import LOGIT_VARIANCE, RandomisedFirstChoice, Rule, choosing_of
 from marketfit.demand.market.scene import Adjustments, MarketSource, Scene, draw_demand, market_of, scene_of
-from marketfit.demand.market.shares import share_draws
+from marketfit.demand.market.shares import Choosing, share_draws
 from marketfit.demand.models.utilities import DRAWS, UtilityDraws
 from marketfit.errors import DataError, Problem, nearest
 
-TOLERANCE = 2e-6  # of the logarithm of a share; single precision allows for a tenth of it
-MOST_STEPS = 300
-MEMORY = 5  # steps that the next one is extrapolated from
+TOLERANCE = 1e-9  # of the logarithm of a share: the search ends
+ENOUGH = 1e-6  # the shares are hit
+MOST_STEPS = 200
+CONTRACTIONS = 3  # first steps, before Newton's
+MOST_HALVINGS = 8
 SCALES = (0.02, 50.0)
 
 
@@ -37,10 +40,11 @@ def calibrate(
 ) -> Adjustments:
     """Find constants of offers so that simulated shares (means over draws) equal the known ones.
 
-    By the contraction of Berry, Levinsohn & Pakes (1995), δ ← δ + log known − log simulated, extrapolated over its last
-    steps (Anderson 1965); there is exactly one solution (Berry 1994). Constants are in utility, after the scale. Offers
-    whose share is not known keep 0; where all are known, none keeps 0, or, without it, constants average 0. A large
-    constant says that the model alone is far from the market.
+    By the contraction of Berry, Levinsohn & Pakes (1995), δ ← δ + log known − log simulated, which comes near from
+    anywhere, and Newton's method on the same equations, which is quick from there. There is exactly one solution
+    (Berry 1994). Constants are in utility, after the scale. Offers whose share is not known keep 0; where all are
+    known, none keeps 0, or, without it, constants average 0. A large constant says that the model alone is far from the
+    market.
 
     known: offer → share of all who choose, none included where it takes part; any of the offers, and none.
     scale: factor on the model's utilities; "fit" takes the one whose shares without constants are nearest to the known
@@ -68,7 +72,7 @@ def calibrate(
     drawn = draw_demand(bare, draws=draws, rng=generator)
     target = _Target(scene, drawn, rule, known, int(generator.integers(2**32)))
     factor = _fitted_scale(target) if scale == "fit" else float(scale)
-    constants = target.anchored(_solve(lambda trial: target.gap(trial, factor), target.pace, scene.names))
+    constants = target.anchored(_solve(target, factor))
     return Adjustments(
         constants={name: float(constants[index]) for index, name in enumerate(scene.names) if name in known},
         scale=factor,
@@ -93,28 +97,36 @@ class _Target:
 
     @property
     def pace(self) -> float:
-        """How far one step may go for the gap in log shares: the scale of the Gumbel error, at most 1."""
+        """How far a plain step may go for the gap in log shares: the scale of the Gumbel error, at most 1."""
         if not isinstance(self.rule, RandomisedFirstChoice):
             return 1.0
         return min(1.0, math.sqrt(self.rule.product_variance / LOGIT_VARIANCE))
 
-    def shares(self, constants: FloatArray, scale: float) -> FloatArray:
+    def prepared(self, constants: FloatArray, scale: float) -> tuple[UtilityDraws, Choosing]:
+        """Scaled utilities, and how people choose with these constants."""
         scene = replace(self.scene, constants=constants)
         drawn = replace(self.drawn, values=self.drawn.values * scale)
-        choosing = choosing_of(self.rule, scene, drawn.coding, people=drawn.values.shape[1], seed=self.seed)
-        mean: FloatArray = share_draws(scene.designs, drawn, choosing).mean(axis=0, dtype=np.float64)
+        return drawn, choosing_of(self.rule, scene, drawn.coding, people=drawn.values.shape[1], seed=self.seed)
+
+    def shares(self, scale: float) -> FloatArray:
+        """(offers,) without constants."""
+        shares = share_draws(self.scene.designs, *self.prepared(np.zeros(len(self.scene.names)), scale))
+        mean: FloatArray = shares.mean(axis=0, dtype=np.float64)
         return mean
 
-    def gap(self, constants: FloatArray, scale: float) -> FloatArray:
-        """(offers,) log known − log simulated; 0 where nothing is known."""
-        goal = np.array([self.known.get(name, 1.0) for name in self.scene.names])
-        with np.errstate(divide="ignore"):
-            difference = np.log(goal) - np.log(self.shares(constants, scale))
-        return np.where(self.is_known, difference, 0.0)
+    def gap(self, constants: FloatArray, scale: float) -> tuple[FloatArray, FloatArray]:
+        """(known,) log known − log simulated, and (known, known) the derivatives of log simulated by constants."""
+        drawn, choosing = self.prepared(constants, scale)
+        places = np.flatnonzero(self.is_known)
+        shares, joint = share_moments(self.scene.designs, drawn, choosing, places)
+        goal = np.array([self.known[name] for name in self.scene.names if name in self.known])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slopes = (np.diag(shares[places]) - joint[places]) / shares[places, None] / choosing.spread
+            return np.log(goal) - np.log(shares[places]), slopes
 
     def divergence(self, scale: float) -> float:
         """Kullback–Leibler divergence of the shares without constants from the known ones, the unknown taken as one."""
-        shares, known = self.shares(np.zeros(len(self.scene.names)), scale), self.is_known
+        shares, known = self.shares(scale), self.is_known
         goal = np.array([self.known[name] for name in self.scene.names if name in self.known])
         if not known.all():
             goal = np.append(goal, 1 - goal.sum())
@@ -137,37 +149,37 @@ def _fitted_scale(target: _Target) -> float:
     return math.exp(float(optimize.minimize_scalar(divergence, bounds=(low, high), method="bounded").x))
 
 
-def _solve(gap: Callable[[FloatArray], FloatArray], pace: float, names: tuple[str, ...]) -> FloatArray:
-    """Constants (offers,) at which the gap is 0. A step that goes astray is taken back to the plain contraction."""
-    constants, distance = np.zeros(len(names)), gap(np.zeros(len(names)))
-    steps: list[tuple[FloatArray, FloatArray]] = []
-    for _ in range(MOST_STEPS):
-        if np.abs(distance).max() < TOLERANCE:
-            return constants
-        if not np.isfinite(distance).all():
+def _solve(target: _Target, scale: float) -> FloatArray:
+    """Constants (offers,) at which the gap is 0.
+
+    A Newton step is halved until the gap shrinks, which it does at some length; where that would be too short a step,
+    a plain one is taken instead.
+    """
+    known = target.is_known
+    constants = np.zeros(known.size)
+    gap, slopes = target.gap(constants, scale)
+    for step in range(MOST_STEPS):
+        if not np.isfinite(gap).all() or np.abs(gap).max() < TOLERANCE:
             break
-        trial = _extrapolated(constants, pace * distance, steps)
-        reached = gap(trial)
-        if steps and not np.abs(reached).max() < np.abs(distance).max():
-            steps.clear()
-            trial = constants + pace * distance
-            reached = gap(trial)
-        steps.append((trial - constants, pace * (reached - distance)))
-        del steps[:-MEMORY]
-        constants, distance = trial, reached
-    worst = int(np.abs(distance).argmax())
-    found = f"that of '{names[worst]}' stays a factor of {math.exp(abs(float(distance[worst]))):.3g} off"
-    do = "check the shares against the availabilities; people who meet an offer alone take it"
+        plain = target.pace * gap
+        moves = [plain]
+        if step >= CONTRACTIONS:
+            newton = np.linalg.lstsq(slopes, gap, rcond=1e-12)[0]
+            moves = [*(newton / 2**halving for halving in range(MOST_HALVINGS)), plain]
+        for move in moves:
+            trial = constants.copy()
+            trial[known] += move
+            reached, turned = target.gap(trial, scale)
+            if np.linalg.norm(reached) < np.linalg.norm(gap):
+                break
+        constants, gap, slopes = trial, reached, turned
+    if np.abs(gap).max() < ENOUGH:
+        return constants
+    worst = int(np.abs(gap).argmax())
+    name = [name for name in target.scene.names if name in target.known][worst]
+    found = f"that of '{name}' stays {100 * math.expm1(min(abs(float(gap[worst])), 99.0)):.2g} % off"
+    do = "check them against the availabilities; a randomised rule may need more product variance or more draws"
     raise DataError([Problem("known shares", found, "shares that the market can have", do)])
-
-
-def _extrapolated(constants: FloatArray, step: FloatArray, steps: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
-    """Anderson's next point: the contraction's, less what the last steps say of its slack."""
-    if not steps:
-        return constants + step
-    moves, changes = (np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
-    mixture = np.linalg.lstsq(changes, step, rcond=None)[0]
-    return np.asarray(constants + step - (moves + changes) @ mixture)
 
 
 def _check(known: Mapping[str, float], scene: Scene, rule: Rule, scale: float | str) -> None:

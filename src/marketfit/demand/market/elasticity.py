@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, frozen
+from marketfit.demand.arrays import FloatArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.market.moments import Chances
 from marketfit.demand.market.prices import (
     PriceTerm,
     check_tested,
@@ -22,8 +23,6 @@ from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scen
 from marketfit.demand.market.shares import blocks, weights_of
 from marketfit.demand.models.utilities import UtilityDraws
 from marketfit.errors import DataError, Problem
-
-FARTHEST = 300.0  # below the best: squares of sums of exponentials stay numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,17 +105,15 @@ def _elasticity_draws(scene: Scene, drawn: UtilityDraws, index: int, term: Price
     """(draws, offers)."""
     draws, people, columns = drawn.values.shape
     weights = weights_of(drawn)
-    members, chance = np.ones((1, len(scene.names)), dtype=np.bool_), np.ones(1)
-    if scene.sets is not None:
-        members, chance = scene.sets.members, scene.sets.chance
+    sets = 1 if scene.sets is None else len(scene.sets.chance)
     slope = price_slopes(term, point)
     place = columns_of_price(drawn.coding, term)
     answer = np.zeros((draws, len(scene.names)))
-    for begin, end in blocks(draws, people * (len(scene.names) + len(chance))):
+    for begin, end in blocks(draws, people * (len(scene.names) + sets)):
         values = drawn.values[begin:end].reshape(-1, columns)
         utilities = scene.designs @ values.T + scene.constants[:, None]
-        share, joint = _moments(utilities, members, chance, index)
-        change = -joint
+        chances = Chances.of(utilities, scene.sets)
+        share, change = chances.share, -chances.joint(index)
         change[index] += share[index]
         change *= values[:, place] @ slope
         shape = (len(scene.names), end - begin, people)
@@ -124,15 +121,3 @@ def _elasticity_draws(scene: Scene, drawn: UtilityDraws, index: int, term: Price
         with np.errstate(divide="ignore", invalid="ignore"):
             answer[begin:end] = point * parts[0] / parts[1]
     return answer
-
-
-def _moments(
-    utilities: FloatArray, members: BoolArray, chance: FloatArray, index: int
-) -> tuple[FloatArray, FloatArray]:
-    """(offers, rows) chance of choosing each offer, and Σ_S chance(S) P_S(offer) P_S(index)."""
-    powers = np.exp(np.maximum(utilities - utilities.max(axis=0), -FARTHEST))
-    inside = members.astype(np.float64)
-    per_set = np.sqrt(chance)[:, None] / (inside @ powers)
-    share = powers * (inside.T @ (np.sqrt(chance)[:, None] * per_set))
-    joint = powers * powers[index] * (inside.T @ (inside[:, [index]] * per_set**2))
-    return share, joint

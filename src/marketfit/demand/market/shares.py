@@ -14,6 +14,7 @@ from marketfit.demand.market.availability import ConsiderationSets
 from marketfit.demand.models.utilities import UtilityDraws
 
 BLOCK_CELLS = 1 << 18  # 1 MB of single precision numbers
+SHARP = 0.5  # below this scale of the Gumbel error, utilities are taken in double precision
 TIE = 1e-9  # utilities closer than this are alike
 FARTHEST = 700.0  # utilities lower than this below the best count as this low: exp holds no more
 
@@ -54,7 +55,8 @@ def share_draws(designs: FloatArray, drawn: UtilityDraws, choosing: Choosing = L
         total /= len(choosing.errors)
         return total
 
-    double = choosing.spread == 0 or choosing.sets is not None
+    # A sharp rule magnifies the rounding of utilities; in first choice it would break ties.
+    double = choosing.spread < SHARP or choosing.sets is not None
     return _over_blocks(designs, drawn, designs.shape[0], shares, constants=choosing.constants, double=double)
 
 
