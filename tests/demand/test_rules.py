@@ -48,7 +48,7 @@ def test_shares_sum_to_one(tastes: Tastes, rule: Rule, seed: int, draws: int, pe
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize("rule", ["preference", "first-choice", RandomisedFirstChoice(0.5, 0.5, points=1)])
 def test_a_weight_is_worth_copies_of_a_person(tastes: Tastes, rule: Rule, seed: int) -> None:
-    # One person counts twice and another not at all. Constant errors make the randomised rule comparable: see below.
+    # One person counts twice and another not at all. Errors of people differ, so the randomised rule has none here.
     drawn = tastes(seed, draws=5, people=3)
     rule = RandomisedFirstChoice(0.0, 0.5) if isinstance(rule, RandomisedFirstChoice) else rule
     weighted = UtilityDraws(drawn.values, drawn.coding, 100, np.array([2.0, 1.0, 0.0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -65,12 +66,15 @@ def check_tested(where: str, values: tuple[float, ...], term: PriceTerm | None, 
 
 def price_slopes(term: PriceTerm, point: float) -> FloatArray:
     """(columns of price,) derivative of the design by price; at a knot between two segments, the mean of theirs."""
-    knots = np.array(tested_range(term) if isinstance(term, LinearTerm) else term.knots)
-    lower, upper = knots[:-1], knots[1:]
-    right = (point >= lower) & (point < upper)
-    left = (point > lower) & (point <= upper)
-    sides = right.any().astype(np.float64) + left.any()
-    return np.asarray((right.astype(np.float64) + left) / max(sides, 1.0))
+    if isinstance(term, LinearTerm):
+        return np.array([1.0 if term.low <= point <= term.high else 0.0])
+    slopes = np.zeros(len(term.knots) - 1)
+    # The segments to the right and to the left, the same but at a knot; beyond the tested range there is none.
+    sides = (bisect.bisect_right(term.knots, point) - 1, bisect.bisect_left(term.knots, point) - 1)
+    tested = [side for side in sides if 0 <= side < slopes.size]
+    for side in tested:
+        slopes[side] += 1 / len(tested)
+    return slopes
 
 
 def columns_of_price(coding: Coding, term: PriceTerm) -> list[int]:

@@ -19,7 +19,6 @@ GRID = 41
 """Prices that a firm looks at before it refines the best of them: a second peak that is narrower can be missed."""
 
 FINE = 1e-8  # how exactly prices are found, of the range that they may take
-FARTHEST = 600.0  # log odds beyond this are as good as certain
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +125,7 @@ class Answer:
     def share(self, points: FloatArray) -> FloatArray:
         """(points, people) chance of taking the offer at each price."""
         odds = self.utility - self.rivalry + self.demand.term.encode(points) @ self.demand.slopes
-        return np.asarray(special.expit(np.clip(odds, -FARTHEST, FARTHEST)))
+        return np.asarray(special.expit(odds))
 
     def profit(self, points: FloatArray) -> FloatArray:
         """(points,) of the firm, all its offers together, per person of the market."""

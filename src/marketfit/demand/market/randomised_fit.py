@@ -132,5 +132,6 @@ def _mean(gains: FloatArray, data: ChoiceData, level: float) -> Estimate:
         parts = np.bincount(np.unique(data.respondent, return_inverse=True)[1], weights=parts)
     if parts.size < 2:
         return Estimate(value, math.nan, math.nan)
-    half = special.ndtri((1 + level) / 2) * math.sqrt(parts.size / (parts.size - 1) * float(parts @ parts))
+    error = math.sqrt(parts.size / (parts.size - 1) * float(parts @ parts))
+    half = float(special.ndtri((1 + level) / 2)) * error
     return Estimate(value, value - half, value + half)

@@ -90,20 +90,18 @@ def price_after_reaction(
     """
     check_level(level)
     board, index = _checked(source, offers, (offer, prices, worlds), game)
-    told = progress or (lambda _: None)
     drawn, rng = draw_demand(source), np.random.default_rng(0)
     candidates = np.array(prices, dtype=np.float64)
     demand = demand_of(board.scene, drawn, board.term, most=MOST_PEOPLE, rng=rng)
     mean = _reactions(board, demand, index, candidates)
-    found = []
     chosen = world_draws(drawn, worlds)
+    found = []
     for number, world in enumerate(chosen):
         possible = demand_of(board.scene, world, board.term, most=WORLD_PEOPLE, rng=rng)
-        one = _reactions(board, possible, index, candidates)
-        if one.converged.all():
-            found.append(one.profits)
-        told((number + 1) / len(chosen))
-    spread = _spread(game.audience * np.array(found).reshape(-1, *mean.profits.shape), level)
+        found.append(_reactions(board, possible, index, candidates))
+        if progress is not None:
+            progress((number + 1) / len(chosen))
+    spread = _spread([game.audience * one.profits for one in found if one.converged.all()], candidates.size, level)
     return PriceReaction(
         prices=frozen(candidates),
         before=frozen(game.audience * mean.profits[0]),
@@ -117,8 +115,8 @@ def price_after_reaction(
         converged=frozen(mean.converged),
         chance_best=spread.chance_best,
         regret=_regret(game.audience * mean.profits, spread, level),
-        worlds=len(found),
-        unsettled=len(chosen) - len(found),
+        worlds=len(spread.profits),
+        unsettled=len(chosen) - len(spread.profits),
         level=level,
         extrapolated=board.scene.extrapolated,
         sample_size=drawn.sample_size,
@@ -135,8 +133,9 @@ class _Spread:
     chance_best: FloatArray
 
 
-def _spread(profits: FloatArray, level: float) -> _Spread:
-    if not len(profits):
+def _spread(found: list[FloatArray], points: int, level: float) -> _Spread:
+    profits = np.array(found).reshape(-1, 2, points)
+    if not found:
         nothing = np.full(profits.shape[1:], np.nan)
         return _Spread(profits, nothing, nothing, nothing[1])
     low, high = interval(profits.reshape(len(profits), -1), level)
