@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from marketfit.demand import ChoiceData
+from marketfit.demand import ChoiceData, Coding, UtilityDraws
+from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
 
 Maker = Callable[..., ChoiceData]
 
@@ -112,3 +113,33 @@ def planted_classes() -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (classes, columns) and shares (classes,) of the PLANTED classes."""
     points = [values for name, values in PLANTED.items() if name != "shares"]
     return np.array(points).T, np.array(PLANTED["shares"])
+
+
+Tastes = Callable[..., UtilityDraws]
+
+
+def drawn_tastes(
+    seed: int = 0,
+    *,
+    draws: int = 40,
+    people: int = 6,
+    none: bool = True,
+    weighted: bool = False,
+    spread: float = 1.0,
+    price: LinearTerm | PiecewiseTerm | LevelsTerm | None = None,
+) -> UtilityDraws:
+    """Tastes made by hand: price 1 to 5 (disliked by all), quality 0 to 1, brand of three, and none."""
+    rng = np.random.default_rng(seed)
+    cost = price or LinearTerm("price", 1.0, 5.0)
+    terms = (cost, LinearTerm("quality", 0.0, 1.0), LevelsTerm("brand", ("ajax", "bolt", "crow"), "ajax"))
+    coding = Coding(terms, (), None, "none" if none else None, "alternative")
+    means = [*([-0.8] * len(cost.columns)), 1.5, 0.7, -0.4, *([-2.5] if none else [])]
+    values = np.array(means) + spread * rng.normal(size=(draws, people, len(means)))
+    values[..., : len(cost.columns)] = -0.8 * np.exp(0.4 * spread * rng.normal(size=(draws, people, len(cost.columns))))
+    weights = rng.uniform(0.1, 3.0, (draws, people)) if weighted else None
+    return UtilityDraws(values, coding, 100, weights)
+
+
+@pytest.fixture(scope="session")
+def tastes() -> Tastes:
+    return drawn_tastes

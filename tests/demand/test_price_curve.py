@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marketfit.demand import ChoiceData, MNLResult, draw_utilities, fit_mnl, price_curve, simulate
+from marketfit.demand import Adjustments, ChoiceData, Market, MNLResult, draw_utilities, fit_mnl, price_curve, simulate
 from marketfit.errors import DataError
 
 OFFERS: dict[str, dict[str, float | str]] = {
@@ -96,3 +96,17 @@ def test_bad_input(model: MNLResult, changes: dict[str, object], part: str) -> N
 def test_an_offer_alone_has_no_curve(data: ChoiceData) -> None:
     with pytest.raises(DataError, match="stands alone"):
         price_curve(fit_mnl(data), {"ours": OFFERS["ours"]}, offer="ours", prices=[1, 2], unit_cost=1, audience=10)
+
+
+def test_the_circumstances_of_the_market_enter(model: MNLResult) -> None:
+    market = Market(model, availability={"theirs": 0.4, "ours": 0.7}, adjustments=Adjustments({"ours": 0.5}, scale=1.2))
+    curve = price_curve(market, OFFERS, offer="ours", prices=PRICES, unit_cost=0, audience=1)
+    for index, price in enumerate(PRICES):
+        shares = simulate(market, {**OFFERS, "ours": {**OFFERS["ours"], "price": price}})
+        np.testing.assert_allclose(curve.share_draws[:, index], shares.share_draws[:, 0], atol=1e-6)
+
+
+def test_who_meets_no_rival_takes_the_offer(data: ChoiceData) -> None:
+    market = Market(fit_mnl(data), availability={"theirs": 0.0})
+    curve = price_curve(market, OFFERS, offer="ours", prices=[1, 2], unit_cost=0, audience=1)
+    assert curve.share.tolist() == [1, 1]

@@ -32,9 +32,22 @@ from marketfit.demand.designs.power import (
 from marketfit.demand.designs.prior import Prior, normal_prior, prior_from, vague_prior
 from marketfit.demand.designs.space import DesignSpace, Prohibition
 from marketfit.demand.designs.table import read_design, write_design
+from marketfit.demand.intervals import Estimate
+from marketfit.demand.market.calibration import calibrate
+from marketfit.demand.market.candidates import OfferSpace, Profit, UnitCost
+from marketfit.demand.market.competition import Equilibrium, equilibrium
+from marketfit.demand.market.competitive_value import CompetitiveValue, competitive_value
+from marketfit.demand.market.elasticity import Elasticities, elasticities
 from marketfit.demand.market.importance import Importance, importance
+from marketfit.demand.market.line_search import Line, LineSearch, search_line
 from marketfit.demand.market.price_curve import PriceCurve, price_curve
+from marketfit.demand.market.price_game import PriceGame
+from marketfit.demand.market.randomised_fit import RandomisedFit, fit_randomised
+from marketfit.demand.market.reaction import PriceReaction, price_after_reaction
+from marketfit.demand.market.rules import RandomisedFirstChoice, Rule
+from marketfit.demand.market.scene import Adjustments, Market, MarketSource
 from marketfit.demand.market.simulate import Shares, simulate
+from marketfit.demand.market.what_if import Change, VolumeSource, WhatIf, what_if
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
 from marketfit.demand.models.class_count import ClassesTried
 from marketfit.demand.models.covariance import Errors
@@ -68,8 +81,10 @@ from marketfit.demand.segments.profile import Profile, profile_segments
 from marketfit.demand.segments.segment import Segment, Segments
 
 __all__ = [
+    "Adjustments",
     "Attribute",
     "ByAlternative",
+    "Change",
     "ChoiceData",
     "ChoiceDesign",
     "ChoiceModel",
@@ -77,31 +92,46 @@ __all__ = [
     "ClustersTried",
     "Coding",
     "CodingOption",
+    "CompetitiveValue",
     "Design",
     "DesignReport",
     "DesignSpace",
     "Distribution",
+    "Elasticities",
+    "Equilibrium",
     "Errors",
+    "Estimate",
     "HBResult",
     "HeldOutMeasure",
     "Importance",
     "LatentClassResult",
     "Levels",
+    "Line",
+    "LineSearch",
     "MNLResult",
+    "Market",
+    "MarketSource",
     "MixedOptions",
     "MixedResult",
     "MoneyValue",
     "Needed",
     "Offer",
+    "OfferSpace",
     "Overlap",
     "Piecewise",
     "PriceCurve",
+    "PriceGame",
+    "PriceReaction",
     "Prior",
     "Profile",
+    "Profit",
     "Prohibition",
     "Raking",
+    "RandomisedFirstChoice",
+    "RandomisedFit",
     "RespondentQuality",
     "RespondentState",
+    "Rule",
     "SampleSize",
     "ScaledPredictor",
     "Segment",
@@ -110,25 +140,33 @@ __all__ = [
     "Shares",
     "TaskSplit",
     "TunedScale",
+    "UnitCost",
     "UtilityDraws",
     "UtilityModel",
     "UtilitySource",
     "Verdict",
+    "VolumeSource",
+    "WhatIf",
     "WillingnessToPay",
     "adjusted_rand",
     "balanced_design",
     "begin_respondent",
     "best_scale",
+    "calibrate",
     "check_respondents",
     "cluster_segments",
+    "competitive_value",
     "d_error",
     "diagnose",
     "draw_utilities",
     "efficient_design",
+    "elasticities",
+    "equilibrium",
     "fit_hb",
     "fit_latent_class",
     "fit_mixed",
     "fit_mnl",
+    "fit_randomised",
     "for_people",
     "hit_rate",
     "importance",
@@ -138,6 +176,7 @@ __all__ = [
     "model_to_json",
     "next_task",
     "normal_prior",
+    "price_after_reaction",
     "price_curve",
     "prior_from",
     "profile_segments",
@@ -145,6 +184,7 @@ __all__ = [
     "read_design",
     "rule_of_thumb",
     "sample_size",
+    "search_line",
     "share_sample_size",
     "simulate",
     "simulate_answers",
@@ -152,6 +192,7 @@ __all__ = [
     "split_tasks",
     "tune_scale",
     "vague_prior",
+    "what_if",
     "willingness_to_pay",
     "write_design",
 ]

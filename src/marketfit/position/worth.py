@@ -13,7 +13,7 @@ from marketfit.brief import Brief, MarketSpec
 from marketfit.contract import METRICS
 from marketfit.demand import Coding, UtilityDraws
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
-from marketfit.demand.market.simulate import code_offers
+from marketfit.demand.market.offers import code_offers
 from marketfit.engine import Run
 from marketfit.errors import RunError
 from marketfit.measure.tastes import draws_of

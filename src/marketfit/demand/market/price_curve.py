@@ -10,9 +10,10 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, FloatArray, SingleArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.market.offers import code_offers
+from marketfit.demand.market.prices import one_against_rest
+from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import share_curve_draws
-from marketfit.demand.market.simulate import code_offers
-from marketfit.demand.models.utilities import UtilitySource, draw_utilities
 from marketfit.errors import DataError, Problem, nearest
 
 
@@ -54,7 +55,7 @@ class PriceCurve:
 
 
 def price_curve(
-    source: UtilitySource,
+    source: MarketSource,
     offers: Mapping[str, Offer],
     *,
     offer: str,
@@ -66,7 +67,8 @@ def price_curve(
 ) -> PriceCurve:
     """Share and profit of one offer over a grid of prices.
 
-    source: a fitted model, or draws of its coefficients (from `draw_utilities`, to choose their number and scale).
+    source: a fitted model, draws of its coefficients (from `draw_utilities`, to choose their number and scale), or a
+        `Market` around either.
     offers: name → attributes; the price of `offer` itself is replaced. The none option takes part where known.
     unit_cost: cost of serving one buyer, in the unit of price. audience: number of people who choose.
 
@@ -74,9 +76,10 @@ def price_curve(
     """
     check_level(level)
     _check(source, offers, offer, prices, (unit_cost, audience), price)
-    rivals, grid, clamped = _designs(source, offers, offer, prices, price)
-    drawn = draw_utilities(source)
-    shares = share_curve_draws(grid, rivals, drawn)
+    scene, grid, clamped = _designs(source, offers, offer, prices, price)
+    drawn = draw_demand(source)
+    rivals, choosing = one_against_rest(scene, scene.names.index(offer))
+    shares = share_curve_draws(grid, rivals, drawn, choosing)
     points = np.array(prices, dtype=np.float64)
     beyond = np.array([price in clamped.pop(_at(offer, point), ()) for point in prices], dtype=np.bool_)
     profits = shares * (audience * (points - unit_cost))
@@ -102,25 +105,22 @@ def price_curve(
 
 
 def _designs(
-    source: UtilitySource, offers: Mapping[str, Offer], offer: str, prices: Sequence[float], price: str
-) -> tuple[FloatArray, FloatArray, dict[str, tuple[str, ...]]]:
-    """Designs of the rivals and of the offer at each price, and what was clamped, by offer and by price."""
-    coding = source.coding
+    source: MarketSource, offers: Mapping[str, Offer], offer: str, prices: Sequence[float], price: str
+) -> tuple[Scene, FloatArray, dict[str, tuple[str, ...]]]:
+    """The scene, designs of the offer at each price, and what was clamped, by offer and by price."""
     # The first price stands in, so that a mistake in the offer is told once and not at every price.
     stand_in = {name: {**item, price: prices[0]} if name == offer else item for name, item in offers.items()}
-    designs, clamped = code_offers(coding, stand_in)
-    rivals = np.delete(designs, list(offers).index(offer), axis=0)
-    if coding.none is not None:
-        rivals = np.concatenate([rivals, coding.code_none()])
-    if not rivals.size:
+    scene = scene_of(source, stand_in)
+    if len(scene.names) == 1:
         do = "name a rival, or fit on data with a none option"
         raise DataError([Problem("offers", f"'{offer}' stands alone", "an offer to compare it with", do)])
-    grid, beyond = code_offers(coding, {_at(offer, point): {**offers[offer], price: point} for point in prices})
+    grid, beyond = code_offers(source.coding, {_at(offer, point): {**offers[offer], price: point} for point in prices})
     if all(price in beyond.get(_at(offer, point), ()) for point in prices):
         do = "include prices between those that people were shown"
         raise DataError([Problem("prices", "all lie beyond the tested range", "at least one within", do)])
-    own = tuple(name for name in clamped.pop(offer, ()) if name != price)
-    return rivals, grid, {**clamped, **beyond, **({offer: own} if own else {})}
+    others = {name: beyond for name, beyond in scene.extrapolated.items() if name != offer}
+    own = tuple(name for name in scene.extrapolated.get(offer, ()) if name != price)
+    return scene, grid, {**others, **beyond, **({offer: own} if own else {})}
 
 
 def _at(offer: str, price: float) -> str:
@@ -128,7 +128,7 @@ def _at(offer: str, price: float) -> str:
 
 
 def _check(
-    source: UtilitySource,
+    source: MarketSource,
     offers: Mapping[str, Offer],
     offer: str,
     prices: Sequence[float],

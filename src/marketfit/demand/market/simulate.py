@@ -1,4 +1,4 @@
-"""Share of preference among named offers (Train 2009, chapter 2), integrated over draws of the coefficients."""
+"""Shares of offers that compete: what each would be chosen by, integrated over draws of what people want."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng, SingleArray, frozen
-from marketfit.demand.coding.coding import Coding, Design, Offer
+from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.market.rules import Rule, choosing_of
+from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import share_draws
-from marketfit.demand.models.utilities import DRAWS, UtilitySource, draw_utilities
-from marketfit.errors import DataError, Problem
+from marketfit.demand.models.utilities import DRAWS, UtilityDraws
 
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """Shares of preference of offers that compete with each other.
+    """Shares of offers that compete with each other.
 
     offers: names, in the order given, the none option last where it takes part.
     share_draws: (draws, offers), each row sums to 1: integrate a decision over these. Read-only, single precision.
@@ -46,60 +47,48 @@ class Shares:
 
 
 def simulate(
-    source: UtilitySource,
+    source: MarketSource,
     offers: Mapping[str, Offer],
     *,
+    rule: Rule = "preference",
     none: bool | None = None,
     draws: int = DRAWS,
     rng: Rng = 0,
     level: float = 0.95,
     scale: float = 1.0,
 ) -> Shares:
-    """Share of preference of each offer: softmax of utilities, averaged over draws.
+    """Share of each offer: the people of a draw choose by a rule, their weighted choices are the shares of that draw.
 
-    source: a fitted model, or draws of its coefficients (then `draws` and `rng` play no part).
+    source: a fitted model, draws of its coefficients (then `draws` plays no part), or a `Market` around either, which
+        says who can get which offer and corrects to known shares.
     offers: name → attributes, and the alternative where the model has constants.
+    rule: share of preference (the logit's probabilities; Train 2009, chapter 2), first choice, or randomised first
+        choice (Orme & Huber 2000), which does not overstate similar offers.
     none: whether people may take nothing (default: where the model knows the none option).
+    rng: of the draws, and of the errors of randomised first choice.
     level: of the interval. scale: factor on all utilities.
 
     Raises DataError with everything that is wrong with the offers.
     """
     check_level(level)
-    designs, extrapolated = code_offers(source.coding, offers)
-    names = list(offers)
-    if source.coding.none is not None if none is None else none:
-        designs = np.concatenate([designs, source.coding.code_none()])
-        names.append(source.coding.none or "")
-    drawn = draw_utilities(source, draws=draws, rng=rng, scale=scale)
-    shares = share_draws(designs, drawn)
+    scene = scene_of(source, offers, none=none)
+    generator = np.random.default_rng(rng)
+    drawn = draw_demand(source, draws=draws, rng=generator, scale=scale)
+    return simulate_scene(scene, drawn, rule=rule, seed=int(generator.integers(2**32)), level=level)
+
+
+def simulate_scene(scene: Scene, drawn: UtilityDraws, *, rule: Rule, seed: int, level: float) -> Shares:
+    """Shares of offers that are coded, for utilities that are drawn. seed: of the errors of randomised first choice."""
+    choosing = choosing_of(rule, scene, drawn.coding, people=drawn.values.shape[1], seed=seed)
+    shares = share_draws(scene.designs, drawn, choosing)
     low, high = interval(shares, level)
     return Shares(
-        offers=tuple(names),
+        offers=scene.names,
         share_draws=frozen(shares),
         share=frozen(shares.mean(axis=0, dtype=np.float64)),
         low=frozen(low),
         high=frozen(high),
         level=level,
-        extrapolated=extrapolated,
+        extrapolated=scene.extrapolated,
         sample_size=drawn.sample_size,
     )
-
-
-def code_offers(coding: Coding, offers: Mapping[str, Offer]) -> tuple[FloatArray, dict[str, tuple[str, ...]]]:
-    """(offers, columns) designs, and the clamped attributes by offer. DataError has the problems of all offers."""
-    problems: list[Problem] = []
-    coded: dict[str, Design] = {}
-    if not offers:
-        problems.append(Problem("offers", "there are none", "at least one", "name an offer"))
-    if coding.none in offers:
-        do = "rename the offer; the none option takes part by none=True"
-        problems.append(Problem(f"offer '{coding.none}'", "has the name of the none option", "another name", do))
-    for name, offer in offers.items():
-        try:
-            coded[name] = coding.code(offer, where=f"offer '{name}'")
-        except DataError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise DataError(problems)
-    designs = np.concatenate([design.matrix for design in coded.values()])
-    return designs, {name: design.extrapolated for name, design in coded.items() if design.extrapolated}

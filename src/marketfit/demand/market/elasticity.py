@@ -1,0 +1,123 @@
+"""Price elasticity of demand, own and cross, at a price (Train 2009, section 3.6; averaged over people)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketfit.demand.arrays import FloatArray, frozen
+from marketfit.demand.coding.coding import Offer
+from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.market.moments import Chances
+from marketfit.demand.market.prices import (
+    PriceTerm,
+    check_tested,
+    columns_of_price,
+    offer_price,
+    price_slopes,
+    price_term,
+)
+from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
+from marketfit.demand.market.shares import blocks, weights_of
+from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.errors import DataError, Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Elasticities:
+    """By how many percent each share changes when the price of one offer rises by one percent.
+
+    offer, price: whose price moves, and from where. offers: names, none last where it takes part.
+    elasticity, low, high: (offers,) mean over draws and ends of the interval at `level`; NaN with too few draws.
+    elasticity_draws: (draws, offers). extrapolated: offer → clamped attributes. sample_size: people behind the fit.
+    """
+
+    offer: str
+    price: float
+    offers: tuple[str, ...]
+    elasticity: FloatArray
+    low: FloatArray
+    high: FloatArray
+    elasticity_draws: FloatArray
+    level: float
+    extrapolated: Mapping[str, tuple[str, ...]]
+    sample_size: int
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Offer → elasticity of its share with respect to the price."""
+        return dict(zip(self.offers, self.elasticity.tolist(), strict=True))
+
+
+def elasticities(
+    source: MarketSource,
+    offers: Mapping[str, Offer],
+    *,
+    offer: str,
+    at: float | None = None,
+    price: str = "price",
+    none: bool | None = None,
+    level: float = 0.95,
+) -> Elasticities:
+    """Elasticity of every share of preference with respect to the price of one offer.
+
+    In each draw (p / s_j) ∂s_j/∂p, with shares and derivatives averaged over its people: the response of demand, not
+    the average of people's elasticities. At a knot of a piecewise price the slope is the mean of both sides'.
+
+    source, none, level: as for `simulate`. at: the price to take it at (default: that of the offer).
+    Raises DataError with everything that is wrong; a price beyond the tested range has no slope.
+    """
+    check_level(level)
+    problems: list[Problem] = []
+    term = price_term(source.coding, price, problems)
+    point = offer_price(offers, offer, price, problems) if at is None else at
+    check_tested(f"price of '{offer}'", (point,), term, problems)
+    moved = {
+        name: {**item, price: point} if name == offer and at is not None else item for name, item in offers.items()
+    }
+    scene = None
+    try:
+        scene = scene_of(source, moved, none=none)
+    except DataError as error:
+        problems += error.problems
+    if problems or scene is None or term is None:
+        raise DataError(problems)
+    drawn = draw_demand(source)
+    found = _elasticity_draws(scene, drawn, scene.names.index(offer), term, point)
+    low, high = interval(found, level)
+    return Elasticities(
+        offer=offer,
+        price=point,
+        offers=scene.names,
+        elasticity=frozen(found.mean(axis=0)),
+        low=frozen(low),
+        high=frozen(high),
+        elasticity_draws=frozen(found),
+        level=level,
+        extrapolated=scene.extrapolated,
+        sample_size=drawn.sample_size,
+    )
+
+
+def _elasticity_draws(scene: Scene, drawn: UtilityDraws, index: int, term: PriceTerm, point: float) -> FloatArray:
+    """(draws, offers)."""
+    draws, people, columns = drawn.values.shape
+    weights = weights_of(drawn)
+    sets = 1 if scene.sets is None else len(scene.sets.chance)
+    slope = price_slopes(term, point)
+    place = columns_of_price(drawn.coding, term)
+    answer = np.zeros((draws, len(scene.names)))
+    for begin, end in blocks(draws, people * (len(scene.names) + sets)):
+        values = drawn.values[begin:end].reshape(-1, columns)
+        utilities = scene.designs @ values.T + scene.constants[:, None]
+        chances = Chances.of(utilities, scene.sets)
+        share, change = chances.share, -chances.joint(index)
+        change[index] += share[index]
+        change *= values[:, place] @ slope
+        shape = (len(scene.names), end - begin, people)
+        parts = [np.einsum("odp,dp->do", part.reshape(shape), weights[begin:end]) for part in (change, share)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            answer[begin:end] = point * parts[0] / parts[1]
+    return answer
