@@ -11,6 +11,7 @@ from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
 from marketfit.demand.models.hierarchical.people import PeopleSampler
 from marketfit.demand.models.hierarchical.population import Population
+from marketfit.demand.models.hierarchical.stretch import Stretcher
 
 START_SPREAD = 0.5
 """How far apart chains begin, so that it shows when they do not forget where."""
@@ -78,6 +79,8 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
     start = (population.mean[:, None] + scatter).astype(np.float32)
     sampler = PeopleSampler(posterior.likelihood, posterior.signs, start)
     recorder = _Recorder(length, columns, people)
+    stretcher = Stretcher()
+    alike = bool((posterior.weights == 1).all())  # weighted draws of the population have no density for it to keep
     for iteration in range(length.iterations):
         warm = iteration < length.burn_in
         if warm:
@@ -86,6 +89,8 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
         if warm:
             sampler.adapt(iteration)
         population = population.redrawn(sampler.latent.astype(np.float64), posterior.weights, rng)
+        if alike:
+            population = stretcher.move(sampler, population, rng, 20 / (iteration + 10) if warm else 0.0)
         if not warm:
             recorder.record(iteration, population, sampler.coefficients(), moved)
         tick()

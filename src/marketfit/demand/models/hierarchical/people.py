@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from marketfit.demand.arrays import IntArray, SingleArray
+from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
 from marketfit.demand.models.hierarchical.link import softplus
 from marketfit.demand.models.hierarchical.population import Population
@@ -87,6 +87,20 @@ class PeopleSampler:
         np.copyto(self._value, value, where=accept)
         np.copyto(self._gradient, gradient, where=accept)
         return float(accept.mean())
+
+    def transform(self, factors: FloatArray, centre: FloatArray, log_ratio: float, refusal: float) -> bool:
+        """Move everybody to `factors` times their distance from a centre, both (columns,), if the answers agree.
+
+        The move is made when what the answers gain, plus log_ratio, is more than −refusal.
+        """
+        middle = centre.astype(np.float32)[:, None]
+        latent = middle + factors.astype(np.float32)[:, None] * (self.latent - middle)
+        value, gradient = self._likelihood_at(latent)
+        gain = float(value.sum(dtype=np.float64) - self._value.sum(dtype=np.float64))
+        if not gain + log_ratio > -refusal:
+            return False
+        self.latent, self._value, self._gradient = latent, value, gradient
+        return True
 
     def adapt(self, iteration: int) -> None:
         """Step sizes towards the wanted acceptance (Robbins & Monro 1951)."""
