@@ -33,6 +33,7 @@ class ScaledPredictor(Protocol):
 class TunedScale:
     """The factor on utilities with the smallest log-loss, with its interval at `level` (bootstrap over people).
 
+    The interval carries the error of having held these choices out, not that of the fit.
     log_loss, log_loss_unscaled: means over the held-out tasks at the factor's nearest tried neighbour, and at 1.
     tasks, respondents: that were held out. at_edge: the best factor is the smallest or largest tried: do not trust it.
     """

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray, SingleArray
+from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
 from marketfit.demand.models.hierarchical.people import PeopleSampler
-from marketfit.demand.models.hierarchical.population import Bounds, Population
+from marketfit.demand.models.hierarchical.population import Population
+from marketfit.demand.models.hierarchical.stretch import Stretcher
 
 START_SPREAD = 0.5
 """How far apart chains begin, so that it shows when they do not forget where."""
@@ -20,13 +21,14 @@ START_SPREAD = 0.5
 class Posterior:
     """What every chain draws from, in units in which the columns vary by 1 within tasks.
 
-    start: (columns,) near where the population begins. weights: (people,) how many people each stands for.
+    signs: (columns,) −1, 1, or 0 where a coefficient is free. start: (columns,) latent mean near which chains begin.
+    weights: (people,) how many people each stands for.
     """
 
     likelihood: PeopleLikelihood
+    signs: IntArray
     start: FloatArray
     weights: FloatArray
-    bounds: Bounds
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class Length:
 class ChainDraws:
     """What a chain leaves behind.
 
-    means (draws, columns) and covariances (draws, columns, columns) of the population, before signs are imposed.
-    people: (draws, columns, people) and people_mean: (columns, people), the mean over all iterations after burn-in,
-    with signs. acceptance: the share of accepted proposals after burn-in.
+    means (draws, columns) and covariances (draws, columns, columns) of the population's latent coefficients.
+    people: (draws, columns, people) coefficients; people_mean: (columns, people), over all iterations after burn-in.
+    acceptance: the share of accepted proposals after burn-in.
     """
 
     means: FloatArray
@@ -75,8 +77,10 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
     population = Population.around(posterior.start + START_SPREAD * rng.standard_normal(columns))
     scatter = rng.standard_normal((columns, people)) / 2
     start = (population.mean[:, None] + scatter).astype(np.float32)
-    sampler = PeopleSampler(posterior.likelihood, posterior.bounds, start)
+    sampler = PeopleSampler(posterior.likelihood, posterior.signs, start)
     recorder = _Recorder(length, columns, people)
+    stretcher = Stretcher()
+    alike = bool((posterior.weights == 1).all())  # weighted draws of the population have no density for it to keep
     for iteration in range(length.iterations):
         warm = iteration < length.burn_in
         if warm:
@@ -85,8 +89,10 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
         if warm:
             sampler.adapt(iteration)
         population = population.redrawn(sampler.latent.astype(np.float64), posterior.weights, rng)
+        if alike:
+            population = stretcher.move(sampler, population, rng, 20 / (iteration + 10) if warm else 0.0)
         if not warm:
-            recorder.record(iteration, population, sampler.coefficients(sampler.latent), moved)
+            recorder.record(iteration, population, sampler.coefficients(), moved)
         tick()
     return recorder.draws()
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray, IntArray, Rng, SingleArray, frozen, label
+from marketfit.demand.arrays import FloatArray, Rng, SingleArray, frozen
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.coding.options import CodingOption
-from marketfit.demand.models.arguments import bounds_of
 from marketfit.demand.models.hierarchical.chain import ChainDraws, Length, Posterior
 from marketfit.demand.models.hierarchical.chains import run_chains
 from marketfit.demand.models.hierarchical.convergence import effective_size, r_hat
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
+from marketfit.demand.models.hierarchical.link import latent_of
 from marketfit.demand.models.hierarchical.predict import task_probabilities
+from marketfit.demand.models.hierarchical.respondents import Respondents
 from marketfit.demand.models.hierarchical.result import HBResult, parameter_names
 from marketfit.demand.models.identification import column_scales
 from marketfit.demand.models.likelihood import Likelihood
-from marketfit.demand.models.mnl import fit_mnl
+from marketfit.demand.models.mnl import MNLResult, fit_mnl
 from marketfit.errors import DataError, Problem
 
 ITERATIONS = 6000
@@ -29,6 +30,8 @@ FEWEST_ITERATIONS = 20
 MOST_CHAINS = 20
 POPULATION_DRAWS = 1000
 """Draws of the population that are stored, over all chains: memory does not grow with the iterations."""
+LEAST_START = 0.05
+"""Where chains begin, a coefficient with a sign is at least so far from 0, in utility per scaled unit."""
 PEOPLE_DRAWS = 200
 """Draws of everybody's coefficients that are stored, over all chains."""
 
@@ -51,7 +54,7 @@ def fit_hb(
     multinomial logit. Half of the iterations are burn-in.
 
     coding, constants: as in `fit_mnl`. signs: attribute or column → 1 or −1: its coefficients are at or above, at or
-        below 0 for everybody: the nearest such value to a normal one (censored normal; Train & Sonnier 2005).
+        below 0 for everybody, by a smooth form of Train & Sonnier's (2005) censored normal (see `link`).
     iterations: of each chain, at least 20. chains: how many, run at once; what they draw depends on `rng` alone.
     progress: called with the fraction done.
 
@@ -64,64 +67,55 @@ def fit_hb(
     """
     _check(data, iterations, chains)
     logit = fit_mnl(data, coding=coding, constants=constants, signs=signs)
+    columns = logit.coding.columns
     design = logit.coding.design(data).matrix
-    scales = column_scales(Likelihood.of(data, design, data.weights), logit.coding.columns)
-    respondents = _Respondents.of(data)
+    scales = column_scales(Likelihood.of(data, design, data.weights), columns)
+    respondents = Respondents.of(data)
+    sign_of = np.array([logit.signs.get(name, 0) for name in columns], dtype=np.int64)
     posterior = Posterior(
         likelihood=PeopleLikelihood.of(data, design / scales, respondents.of_task, respondents.task_weights),
-        start=logit.estimates * scales,
+        signs=sign_of,
+        start=latent_of(logit.estimates * scales, sign_of, LEAST_START),
         weights=respondents.weights,
-        bounds=bounds_of(logit.coding.columns, logit.signs),
     )
     length = Length(iterations, iterations // 2, -(-POPULATION_DRAWS // chains), -(-PEOPLE_DRAWS // chains))
     seeds = np.random.default_rng(rng).integers(0, 2**63, chains).tolist()
     drawn = run_chains(posterior, length, seeds, progress)
+    return _with_diagnostics(_result(data, logit, respondents, drawn, scales, length))
+
+
+def _result(
+    data: ChoiceData,
+    logit: MNLResult,
+    respondents: Respondents,
+    drawn: Sequence[ChainDraws],
+    scales: FloatArray,
+    length: Length,
+) -> HBResult:
+    """The result in the units of the columns, its diagnostics still to come."""
     individual = np.mean([chain.people_mean for chain in drawn], axis=0).T / scales
-    chances = task_probabilities(np.einsum("rk,rk->r", design, individual[respondents.of_task[data.task_of_row]]), data)
-    result = HBResult(
+    own = individual[respondents.of_task[data.task_of_row]]
+    chances = task_probabilities(np.einsum("rk,rk->r", logit.coding.design(data).matrix, own), data)
+    covariances = np.concatenate([chain.covariances for chain in drawn]) / np.outer(scales, scales)
+    return HBResult(
         coding=logit.coding,
         signs=logit.signs,
+        softness=frozen(1 / scales),
         population_means=frozen(np.concatenate([chain.means for chain in drawn]) / scales),
-        population_covariances=frozen(
-            np.concatenate([chain.covariances for chain in drawn]) / np.outer(scales, scales)
-        ),
+        population_covariances=frozen(covariances),
         individual=frozen(individual),
         individual_draws=frozen(_individual_draws(drawn, scales)),
         respondent_labels=respondents.labels,
         r_hat={},
         effective_sizes={},
         acceptance=float(np.mean([chain.acceptance for chain in drawn])),
-        iterations=iterations,
+        iterations=length.iterations,
         burn_in=length.burn_in,
-        chains=chains,
+        chains=len(drawn),
         log_likelihood=float(data.weights @ np.log(chances[data.chosen])),
         log_likelihood_null=logit.log_likelihood_null,
         observations=data.tasks,
     )
-    return _with_diagnostics(result)
-
-
-@dataclass(frozen=True, eq=False)
-class _Respondents:
-    """labels: as text. of_task: (tasks,) place of each task's respondent. weights: (respondents,) how many people each
-    stands for. task_weights: (tasks,) 1 on average within a respondent.
-    """
-
-    labels: tuple[str, ...]
-    of_task: IntArray
-    weights: FloatArray
-    task_weights: FloatArray
-
-    @classmethod
-    def of(cls, data: ChoiceData) -> _Respondents:
-        respondent = np.zeros(data.tasks, dtype=np.int64) if data.respondent is None else data.respondent
-        codes, of_task, counts = np.unique(respondent, return_inverse=True, return_counts=True)
-        own = np.bincount(of_task, weights=data.weights) / counts
-        # A respondent of weight 0 is nobody's stand-in, but their answers still say what they want themselves.
-        within = np.where(own[of_task] > 0, data.weights / np.where(own > 0, own, 1.0)[of_task], 1.0)
-        names = data.respondent_labels
-        labels = () if names is None else tuple(label(value) for value in names[codes].tolist())
-        return cls(labels, of_task.astype(np.int64), own * (own.sum() / (own**2).sum()), within)
 
 
 def _individual_draws(drawn: Sequence[ChainDraws], scales: FloatArray) -> SingleArray:

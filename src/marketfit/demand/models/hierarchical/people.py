@@ -10,49 +10,59 @@ import math
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, SingleArray
+from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
-from marketfit.demand.models.hierarchical.population import Bounds, Population
+from marketfit.demand.models.hierarchical.link import softplus
+from marketfit.demand.models.hierarchical.population import Population
 
 LEAPS = 2
 ACCEPTANCE = 0.65
 """The best rate for Hamiltonian proposals (Beskos et al. 2013); a random walk's would be about 0.3."""
 FIRST_SHAPE = 50
 """Iterations before the shapes are taken anew, then twice as many, and so on."""
+LOOK = 25
+"""Iterations between draws that go into the mean information, from which shapes are taken."""
 
 
 class PeopleSampler:
-    """The state of everybody: latent coefficients (columns, people), before signs are imposed, and how they move."""
+    """The state of everybody: latent coefficients (columns, people), and how they move."""
 
-    def __init__(self, likelihood: PeopleLikelihood, bounds: Bounds, start: SingleArray) -> None:
-        """start: (columns, people)."""
+    def __init__(self, likelihood: PeopleLikelihood, signs: IntArray, start: SingleArray) -> None:
+        """signs: (columns,) −1, 1 or 0; start: (columns, people)."""
         self._likelihood = likelihood
-        lower, upper = (bound.astype(np.float32)[:, None] for bound in bounds)
-        self._bounds = None if np.isinf(lower).all() and np.isinf(upper).all() else (lower, upper)
-        shape = start.shape
+        self._held = np.flatnonzero(signs)
+        self._signs = signs[self._held, None].astype(np.float32)
         self.latent = start.copy()
         self._value, self._gradient = self._likelihood_at(self.latent)
-        self._steps = np.full(shape[1], 1 / math.sqrt(LEAPS), dtype=np.float32)
-        self._log_ratio = np.zeros(shape[1], dtype=np.float32)
-        self._centre = self.latent.copy()
-        self._factor = np.zeros((shape[0], shape[0], shape[1]), dtype=np.float32)
+        columns, people = start.shape
+        self._steps = np.full(people, 1 / math.sqrt(LEAPS), dtype=np.float32)
+        self._log_ratio = np.zeros(people, dtype=np.float32)
+        self._information = np.zeros((people, columns, columns))
+        self._looks = 0
+        self._factor = np.zeros((columns, columns, people), dtype=np.float32)
         self._next_shape = 0
 
-    def coefficients(self, latent: SingleArray) -> SingleArray:
-        """The coefficients that latent ones stand for: the nearest with the right signs."""
-        return latent if self._bounds is None else np.clip(latent, *self._bounds)
+    def coefficients(self) -> SingleArray:
+        """(columns, people) everybody's coefficients."""
+        return self._link(self.latent)[0]
 
     def shape(self, population: Population, iteration: int) -> None:
-        """When it is due, shape each person's proposals anew by (information of the answers + precision of W)⁻¹."""
+        """When it is due, shape each person's proposals anew by (information of the answers + precision of W)⁻¹.
+
+        The information is a mean over draws, because that at one draw may suit one side of a bend only.
+        """
+        if iteration % LOOK == 0:
+            coefficients, slopes = self._link(self.latent)
+            across = 1 if slopes is None else slopes.T[:, :, None] * slopes.T[:, None, :]
+            self._information += self._likelihood.information(coefficients) * across
+            self._looks += 1
         if iteration < self._next_shape:
             return
-        information = self._likelihood.information(self.coefficients(self._centre))
-        if self._bounds is not None:  # beyond its bound, a latent coefficient changes nothing
-            inside = self._within(self._centre).T
-            information *= inside[:, :, None] & inside[:, None, :]
-        roots = np.linalg.cholesky(np.linalg.inv(information + population.precision))
+        roots = np.linalg.cholesky(np.linalg.inv(self._information / self._looks + population.precision))
         self._factor = np.ascontiguousarray(roots.transpose(1, 2, 0), dtype=np.float32)
         self._next_shape = max(FIRST_SHAPE, 2 * self._next_shape)
+        self._information[:] = 0
+        self._looks = 0
 
     def move(self, population: Population, rng: np.random.Generator) -> float:
         """One Metropolis step for everybody; the share of people who moved."""
@@ -78,11 +88,24 @@ class PeopleSampler:
         np.copyto(self._gradient, gradient, where=accept)
         return float(accept.mean())
 
+    def transform(self, factors: FloatArray, centre: FloatArray, log_ratio: float, refusal: float) -> bool:
+        """Move everybody to `factors` times their distance from a centre, both (columns,), if the answers agree.
+
+        The move is made when what the answers gain, plus log_ratio, is more than −refusal.
+        """
+        middle = centre.astype(np.float32)[:, None]
+        latent = middle + factors.astype(np.float32)[:, None] * (self.latent - middle)
+        value, gradient = self._likelihood_at(latent)
+        gain = float(value.sum(dtype=np.float64) - self._value.sum(dtype=np.float64))
+        if not gain + log_ratio > -refusal:
+            return False
+        self.latent, self._value, self._gradient = latent, value, gradient
+        return True
+
     def adapt(self, iteration: int) -> None:
-        """Step sizes towards the wanted acceptance (Robbins & Monro 1951), and the centre at which shapes are taken."""
+        """Step sizes towards the wanted acceptance (Robbins & Monro 1951)."""
         chance = np.exp(np.minimum(self._log_ratio, 0))
         self._steps *= np.exp((chance - np.float32(ACCEPTANCE)) * np.float32(min(1.0, 20 / (iteration + 10))))
-        self._centre += (self.latent - self._centre) * np.float32(max(0.02, 1 / (iteration + 1)))
 
     def _across(self, slopes: SingleArray) -> SingleArray:
         """Slopes in the coordinates of the momentum."""
@@ -90,15 +113,20 @@ class PeopleSampler:
         return turned
 
     def _likelihood_at(self, latent: SingleArray) -> tuple[SingleArray, SingleArray]:
-        value, gradient = self._likelihood.value_and_gradient(self.coefficients(latent))
-        if self._bounds is not None:
-            gradient *= self._within(latent)
+        coefficients, slopes = self._link(latent)
+        value, gradient = self._likelihood.value_and_gradient(coefficients)
+        if slopes is not None:
+            gradient *= slopes
         return value, gradient
 
-    def _within(self, latent: SingleArray) -> BoolArray:
-        """(columns, people) whether a latent coefficient has the right sign."""
-        lower, upper = self._bounds or (-np.inf, np.inf)
-        return np.asarray((latent > lower) & (latent < upper))
+    def _link(self, latent: SingleArray) -> tuple[SingleArray, SingleArray | None]:
+        """(columns, people) coefficients of latent ones, and their slopes; None where no column has a sign."""
+        if not self._held.size:
+            return latent, None
+        coefficients, slopes = latent.copy(), np.ones_like(latent)
+        sizes, slopes[self._held] = softplus(self._signs * latent[self._held])
+        coefficients[self._held] = self._signs * sizes
+        return coefficients, slopes
 
 
 def _half(products: SingleArray) -> SingleArray:

@@ -1,15 +1,11 @@
 """The population that people's coefficients come from: a normal distribution, its prior, and draws of both.
 
-Person n has the coefficients β_n ~ N(b, W). b has the prior N(0, MEAN_SPREAD² I). W has the hierarchical
-inverse-Wishart prior of Huang & Wand (2013): W | a ~ IW(DEGREES + K − 1, 2 DEGREES diag(1/a)), a_k ~ inverse
-gamma(1/2, 1/SPREAD²). Each standard deviation is then half-t with DEGREES degrees of freedom and scale SPREAD, and with
-2 degrees each correlation is uniform. A plain inverse-Wishart of K + 5 degrees ties spreads to a prior variance, and
-small ones to the correlations (Akinc & Vandebroek 2018). All of it holds for columns scaled to vary by 1 within tasks,
-so that units play no part.
-
-Where a column has a sign, the coefficient is the nearest one with that sign, min or max(0, β): a censored normal
-(Train & Sonnier 2005). Those whom the attribute leaves cold share the value 0, and no tail grows without bound, as that
-of a log-normal does.
+Person n has the latent coefficients β_n ~ N(b, W) (see `link` for signs). b has the prior N(0, MEAN_SPREAD² I). W has
+the hierarchical inverse-Wishart prior of Huang & Wand (2013): W | a ~ IW(DEGREES + K − 1, 2 DEGREES diag(1/a)),
+a_k ~ inverse gamma(1/2, 1/SPREAD²). Each standard deviation is then half-t with DEGREES degrees of freedom and scale
+SPREAD, and with 2 degrees each correlation is uniform. A plain inverse-Wishart of K + 5 degrees ties spreads to a prior
+variance, and small ones to the correlations (Akinc & Vandebroek 2018). All of it holds for columns scaled to vary by 1
+within tasks, so that units play no part.
 """
 
 from __future__ import annotations
@@ -25,12 +21,10 @@ MEAN_SPREAD = 10.0
 DEGREES = 2.0
 SPREAD = 2.5
 
-Bounds = tuple[FloatArray, FloatArray]
-
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """One draw: mean (columns,), covariance and its inverse (columns, columns), before any sign is imposed.
+    """One draw: mean (columns,), covariance and its inverse (columns, columns), all of latent coefficients.
 
     scales: (columns,) the a of the prior.
     """
@@ -74,27 +68,8 @@ def _inverse_wishart(squares: FloatArray, degrees: float, rng: np.random.Generat
     return half.T @ half, other @ other.T
 
 
-def moments(means: FloatArray, variances: FloatArray, bounds: Bounds) -> tuple[FloatArray, FloatArray]:
-    """Mean and standard deviation of each coefficient over the population, (…, columns) each, with signs imposed.
-
-    means, variances: (…, columns) of the normal. bounds: lower and upper, (columns,) each, 0 or infinite.
-    """
-    lower, upper = bounds
-    spreads = np.sqrt(variances)
-    direction = np.where(upper == 0, -1.0, 1.0)
-    ratio = direction * means / spreads
-    above, density = special.ndtr(ratio), np.exp(-(ratio**2) / 2) / np.sqrt(2 * np.pi)
-    first = spreads * (ratio * above + density)
-    second = variances * ((ratio**2 + 1) * above + ratio * density)
-    free = np.isinf(lower) & np.isinf(upper)
-    spread = np.sqrt(np.clip(second - first**2, 0.0, None))
-    return np.where(free, means, direction * first), np.where(free, spreads, spread)
-
-
-def new_people(
-    means: FloatArray, covariances: FloatArray, people: int, bounds: Bounds, rng: np.random.Generator
-) -> FloatArray:
-    """(draws, people, columns) coefficients of people whom nobody asked, from populations (draws, columns, …).
+def new_people(means: FloatArray, covariances: FloatArray, people: int, rng: np.random.Generator) -> FloatArray:
+    """(draws, people, columns) latent coefficients of people whom nobody asked, from populations (draws, columns, …).
 
     Every coordinate of a draw is a Latin hypercube sample (McKay, Beckman & Conover 1979): one person in each of
     `people` equally likely strata. Shares then vary between draws because the population is uncertain, and little
@@ -105,5 +80,5 @@ def new_people(
     strata /= strata.std() if people > 1 else 1.0
     normal = rng.permuted(np.tile(strata, (draws, columns, 1)), axis=2)
     values = means[:, :, None] + np.linalg.cholesky(covariances) @ normal
-    drawn: FloatArray = np.clip(values.transpose(0, 2, 1), *bounds)
-    return drawn
+    people_by_column: FloatArray = values.transpose(0, 2, 1)
+    return people_by_column

@@ -10,8 +10,8 @@ import numpy as np
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray, label
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
-from marketfit.demand.models.arguments import bounds_of
-from marketfit.demand.models.hierarchical.population import Bounds, moments, new_people
+from marketfit.demand.models.hierarchical.link import SignLink
+from marketfit.demand.models.hierarchical.population import new_people
 from marketfit.demand.models.hierarchical.predict import probabilities_of_known, probabilities_of_new
 from marketfit.demand.models.hierarchical.summary import posterior_rows
 from marketfit.demand.models.utilities import UtilityDraws
@@ -31,7 +31,8 @@ class HBResult:
 
     coding: how attributes became columns. signs: column → −1 or 1 for the constrained ones.
     population_means: (draws, columns), population_covariances: (draws, columns, columns), chain after chain: posterior
-    draws of the normal distribution, from which a constrained coefficient is the nearest value with its sign.
+    draws of the normal distribution of latent coefficients: those themselves, or where a column has a sign, what the
+    softplus link of the given `softness` (columns,) makes of them (see `link`).
     individual: (respondents, columns) posterior means; individual_draws: (draws, respondents, columns) posterior draws;
     respondent_labels: whose they are, as text.
     r_hat, effective_sizes: coefficient → rank-normalised split R-hat, bulk effective sample size of its stored draws.
@@ -43,6 +44,7 @@ class HBResult:
 
     coding: Coding
     signs: Mapping[str, int]
+    softness: FloatArray
     population_means: FloatArray
     population_covariances: FloatArray
     individual: FloatArray
@@ -77,7 +79,7 @@ class HBResult:
     def parameter_draws(self) -> FloatArray:
         """(draws, 2 × columns) posterior draws of the mean and the standard deviation of each coefficient."""
         variances = np.diagonal(self.population_covariances, axis1=1, axis2=2)
-        return np.concatenate(moments(self.population_means, variances, self._bounds), axis=1)
+        return np.concatenate(self._link.moments(self.population_means, variances), axis=1)
 
     @property
     def respondents(self) -> int:
@@ -125,10 +127,7 @@ class HBResult:
         Draws beyond the stored ones repeat them, with other people.
         """
         picked = self._picked(count, rng)
-        people = new_people(
-            self.population_means[picked], self.population_covariances[picked], PEOPLE, self._bounds, rng
-        )
-        return UtilityDraws(people, self.coding, self.sample_size)
+        return UtilityDraws(self._new_people(picked, PEOPLE, rng), self.coding, self.sample_size)
 
     def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
         """(count, columns) posterior draws of the population mean of each coefficient."""
@@ -148,8 +147,14 @@ class HBResult:
         return "\n".join([*head, "", *rows, "", f"{told} (largest R-hat {self.r_hat[worst]:.3f}, of {worst})"])
 
     @property
-    def _bounds(self) -> Bounds:
-        return bounds_of(self.coding.columns, self.signs)
+    def _link(self) -> SignLink:
+        signs = np.array([self.signs.get(name, 0) for name in self.coding.columns], dtype=np.int64)
+        return SignLink(signs, self.softness)
+
+    def _new_people(self, picked: IntArray, people: int, rng: np.random.Generator) -> FloatArray:
+        """(picked, people, columns) coefficients of people from some of the stored populations."""
+        latent = new_people(self.population_means[picked], self.population_covariances[picked], people, rng)
+        return self._link.coefficients(latent)
 
     def _named(self, values: FloatArray) -> dict[str, float]:
         return dict(zip(parameter_names(self.coding), values.tolist(), strict=True))
@@ -165,9 +170,7 @@ class HBResult:
     def _strangers(self) -> FloatArray:
         """(people, columns) new people, the same whenever they are asked for."""
         rng = np.random.default_rng(0)
-        picked = self._picked(STRANGERS[0], rng)
-        means, covariances = self.population_means[picked], self.population_covariances[picked]
-        people = new_people(means, covariances, STRANGERS[1], self._bounds, rng)
+        people = self._new_people(self._picked(STRANGERS[0], rng), STRANGERS[1], rng)
         return people.reshape(-1, people.shape[2])
 
     def _picked(self, count: int, rng: np.random.Generator) -> IntArray:

@@ -1,0 +1,161 @@
+"""Held-out tasks: which they are, what is measured on them, and the scale that they choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
+
+from marketfit.demand import ChoiceData, MNLResult, fit_mnl, hit_rate, log_loss, split_tasks, tune_scale
+from marketfit.demand.arrays import FloatArray
+from marketfit.demand.models.hierarchical.predict import task_probabilities
+from marketfit.errors import DataError
+
+Maker = Callable[..., ChoiceData]
+Tables = Callable[..., pl.DataFrame]
+
+
+def counts(data: ChoiceData) -> FloatArray:
+    assert data.respondent is not None
+    return np.bincount(data.respondent)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), held_out=st.integers(1, 4))
+def test_every_person_gives_up_as_many_tasks(data: ChoiceData, seed: int, held_out: int) -> None:
+    split = split_tasks(data, held_out=held_out, rng=seed)
+    assert set(counts(split.test).tolist()) == {held_out}
+    assert set(counts(split.train).tolist()) == {5 - held_out}
+    rows = np.concatenate([split.train.row, split.test.row])
+    np.testing.assert_array_equal(np.sort(rows), np.arange(data.rows))
+    again = split_tasks(data, held_out=held_out, rng=seed)
+    np.testing.assert_array_equal(split.test.row, again.test.row)
+
+
+def test_seeds_differ_and_none_takes_the_last(data: ChoiceData) -> None:
+    assert not np.array_equal(split_tasks(data, rng=0).test.row, split_tasks(data, rng=1).test.row)
+    last = split_tasks(data, rng=None).test
+    np.testing.assert_array_equal(last.starts.size, 80)
+    np.testing.assert_array_equal(last.row, data.take(np.arange(data.tasks) % 5 >= 3).row)
+
+
+def test_people_with_few_tasks_stay_in_training(read_choices: Maker, make_table: Tables) -> None:
+    table = make_table(3, people=10).filter((pl.col("person") > 2) | (pl.col("task") < 2))
+    split = split_tasks(read_choices(table))
+    assert counts(split.train).tolist() == [2, 2, 2, *[3] * 7]
+    assert counts(split.test).tolist() == [0, 0, 0, *[2] * 7]
+    with pytest.raises(DataError, match="nobody answered more than 5 tasks"):
+        split_tasks(read_choices(table), held_out=5)
+
+
+def test_errors_of_splitting(read_choices: Maker, make_table: Tables) -> None:
+    table = make_table(10).with_columns(task=pl.col("person") * 10 + pl.col("task"))
+    with pytest.raises(DataError) as caught:
+        split_tasks(read_choices(table, respondent=None), held_out=0)
+    assert "name the respondent column" in str(caught.value)
+    assert "at least 1" in str(caught.value)
+
+
+@pytest.fixture
+def three() -> tuple[ChoiceData, FloatArray]:
+    """Three tasks of two people, rows out of order, with chances in the order of the rows."""
+    table = {
+        "person": [2, 2, 1, 1, 1, 1],
+        "task": [1, 1, 2, 2, 1, 1],
+        "alt": ["x", "y"] * 3,
+        "won": [1, 0, 0, 1, 1, 0],
+        "price": [1.0, 2, 3, 4, 5, 6],
+    }
+    data = ChoiceData.from_table(
+        table, respondent="person", task="task", alternative="alt", chosen="won", attributes=["price"]
+    )
+    return data, np.array([0.9, 0.1, 0.8, 0.2, 0.5, 0.5])
+
+
+def test_measures_by_hand(three: tuple[ChoiceData, FloatArray]) -> None:
+    data, chances = three
+    loss, hits = log_loss(data, chances), hit_rate(data, chances)
+    expected = -np.log([0.9, 0.2, 0.5])
+    assert loss.value == pytest.approx(expected.mean())
+    assert hits.value == pytest.approx((1 + 0 + 0.5) / 3)  # a tie is half a hit
+    assert (loss.tasks, loss.respondents) == (3, 2)
+    away = expected - expected.mean()
+    error = np.sqrt(2 * (away[0] ** 2 + (away[1] + away[2]) ** 2)) / 3
+    assert loss.high - loss.value == pytest.approx(1.959964 * error)
+
+
+def test_interval_covers_the_loss_of_the_population(read_choices: Maker, make_table: Tables) -> None:
+    result = fit_mnl(read_choices(make_table(50, people=300)))
+    covered = 0
+    everything = log_loss(big := read_choices(make_table(51, people=2000)), result.predict(big)).value
+    for seed in range(40):
+        data = read_choices(make_table(60 + seed, people=30))
+        measure = log_loss(data, result.predict(data))
+        covered += measure.low <= everything <= measure.high
+    assert covered >= 33  # 38 are to be expected; 32 or fewer in 1 of 500 such tests
+
+
+def test_probabilities_must_fit(three: tuple[ChoiceData, FloatArray]) -> None:
+    data, chances = three
+    for wrong in (chances[:4], chances * 2, -chances, np.full(6, np.nan)):
+        with pytest.raises(DataError, match="what predict"):
+            log_loss(data, wrong)
+
+
+@dataclass(frozen=True)
+class Boastful:
+    """A logit whose utilities are too large by a factor."""
+
+    fitted: MNLResult
+    factor: float
+
+    def predict(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
+        utilities = self.fitted.coding.design(data).matrix @ self.fitted.estimates * self.factor * scale
+        return data.in_table_order(task_probabilities(utilities, data))
+
+
+def test_scale_undoes_a_factor_and_sees_no_task_twice(read_choices: Maker, make_table: Tables) -> None:
+    data = read_choices(make_table(5, people=250))
+    asked: list[ChoiceData] = []
+
+    def fit(part: ChoiceData) -> Boastful:
+        asked.append(part)
+        return Boastful(fit_mnl(part), 2.5)
+
+    tuned = tune_scale(fit, data)
+    assert tuned.low < tuned.value < tuned.high
+    assert tuned.value == pytest.approx(1 / 2.5, rel=0.25)  # over samples, it spreads by about 10 %
+    assert tuned.log_loss < tuned.log_loss_unscaled
+    assert (tuned.tasks, tuned.respondents, tuned.at_edge) == (500, 250, False)
+    assert [part.tasks for part in asked] == [750]
+
+
+def test_the_interval_covers_the_best_scale_of_the_fit(read_choices: Maker, make_table: Tables) -> None:
+    market = read_choices(make_table(999, people=1500))
+    covered = 0
+    for seed in range(15):
+        models: list[Boastful] = []
+
+        def fit(part: ChoiceData, models: list[Boastful] = models) -> Boastful:
+            models.append(Boastful(fit_mnl(part), 2.5))
+            return models[-1]
+
+        tuned = tune_scale(fit, read_choices(make_table(seed, people=100)))
+        best = optimize.minimize_scalar(
+            lambda scale, model=models[0]: log_loss(market, model.predict(market, scale=scale)).value,
+            bounds=(0.1, 1.0),
+            method="bounded",
+            options={"xatol": 1e-3},
+        )
+        covered += tuned.low < best.x < tuned.high
+    assert covered >= 11  # 14 are to be expected; fewer than 11 in 6 of 10,000 such tests
+
+
+def test_a_scale_at_the_edge_is_flagged(data: ChoiceData) -> None:
+    assert tune_scale(lambda part: Boastful(fit_mnl(part), 1e-3), data).at_edge
