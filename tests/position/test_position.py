@@ -45,8 +45,8 @@ def line(decision: Decision, variant: str, price: float | None = None) -> Standi
 
 @pytest.fixture(scope="module")
 def truth() -> ModuleType:
-    """The script that states the true preferences of the example's simulated buyers."""
-    spec = importlib.util.spec_from_file_location("make_survey", EXAMPLE / "make_survey.py")
+    """The module that states the true preferences of the example's simulated buyers."""
+    spec = importlib.util.spec_from_file_location("truth", EXAMPLE / "simulation" / "truth.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
