@@ -117,7 +117,11 @@ def test_chances_add_up_and_regret_is_what_a_wrong_choice_costs(
     )
     decision = position(brief, shop.dataset(), market, variants, run=run)
     assert sum(item.probability_best for item in decision.standings) == pytest.approx(1.0)
-    assert 0.5 < decision.probability_best < 1.0
+    # "accurate" and "quick" are worth about the same, so that either may be the likelier best: the mean decides.
+    assert 0.0 < decision.probability_best < 1.0
+    assert sum(line(decision, name, 4.0).probability_best for name in ("accurate", "quick")) > 0.95
+    values = [item.value for item in decision.standings if item.feasible and item.value is not None]
+    assert line(decision, decision.winner or "", decision.price).value == max(values)
     assert 0.0 < decision.expected_regret < 0.03 * (line(decision, decision.winner or "", 4.0).value or 0.0)
     assert len(decision.standings) == 9
     assert not line(decision, "huge", 4.0).feasible
