@@ -79,6 +79,16 @@ def test_the_script_makes_the_survey_files_again(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes() == (EXAMPLE / name).read_bytes(), name
 
 
+def test_the_readme_states_the_truth_that_the_script_answers_by() -> None:
+    script = [sys.executable, str(EXAMPLE / "make_survey.py"), "--truth"]
+    lines = subprocess.run(script, check=True, capture_output=True, text=True).stdout.splitlines()[1:]
+    readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    profits = [line.split()[3] for line in lines]
+    assert all(profit in readme for profit in profits), profits
+    for accuracy in (profits[:3], profits[3:]):  # at 2, 4 and 6 USD
+        assert max(accuracy, key=lambda profit: int(profit.replace(",", ""))) == accuracy[1]
+
+
 def test_the_demo_sends_corrections_and_truths(demo: ModuleType, tmp_path: Path) -> None:
     sealed = tiny_bundle(tmp_path / "bundles" / "b", {"lamp": "on", "dark": "off"}, labels=["on", "off"])
     ledger = Ledger.beside(tmp_path)
