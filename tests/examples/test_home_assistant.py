@@ -70,10 +70,23 @@ def test_the_brief_says_that_the_survey_is_simulated() -> None:
 
 def test_the_script_makes_the_survey_files_again(tmp_path: Path) -> None:
     shutil.copy(EXAMPLE / "make_survey.py", tmp_path)
+    shutil.copytree(EXAMPLE / "simulation", tmp_path / "simulation")
     shutil.copy(EXAMPLE / "utterances.csv", tmp_path)
     subprocess.run([sys.executable, str(tmp_path / "make_survey.py")], check=True)
-    for name in ("survey/choices.csv", "survey/opinions.csv", "market/competitors.csv"):
-        assert (tmp_path / name).read_bytes() == (EXAMPLE / name).read_bytes()
+    made = sorted(path.relative_to(EXAMPLE) for folder in ("survey", "market") for path in EXAMPLE.glob(f"{folder}/*"))
+    assert len(made) == 12
+    for name in made:
+        assert (tmp_path / name).read_bytes() == (EXAMPLE / name).read_bytes(), name
+
+
+def test_the_readme_states_the_truth_that_the_script_answers_by() -> None:
+    script = [sys.executable, str(EXAMPLE / "make_survey.py"), "--truth"]
+    lines = subprocess.run(script, check=True, capture_output=True, text=True).stdout.splitlines()[1:]
+    readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    profits = [line.split()[3] for line in lines]
+    assert all(profit in readme for profit in profits), profits
+    for accuracy in (profits[:3], profits[3:]):  # at 2, 4 and 6 USD
+        assert max(accuracy, key=lambda profit: int(profit.replace(",", ""))) == accuracy[1]
 
 
 def test_the_demo_sends_corrections_and_truths(demo: ModuleType, tmp_path: Path) -> None:

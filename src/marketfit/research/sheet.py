@@ -131,7 +131,9 @@ class Sheet:
         lower = pc.utf8_lower(text)
         codes = np.full(self.rows, -1, dtype=np.int64)
         for words in vocabularies:
-            found = pc.index_in(lower, value_set=pa.array(list(words), type=pa.large_string())).fill_null(-1)
+            found = pc.index_in(
+                lower, value_set=pa.array([word.lower() for word in words], type=pa.large_string())
+            ).fill_null(-1)
             codes = np.maximum(codes, found.to_numpy().astype(np.int64))
         wrong = (codes < 0) & pc.is_valid(text).to_numpy()
         if wrong.any():

@@ -26,7 +26,7 @@ def test_what_matters_and_is_done_badly_is_proposed(survey: Survey, run: Run) ->
     ]
     file = survey(HEADER + "\n".join(rows) + "\np0,unknown,7,3,\n")
     finding = Importance().estimate(Importance().read(file, MARKET), MARKET, run=run)
-    assert [proposal.text.split(":")[0] for proposal in finding.proposals] == ["Improve 'fast'"]
+    assert [proposal.text.split(":")[0] for proposal in finding.proposals] == ["Improve 'fast' first"]
     table, gaps = finding.tables
     quadrants = {row[0]: row[1:3] for row in table.rows}
     assert quadrants["fast"] == ("concentrate here", "proven")

@@ -23,7 +23,7 @@ def test_a_must_be_feature_is_proposed_as_a_requirement(survey: Survey, run: Run
     text += rows("dark mode", "like", "tolerate", 22) + rows("dark mode", "neutral", "neutral", 18, start=22)
     text += rows("sounds", "Must-Be", "5", 12) + rows("sounds", "1", "live-with", 11, start=12)
     finding = Kano().estimate(Kano().read(survey(text), MARKET), MARKET, run=run)
-    assert [proposal.text.split(":")[0] for proposal in finding.proposals] == ["Make 'offline' a requirement"]
+    assert [proposal.text.split(":")[0] for proposal in finding.proposals] == ["Treat 'offline' as a requirement"]
     assert "75% of 40 people" in finding.proposals[0].reason
     kinds = {row[0]: row[1:3] for row in finding.tables[0].rows}
     assert kinds["offline"] == ("must-be", "yes")

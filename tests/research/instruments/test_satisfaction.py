@@ -47,7 +47,7 @@ def test_three_questions_by_segment(survey: Survey, run: Run) -> None:
     assert figures["Satisfied (4 or 5 of 5)"].value == pytest.approx(60.0)
     assert figures["Mean satisfaction (1 to 5)"].value == pytest.approx(3.8)
     assert figures["Very disappointed without it"].value == pytest.approx(55.0)
-    assert "At least 40% very disappointed (Ellis): met: the interval proves it." in finding.notes
+    assert "Ellis's mark of 40% very disappointed is met, and the interval lies above it." in finding.notes
     assert all(figure.low is not None and figure.n == 100 for figure in finding.figures)
     assert [table.title.split(" by ")[1] for table in finding.tables] == ["segment"] * 3
     by_segment = {row[0]: (row[1], row[4]) for row in finding.tables[0].rows}

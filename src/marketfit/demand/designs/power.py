@@ -20,7 +20,7 @@ from marketfit.demand.designs.design import ChoiceDesign
 from marketfit.demand.designs.efficiency import check_identified, per_respondent, variances
 from marketfit.demand.designs.prior import Prior
 from marketfit.demand.designs.space import DesignSpace
-from marketfit.demand.market.simulate import code_offers
+from marketfit.demand.market.offers import code_offers
 from marketfit.errors import DataError, Problem, nearest
 
 RULE_OF_THUMB = 500

@@ -55,10 +55,13 @@ class Importance:
         if len(set(plan.attributes)) < len(plan.attributes):
             raise DataError([Problem("attributes", "one is there twice", "every attribute once", "drop the copies")])
         order = np.random.default_rng(seed).permutation(len(plan.attributes)).tolist()
-        texts = {"importance": "How important is it to you?", "performance": "How well is it done?"}
+        texts = {
+            "importance": f"How important is this to you? (1 not at all, {plan.scale} extremely)",
+            "performance": f"How well is it done? (1 badly, {plan.scale} very well; leave it empty if you can't say)",
+        }
         fields = tuple(
             Field(
-                name=name, kind="number", text=f"{text} (1 to {plan.scale})", low=1.0, high=float(plan.scale),
+                name=name, kind="number", text=text, low=1.0, high=float(plan.scale),
                 show="scale", required=name == "importance",
             )
             for name, text in texts.items()
@@ -148,9 +151,10 @@ def _gaps(placed: _Placed) -> FindingTable:
 def _proposals(placed: _Placed) -> tuple[Proposal, ...]:
     return tuple(
         Proposal(
-            text=f"Improve '{name}': require or weigh the metric that measures it, if there is one.",
-            reason=f"It is proven to matter more than the others do (mean {position.importance.value:.2f}) and to be "
-            f"done worse (mean {position.performance.value:.2f}); n = {position.performance.n}.",
+            text=f"Improve '{name}' first: if a metric measures it, require it or give it a weight in the brief.",
+            reason=f"It matters more than attributes do on average (mean importance {position.importance.value:.2f}) "
+            f"and is done worse (mean performance {position.performance.value:.2f}), proven with 95 % confidence; "
+            f"n = {position.performance.n}.",
         )
         for name, position in placed
         if position.placed and position.quadrant == "concentrate here"

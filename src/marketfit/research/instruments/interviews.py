@@ -23,6 +23,10 @@ TASK, BACKBONE = "text-classification", "minilm"
 """Statements are embedded by the built-in backbone as it is, whatever the task of the product."""
 
 
+LOOSE = 0.1
+"""Silhouette below which groups of statements are told to run into each other: a rule of thumb, not a test."""
+
+
 class InterviewPlan(Record):
     """Open questions, each answered in a few sentences."""
 
@@ -98,6 +102,11 @@ class Interviews:
             tables.insert(0, _table("Codes, by the rules of the brief", coded))
         count = len(answers.statements)
         notes = [f"{count} statements; groups have a silhouette of {apart:.2f} (1 well apart, 0 not apart)."]
+        if found and apart < LOOSE:
+            notes.append(
+                f"A silhouette below {LOOSE} means groups that run into each other: read the quotes, and code "
+                "by rules (market.codes) before you count."
+            )
         if answers.empty:
             notes.append(f"{answers.empty} empty answers count as given, and say nothing.")
         return Finding(

@@ -2,7 +2,7 @@
 
 File: one row for each feature of a respondent: `respondent`, `feature`, `functional` (how they feel with it) and
 `dysfunctional` (without it). Both are one of like, expect (or must-be), neutral, tolerate (or live-with), dislike, or
-1 to 5 in this order. Optional: `weight`.
+1 to 5, or what respondents are shown (`SAID`), in this order. Optional: `weight`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from marketfit.research.weighted import means
 COLUMNS = ("respondent", "feature", "functional", "dysfunctional")
 MOST_FEATURES = 300
 
+SAID = ("I like it", "I expect it", "I don't mind", "I can live with it", "I dislike it")
+"""The answers as respondents read them."""
+
 NAMES = {
     "M": "must-be",
     "O": "one-dimensional",
@@ -38,7 +41,7 @@ NAMES = {
 
 
 class KanoPlan(Record):
-    """The features to ask about, each as words that fit "the product has: …"."""
+    """The features to ask about, each as words that stand alone, such as "a switch that turns the microphone off"."""
 
     features: tuple[str, ...] = Limits(min_length=1, max_length=MOST_FEATURES)
 
@@ -72,7 +75,7 @@ class Kano:
         sheet = Sheet.of(file, needs=COLUMNS)
         person, feature = sheet.names("respondent"), sheet.names("feature", most=MOST_FEATURES)
         numbered = tuple(str(number) for number in range(1, len(ANSWERS) + 1))
-        functional, dysfunctional = (sheet.choices(name, ANSWERS, ALSO, numbered) for name in COLUMNS[2:])
+        functional, dysfunctional = (sheet.choices(name, ANSWERS, ALSO, numbered, SAID) for name in COLUMNS[2:])
         sheet.once(person, feature, found="a respondent answers on a feature more than once")
         weights = sheet.weights(person)
         sheet.check()
@@ -104,9 +107,9 @@ class Kano:
 
 
 def _question(feature: str) -> Question:
-    texts = (f"How do you feel if the product has: {feature}?", f"How do you feel if it does not have: {feature}?")
+    texts = ("How would you feel if the product had this?", "And if it did not have it?")
     fields = tuple(
-        Field(name=name, kind="text", text=text, allowed=ANSWERS, show="scale")
+        Field(name=name, kind="text", text=text, allowed=SAID, show="scale")
         for name, text in zip(COLUMNS[2:], texts, strict=True)
     )
     return Question(id=feature, respondent="", text=feature, fields=fields, given={"feature": feature})
@@ -178,7 +181,8 @@ def _grid(names: tuple[str, ...], found: tuple[KanoFeature, ...]) -> FindingTabl
 def _proposals(names: tuple[str, ...], found: tuple[KanoFeature, ...]) -> tuple[Proposal, ...]:
     return tuple(
         Proposal(
-            text=f"Make '{name}' a requirement: state it under 'require', if a metric measures it.",
+            text=f"Treat '{name}' as a requirement: if a metric measures it, put it under 'require'; "
+            "if none does, check it by hand before launch.",
             reason=f"{feature.shares['M']:.0%} of {feature.n} people call it a must, more than any other category "
             f"(Fong's test, 90 %).",
         )

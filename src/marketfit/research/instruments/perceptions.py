@@ -63,13 +63,13 @@ class Perceptions:
             raise DataError(problems)
         rng = np.random.default_rng(seed)
         low, high = (0.0, 1.0) if plan.scale == 1 else (1.0, float(plan.scale))
-        text = "Does it fit? (1 yes, 0 no)" if plan.scale == 1 else f"How much does it fit? (1 to {plan.scale})"
+        text = "1 yes, 0 no" if plan.scale == 1 else f"1 not at all, {plan.scale} completely"
         field = Field(name="rating", kind="number", text=text, low=low, high=high, show="scale")
         questions = tuple(
             Question(
                 id=f"{offer}: {attribute}",
                 respondent="",
-                text=f"{offer}: {attribute}",
+                text=f"{'Does' if plan.scale == 1 else 'How well does'} “{attribute}” fit {offer}?",
                 fields=(field,),
                 given={"offer": offer, "attribute": attribute, "scale": float(plan.scale)},
             )

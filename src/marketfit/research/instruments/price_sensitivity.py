@@ -37,16 +37,20 @@ MOST_LISTED, MOST_POINTS = 100, 60
 
 TEXTS = (
     "At what price would it be so cheap that you would doubt its quality?",
-    "At what price would it be a bargain?",
-    "At what price would it start to be expensive, though you might still buy it?",
-    "At what price would it be too expensive to be considered?",
+    "At what price would it be a bargain, good value for the money?",
+    "At what price would it begin to be expensive, so that you would think twice but might still buy it?",
+    "At what price would it be too expensive to consider?",
 )
 
 
 class PricePlan(Record):
-    """What the questions are about, and whether the chance to buy is asked too."""
+    """What the questions are about, and whether the chance to buy is asked too.
+
+    unit: of the prices, as respondents read it, such as "US dollars a month".
+    """
 
     product: str
+    unit: str = ""
     purchase: bool = True
 
 
@@ -71,11 +75,14 @@ class PriceSensitivity:
 
     def design(self, plan: PricePlan, *, seed: int) -> Questionnaire:  # noqa: ARG002 - nothing is drawn
         """One form for everybody."""
-        fields = [Field(name=name, kind="number", text=text, low=0.0) for name, text in zip(PRICES, TEXTS, strict=True)]
-        for name, price in zip(CHANCES, ("bargain", "expensive"), strict=True) if plan.purchase else ():
-            text = f"Would you buy it at the {price} price? (1 definitely not, 5 definitely)"
+        unit = f" ({plan.unit})" if plan.unit else ""
+        fields = [
+            Field(name=name, kind="number", text=text + unit, low=0.0) for name, text in zip(PRICES, TEXTS, strict=True)
+        ]
+        for name, price in zip(CHANCES, ("a bargain", "expensive"), strict=True) if plan.purchase else ():
+            text = f"Would you buy it at the price that you called {price}? (1 definitely not, 5 definitely)"
             fields.append(Field(name=name, kind="number", text=text, low=1.0, high=5.0, show="scale"))
-        form = Question(id="prices", respondent="", text=f"What may it cost: {plan.product}?", fields=tuple(fields))
+        form = Question(id="prices", respondent="", text=f"What should {plan.product} cost?", fields=tuple(fields))
         columns = ("respondent", *(field.name for field in fields))
         return Questionnaire(
             instrument="price-sensitivity", title="Prices", columns=columns, keeps="cells", questions=(form,)

@@ -61,11 +61,11 @@ class SatisfactionSurvey:
         of_question = {
             "recommend": Field(
                 name="recommend", kind="number", low=0.0, high=10.0, show="scale",
-                text=f"How likely is it that you would recommend {plan.product} to a friend? (10: extremely)",
+                text=f"How likely are you to recommend {plan.product} to a friend? (0 not at all, 10 extremely)",
             ),
             "satisfied": Field(
                 name="satisfied", kind="number", low=1.0, high=float(plan.scale), show="scale",
-                text=f"How satisfied are you with {plan.product}? ({plan.scale}: fully)",
+                text=f"How satisfied are you with {plan.product}? (1 not at all, {plan.scale} fully)",
             ),
             "disappointed": Field(
                 name="disappointed", kind="text", allowed=WORDS, show="choice",
@@ -157,11 +157,11 @@ def _figures(name: Asked, values: Floats, weights: Floats, scale: float) -> tupl
         return [top, figure(f"Mean satisfaction (1 to {scale:g})", content.mean)], []
     missed = disappointment(values.astype(np.int64), weights)
     words = {
-        "met": "met: the interval proves it",
-        "unproven": "unproven: the value meets it, its interval does not",
+        "met": "met, and the interval lies above it",
+        "unproven": "unproven: the value is above it, but the interval reaches below",
         "broken": "not met",
     }
-    note = f"At least {MISSED:.0%} very disappointed (Ellis): {words[missed.standing]}."
+    note = f"Ellis's mark of {MISSED:.0%} very disappointed is {words[missed.standing]}."
     return [figure("Very disappointed without it", missed.very, unit="%", times=100)], [note]
 
 
