@@ -10,6 +10,7 @@ from marketfit.brief.schema import (
     MarketSpec,
     ObjectiveSpec,
     TargetSpec,
+    TrackingSpec,
     describe,
 )
 
@@ -22,6 +23,7 @@ __all__ = [
     "MarketSpec",
     "ObjectiveSpec",
     "TargetSpec",
+    "TrackingSpec",
     "describe",
     "load_brief",
 ]
