@@ -5,6 +5,8 @@ backbone, best first, LoRA on the best one that takes it), then the search. One 
 later, cheaper one may still fit; its number stays unused.
 
 One full fine-tuning is kept room for, in trials and in minutes, as long as any fits into the budget at all.
+
+Trials that run at the same time make up a generation. The budget counts what they are estimated to take one by one.
 """
 
 from __future__ import annotations

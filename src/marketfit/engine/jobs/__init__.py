@@ -15,5 +15,6 @@ def jobs_at(ray: str | None) -> Jobs:
 
     Raises:
         MissingExtraError: the extra `ray` is not installed.
+        InputError: there is no cluster at the address.
     """
     return LocalJobs() if ray is None else RayJobs(ray)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
+from urllib.parse import urlsplit
 
 from marketfit.engine.jobs.contract import A, Jobs, Lost, Pool, R
 from marketfit.errors import InputError, MissingExtraError, Problem, RunError
@@ -19,6 +21,7 @@ from marketfit.task import Progress
 if TYPE_CHECKING:
     from ray import ObjectRef
 
+_PATIENCE = 10.0  # seconds that a cluster may take to open a connection
 _LOOK = 0.5  # seconds between two looks at what the tasks have told
 
 
@@ -26,14 +29,17 @@ class RayJobs(Jobs):
     """Jobs on the Ray cluster at an address; `local` starts one on this machine for as long as it is needed."""
 
     def __init__(self, address: str) -> None:
-        """Note the address; Ray is not asked yet.
+        """Note the address, and see whether anybody is there; Ray is started when it is needed.
 
         Raises:
             MissingExtraError: the extra `ray` is not installed.
+            InputError: there is no cluster at the address.
         """
         found = importlib.util.find_spec("ray")
         if found is None or found.origin is None:
             raise MissingExtraError("ray", "ray")
+        if address not in ("local", "auto"):
+            _knock(address)
         self.address = address
 
     @contextlib.contextmanager
@@ -71,14 +77,26 @@ def connected(address: str) -> Iterator[None]:
         else:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError, RuntimeError) as error:
-        words = " ".join(str(error).split())
-        found = f"Ray can't be reached at '{address}': {words}"
-        allowed = "local, auto, HOST:PORT or ray://HOST:PORT"
-        raise InputError([Problem("--ray", found, allowed, "start the cluster, or correct the address")]) from error
+        raise _unreachable(address, error) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """See whether anybody is there: Ray itself would go on trying for minutes."""
+    try:
+        place = urlsplit(f"//{address}")
+        socket.create_connection((place.hostname or "", place.port or 0), timeout=_PATIENCE).close()
+    except (OSError, ValueError) as error:
+        raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> InputError:
+    found = f"Ray can't be reached at '{address}': {' '.join(str(error).split())}"
+    do = "start the cluster, correct the address, or set RAY_AUTH_MODE=token where it asks for a token"
+    return InputError([Problem("--ray", found, "local, auto or HOST:PORT", do)])
 
 
 class _Tasks(Pool):

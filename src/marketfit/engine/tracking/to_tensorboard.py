@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch.utils.tensorboard import SummaryWriter
-
 from marketfit.engine.tracking.tracker import Subject, Tracker, curves
 from marketfit.task import TrainingStep
 
@@ -14,6 +12,8 @@ class TensorBoard(Tracker):
     """Scalars of every step; parameters and last figures as TensorBoard's hyper-parameters."""
 
     def __init__(self, subject: Subject) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
         self._subject = subject
         self._writer = SummaryWriter(str(subject.folder / "tensorboard" / subject.name))
 
