@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from marketfit.bundle import write_spec
 from marketfit.engine import Run
+from marketfit.errors import MissingExtraError
 from marketfit.records import (
     Backbone,
     BundleSpec,
@@ -68,6 +69,11 @@ def kills(backbone: Backbone, recipe: Recipe) -> Exception | None:
     if recipe.method == "lora" and backbone.name == "big":
         os.kill(os.getpid(), signal.SIGKILL)
     return None
+
+
+def missing_package(backbone: Backbone, recipe: Recipe) -> Exception | None:
+    """Every recipe finds that a package is missing."""
+    return MissingExtraError("train", f"what {recipe.method} of {backbone.name} takes")
 
 
 @dataclass

@@ -74,7 +74,7 @@ def _apart(pool: Pool) -> None:
 def _streams(jobs: Jobs) -> None:
     answers = list(jobs.stream(doubler, several, threads=1))
     _demand(answers == [2 * item for item in range(40)], f"the stream gave {answers}")
-    for make, items in ((doubler, broken), (refusing, several), (unmade, several)):
+    for make, items in ((doubler, broken), (refusing, several)):
         try:
             list(jobs.stream(make, items, threads=1))
         except DataError as error:
@@ -141,11 +141,6 @@ def _die_of_seven(item: int) -> int:
     if item == 7:
         os.kill(os.getpid(), signal.SIGKILL)
     return item
-
-
-def unmade() -> Callable[[int], int]:
-    """What can't be made."""
-    raise _data_error()
 
 
 def _refuse_seven(item: int) -> int:
