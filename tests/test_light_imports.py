@@ -12,7 +12,10 @@ from pydantic import BaseModel
 
 import marketfit
 
-HEAVY = ("torch", "transformers", "sklearn", "optuna", "cleanlab", "peft", "datasketch", "onnx")
+HEAVY = (
+    "torch", "transformers", "sklearn", "optuna", "cleanlab", "peft", "datasketch", "onnx",
+    "ray", "mlflow", "wandb", "tensorboard",
+)  # fmt: skip
 PROMISED = (
     "marketfit", "marketfit.cli", "marketfit.loop", "marketfit.bundle", "marketfit.serve", "marketfit.prepare",
     "marketfit.shortlist", "marketfit.research", "marketfit.tune", "marketfit.compress", "marketfit.position",

@@ -16,7 +16,7 @@ All problems of one input are raised together.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -56,6 +56,16 @@ class InputError(MarketfitError):
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         super().__init__(f"{count}\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+    def __reduce__(self) -> tuple[Callable[[type[InputError], tuple[Problem, ...]], InputError], tuple[object, ...]]:
+        """Pickled whole: a job in another process may raise it."""
+        return _again, (type(self), self.problems)
+
+
+def _again(kind: type[InputError], problems: tuple[Problem, ...]) -> InputError:
+    error = kind.__new__(kind)
+    InputError.__init__(error, problems)
+    return error
 
 
 class BriefError(InputError):

@@ -28,6 +28,24 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
+class TrainingStep:
+    """One optimiser step: its number from 1, the epochs done after it, its mean loss and its learning rate."""
+
+    number: int
+    epoch: float
+    loss: float
+    learning_rate: float
+
+
+Follow = Callable[[TrainingStep], None]
+"""Called after each optimiser step."""
+
+
+def unfollowed(step: TrainingStep) -> None:
+    """Nobody follows the training."""
+
+
+@dataclass(frozen=True)
 class Labelled:
     """Labelled examples of one split.
 
@@ -75,7 +93,10 @@ class Runtime(Protocol):
 
 
 class Trainer(Protocol):
-    """The heavy half: may import torch and transformers, inside its methods only."""
+    """The heavy half: may import torch and transformers, inside its methods only.
+
+    It is light to make and to pickle: a trial may run in another process, which is sent its trainer.
+    """
 
     def backbones(self, name: str, *, base: Path) -> tuple[Backbone, ...]:
         """All backbones behind a name of the brief: the model itself, its cuts, its static version.
@@ -99,8 +120,12 @@ class Trainer(Protocol):
         base: Path,
         seed: int,
         progress: Progress,
+        follow: Follow = unfollowed,
     ) -> FitSummary:
-        """Adapt a backbone and write the tuned model as a model folder. The same arguments give the same model."""
+        """Adapt a backbone and write the tuned model as a model folder. The same arguments give the same model.
+
+        `follow` is told every optimiser step, if the method has any, and changes nothing.
+        """
         ...
 
     def scores(self, model: Path, examples: Sequence[Example], *, progress: Progress) -> FloatMatrix:

@@ -5,7 +5,8 @@
       blobs/ab/cdef….parquet
       folders/DIGEST/   folders put together from blobs (hard links; a cache, may be deleted)
       bundles/NAME/     sealed bundles
-      runs/ID/          report.html and outcome.json of each run
+      runs/ID/          report.html and outcome.json of each run, and what its trackers write
+      mlflow/           the database of MLflow, where a brief tracks to one without naming it
       tmp/              unfinished writes (swept when a run starts)
 
 A write goes to a temporary name, is fsynced and renamed: a kill leaves either nothing or the whole file.

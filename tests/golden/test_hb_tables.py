@@ -3,8 +3,8 @@
 Published: xlogit's README (600 draws, panel, independent normals): pf −0.9996, cl −0.2355, loc 2.2308, wk 1.6252,
 tod −9.6067, seas −9.7893, with standard deviations of 0.4025 (cl) and 1.9263 (loc). Ours lets tastes correlate (those
 of pf, tod and seas do by more than 0.9), so coefficients are a little larger, as is the room for taste; what they are
-worth in money hardly differs. Hence the bands: a quarter for coefficients and spreads, 15 % for worth. The data are read
-from ../shared/data beside the repository; without them these tests are skipped.
+worth in money hardly differs. Hence the bands: a quarter for coefficients and spreads, 15 % for worth. The data are
+read from ../shared/data beside the repository; without them these tests are skipped.
 """
 
 from __future__ import annotations

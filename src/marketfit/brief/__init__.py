@@ -11,6 +11,7 @@ from marketfit.brief.schema import (
     ObjectiveSpec,
     SurveyFile,
     TargetSpec,
+    TrackingSpec,
     WideSpec,
     describe,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "ObjectiveSpec",
     "SurveyFile",
     "TargetSpec",
+    "TrackingSpec",
     "WideSpec",
     "describe",
     "load_brief",

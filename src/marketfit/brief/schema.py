@@ -250,7 +250,53 @@ class BudgetSpec(_Section):
     """What tuning may use."""
 
     trials: Annotated[int, Field(ge=1)] = Field(default=12, description="trials at the most")
-    minutes: Annotated[float, Field(gt=0)] = Field(default=20.0, description="minutes of training at the most")
+    minutes: Annotated[float, Field(gt=0)] = Field(
+        default=20.0, description="minutes of training at the most, summed over the trials"
+    )
+    parallel: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=1, description="trials at the same time, each in a process of its own; they are proposed together"
+    )
+
+
+TRACKERS = ("mlflow", "tensorboard", "wandb")
+"""What a run can be followed in. Each is the name of a package and of the extra that installs it."""
+
+
+class TrackingSpec(_Section):
+    """Where curves and figures go, beside the report. Nothing of it has an influence on a result."""
+
+    to: tuple[str, ...] = Field(default=(), description="any of mlflow, tensorboard and wandb")
+    mlflow_uri: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="server or database of mlflow; default: SQLite in the workspace"
+    )
+    wandb_mode: Literal["offline", "online"] = Field(
+        default="offline", description="online: wandb sends what it is told; offline: it lies in the run's folder"
+    )
+
+    @field_validator("to", mode="after")
+    @classmethod
+    def _known_trackers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        problems = [
+            Problem("", f"there is no tracker '{name}'", nearest(name, TRACKERS), "name a known one")
+            for name in value
+            if name not in TRACKERS
+        ]
+        if len(set(value)) < len(value):
+            problems.append(Problem("", "a tracker is named twice", "each once", "remove one of the two"))
+        if problems:
+            raise MistakesError(problems)
+        return value
+
+    @model_validator(mode="after")
+    def _every_option_is_used(self) -> Self:
+        problems = [
+            Problem("", f"'{option}' is given, but {tracker} is not tracked to", f"to: [{tracker}]", "add or remove it")
+            for option, tracker in (("mlflow_uri", "mlflow"), ("wandb_mode", "wandb"))
+            if option in self.model_fields_set and tracker not in self.to
+        ]
+        if problems:
+            raise MistakesError(problems)
+        return self
 
 
 class AbstainSpec(_Section):
@@ -279,6 +325,7 @@ class Brief(_Section):
     backbones: tuple[str, ...] = Field(default=("minilm",), min_length=1, description="built-in name, folder or hub id")
     budget: BudgetSpec = BudgetSpec()
     abstain: AbstainSpec = AbstainSpec()
+    tracking: TrackingSpec = TrackingSpec()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(default=0, description="of everything random")
     path: Path = Field(default=Path(), exclude=True)
 

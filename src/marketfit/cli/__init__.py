@@ -23,6 +23,7 @@ from marketfit.cli.parts import (
     Json,
     LedgerUrl,
     Quiet,
+    RayAddress,
     Reason,
     WorkspaceDir,
     print_options,
@@ -77,11 +78,12 @@ def run(
     brief: BriefPath,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
+    ray: RayAddress = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Take a brief through the loop to a bundle and a report. The same command again resumes."""
-    outcome = loop.fit(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
+    outcome = loop.fit(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger, ray=ray)
     print_result(outcome.as_text(), outcome.as_json(), as_json=as_json)
     raise typer.Exit(0 if outcome.status == "shipped" else 1)
 
@@ -103,12 +105,13 @@ def predict(
         str | None, typer.Option("--column", help="column of the inputs; default: the training column")
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="default: as measured")] = None,
+    ray: RayAddress = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Label every row of a file, as a stream: CSV on standard output, or with --json a list of objects."""
     told = engine.reporter(quiet=quiet)
-    answers = loop.predict_file(bundle, file, column=column, threads=threads, progress=told)
+    answers = loop.predict_file(bundle, file, column=column, threads=threads, progress=told, ray=ray)
     (loop.write_json if as_json else loop.write_csv)(answers, sys.stdout)
 
 
@@ -158,11 +161,12 @@ def improve(
     brief: BriefPath,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
+    ray: RayAddress = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Learn from feedback: train a challenger and let it prove itself against the champion."""
-    outcome = loop.improve(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger)
+    outcome = loop.improve(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger, ray=ray)
     print_result(outcome.as_text(), outcome.as_json(), as_json=as_json)
 
 

@@ -27,6 +27,12 @@ LedgerUrl = Annotated[
         help="the ledger's database; default: SQLite in the workspace",
     ),
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="work on a Ray cluster: 'local' starts one here, or HOST:PORT, or 'auto'"
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is written down")]
 
 

@@ -1,8 +1,28 @@
-"""The engine: a Run (seed, ledger, blobs, progress) and steps whose results are kept."""
+"""The engine: a Run (seed, ledger, blobs, progress, jobs, tracking) and steps whose results are kept."""
 
+from marketfit.engine.jobs import Jobs, LocalJobs, Lost, Pool, RayJobs, exit_words, jobs_at
 from marketfit.engine.progress import Reporter, reporter
 from marketfit.engine.run import Run, start
 from marketfit.engine.splits import Split, SplitRows, read_split
 from marketfit.engine.step import step
+from marketfit.engine.tracking import Recording, Tracking
 
-__all__ = ["Reporter", "Run", "Split", "SplitRows", "read_split", "reporter", "start", "step"]
+__all__ = [
+    "Jobs",
+    "LocalJobs",
+    "Lost",
+    "Pool",
+    "RayJobs",
+    "Recording",
+    "Reporter",
+    "Run",
+    "Split",
+    "SplitRows",
+    "Tracking",
+    "exit_words",
+    "jobs_at",
+    "read_split",
+    "reporter",
+    "start",
+    "step",
+]

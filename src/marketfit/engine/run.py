@@ -11,20 +11,27 @@ from pathlib import Path
 import numpy as np
 
 from marketfit.brief import Brief
+from marketfit.engine.jobs import Jobs, LocalJobs
 from marketfit.engine.progress import Reporter, SilentReporter
+from marketfit.engine.tracking import Tracking, require
 from marketfit.ledger import Ledger
 from marketfit.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Run:
-    """Seed, ledger, blobs and progress of one run. `seconds` collects each step's time, recorded ones included."""
+    """Seed, ledger, blobs and progress of one run, where its jobs run, and the trackers that follow it.
+
+    `seconds` collects each step's time, recorded ones included.
+    """
 
     id: str
     product: str
     seed: int
     workspace: Workspace
     ledger: Ledger
+    tracking: Tracking
+    jobs: Jobs = field(default_factory=LocalJobs)
     reporter: Reporter = field(default_factory=SilentReporter)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -55,12 +62,15 @@ def start(
     command: str,
     reporter: Reporter | None = None,
     ledger_url: str | None = None,
+    jobs: Jobs | None = None,
 ) -> Iterator[Run]:
     """Hold a workspace for one run of a brief; how it ended is recorded.
 
     Raises:
         InputError: the workspace is in use or can't be written, or the ledger can't be opened.
+        MissingExtraError: a tracker that the brief names is not installed.
     """
+    require(brief.tracking)
     place = Workspace(workspace)
     with place.lock():
         ledger = Ledger.beside(place.root, url=ledger_url)
@@ -72,6 +82,8 @@ def start(
                 seed=brief.seed,
                 workspace=place,
                 ledger=ledger,
+                tracking=Tracking.of(brief, run=identifier, workspace=place.root),
+                jobs=jobs or LocalJobs(),
                 reporter=reporter or SilentReporter(),
             )
             status = "failed"

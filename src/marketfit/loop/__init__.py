@@ -1,5 +1,6 @@
 """The loop: the steps in order, resume, seal, promote, roll back. `turn.py` reads like the map's diagram."""
 
+from marketfit.loop.answers import write_csv, write_json
 from marketfit.loop.checking import Check, check
 from marketfit.loop.cycle import fit, improve
 from marketfit.loop.operate import (
@@ -15,7 +16,7 @@ from marketfit.loop.operate import (
     serving,
 )
 from marketfit.loop.outcome import OfferShare, Outcome
-from marketfit.loop.predictions import predict_file, write_csv, write_json
+from marketfit.loop.predictions import predict_file
 from marketfit.loop.survey_answers import ReadSurvey, read_survey
 from marketfit.loop.surveys import (
     DesignedSurvey,

@@ -13,6 +13,7 @@ from marketfit.errors import RunError
 from marketfit.ledger import champion as champions
 from marketfit.ledger.champion import Champion
 from marketfit.listen import challenge, listen
+from marketfit.loop.followed import follow_outcome
 from marketfit.loop.outcome import OfferShare, Outcome
 from marketfit.loop.place import loaded, workspace_of
 from marketfit.loop.turn import Shipment, Turn, now, ship, take_turn
@@ -27,6 +28,7 @@ def fit(
     workspace: Path | str | None = None,
     reporter: Reporter | None = None,
     ledger: str | None = None,
+    ray: str | None = None,
 ) -> Outcome:
     """Turn a product brief into a bundle, or into an honest refusal.
 
@@ -38,14 +40,16 @@ def fit(
         workspace: the folder where runs live; default: `marketfit-workspace` beside the brief.
         reporter: where progress goes; default: nowhere.
         ledger: URL of the ledger's database; default: SQLite in the workspace.
+        ray: address of a Ray cluster that runs the trials, `local` to start one here; default: processes of ours.
 
     Raises:
         InputError: everything that is wrong with the brief, the data and the survey, at once.
+        MissingExtraError: Ray, or a tracker that the brief names, is not installed.
         RunError: a step could not finish.
     """
-    asked = loaded(brief)
+    asked, jobs = loaded(brief), engine.jobs_at(ray)
     place = workspace_of(asked, workspace)
-    with engine.start(asked, workspace=place, command="run", reporter=reporter, ledger_url=ledger) as run:
+    with engine.start(asked, workspace=place, command="run", reporter=reporter, ledger_url=ledger, jobs=jobs) as run:
         turn = take_turn(asked, None, run=run)
         shipment = ship(asked, turn, run=run)
         _crown_the_first(asked, shipment, run)
@@ -58,6 +62,7 @@ def improve(
     workspace: Path | str | None = None,
     reporter: Reporter | None = None,
     ledger: str | None = None,
+    ray: str | None = None,
 ) -> Outcome:
     """Learn from what users said: a second turn of the loop whose bundle has to prove itself against the champion.
 
@@ -67,9 +72,11 @@ def improve(
         InputError: as `fit`, or there is no champion yet.
         RunError: a step could not finish.
     """
-    asked = loaded(brief)
+    asked, jobs = loaded(brief), engine.jobs_at(ray)
     place = workspace_of(asked, workspace)
-    with engine.start(asked, workspace=place, command="improve", reporter=reporter, ledger_url=ledger) as run:
+    with engine.start(
+        asked, workspace=place, command="improve", reporter=reporter, ledger_url=ledger, jobs=jobs
+    ) as run:
         champions.required(run.ledger, asked.product, run.workspace.root)
         key, upto = _events_to_learn_from(asked.product, run)
         incumbent = champions.current(run.ledger, asked.product, run.workspace.root, upto=upto)
@@ -136,7 +143,8 @@ def _promotion(brief: Brief, incumbent: Champion, turn: Turn, shipment: Shipment
 def _conclude(brief: Brief, turn: Turn, shipment: Shipment, held: _Challenge, *, run: Run) -> Outcome:
     """Write the report and the outcome of a run."""
     folder = run.workspace.root / "runs" / run.id
-    story = _story(brief, turn, shipment, held, run=run)
+    notes = (*_trial_notes(turn), *follow_outcome(turn, shipment, run=run))
+    story = _story(brief, turn, shipment, held, notes, run=run)
     report = write_report(story, folder / "report.html", workspace=run.workspace)
     sealed, winner, trial = shipment.sealed, turn.winner, turn.trial
     outcome = Outcome(
@@ -158,12 +166,19 @@ def _conclude(brief: Brief, turn: Turn, shipment: Shipment, held: _Challenge, *,
         champion=story.champion,
         promotion=held.promotion,
         champion_contract=held.incumbent,
+        notes=notes,
     )
     write_atomic(folder / "outcome.json", outcome.model_dump_json(indent=1).encode())
     return outcome
 
 
-def _story(brief: Brief, turn: Turn, shipment: Shipment, held: _Challenge, *, run: Run) -> Story:
+def _trial_notes(turn: Turn) -> tuple[str, ...]:
+    return tuple(f"Trial {trial.number}: {note}" for trial in turn.tuned.trials for note in trial.notes)
+
+
+def _story(
+    brief: Brief, turn: Turn, shipment: Shipment, held: _Challenge, notes: tuple[str, ...], *, run: Run
+) -> Story:
     sealed = shipment.sealed
     current = champions.current(run.ledger, brief.product, run.workspace.root)
     return Story(
@@ -188,5 +203,5 @@ def _story(brief: Brief, turn: Turn, shipment: Shipment, held: _Challenge, *, ru
         batch=held.batch,
         promotion=held.promotion,
         champion=sealed is not None and current is not None and current.digest == sealed.digest,
-        notes=(),
+        notes=notes,
     )

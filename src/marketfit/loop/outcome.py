@@ -24,9 +24,9 @@ class Outcome(Record):
 
     `bundle` and `report` are paths of what was written, `bundle_sha256` is the digest of the bundle's manifest;
     `champion` says whether that bundle is in service now, `simulated` that the survey behind the shares was answered
-    by a program. After `improve`, `promotion` says what became of the challenger and `champion_contract` is the
-    contract of the bundle that was in service before. `winner` and its parts are also given where the locked test
-    refused it.
+    by a program; `notes` say which trackers could not follow the run. After `improve`, `promotion` says what became
+    of the challenger and `champion_contract` is the contract of the bundle that was in service before. `winner` and
+    its parts are also given where the locked test refused it.
     """
 
     product: str
@@ -47,6 +47,7 @@ class Outcome(Record):
     champion: bool
     promotion: Promotion | None = None
     champion_contract: Contract | None = None
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, JsonValue]:
         """The document of `--json`: contracts are flat lists of clauses."""
@@ -75,6 +76,8 @@ class Outcome(Record):
             champion=self.champion,
             simulated=self.simulated,
         )
+        if self.notes:
+            told += "\n\nNotes\n" + "\n".join(f"  {note}" for note in self.notes)
         if self.promotion is None:
             return told
         before = (

@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from marketfit import bundle
 from marketfit.brief.columns import columns_of
-from marketfit.bundle import Bundle, Prediction
-from marketfit.engine import Reporter, reporter
+from marketfit.bundle import Bundle
+from marketfit.engine import Reporter, jobs_at, reporter
 from marketfit.errors import DataError, Problem, nearest
+from marketfit.loop.answers import Answer
 from marketfit.prepare.normalise import clean_input
 from marketfit.prepare.pieces import Cell, Piece
 from marketfit.prepare.read import read
 from marketfit.prepare.text_file import look
-from marketfit.task import Example, Progress
+from marketfit.task import Example
 
-_LINES = 1024  # of a text file, answered together
-
-
-class Writable(Protocol):
-    """Where answers go."""
-
-    def write(self, text: str, /) -> object:
-        """Write some text."""
-        ...
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer to one row of a file; `problem` says why there is none."""
-
-    row: int
-    prediction: Prediction | None
-    problem: str
+_ROWS = 1024  # that are answered together
 
 
 def predict_file(
@@ -47,10 +28,12 @@ def predict_file(
     column: str | None = None,
     threads: int | None = None,
     progress: Reporter | None = None,
+    ray: str | None = None,
 ) -> Iterator[Answer]:
     """One answer for each row of a csv, tsv, jsonl or parquet file, or each line of a txt file, in their order.
 
-    A row that can't be read has an answer with its reason, so that answers stay aligned with rows.
+    A row that can't be read has an answer with its reason, so that answers stay aligned with rows. The answers are the
+    same wherever they are made, on processors of one kind.
 
     Args:
         folder: a sealed bundle.
@@ -58,44 +41,100 @@ def predict_file(
         column: their column; default: the only one, else the one that the bundle was trained on.
         threads: of the model; default: as measured.
         progress: where progress goes; default: nowhere.
+        ray: address of a Ray cluster that answers, `local` to start one here; its machines have to see the bundle and
+            the file. Default: this process.
 
     Raises:
         BundleError: the bundle can't be trusted.
         DataError: the file can't be read, or it is not clear which column is meant.
+        MissingExtraError: Ray is not installed.
     """
-    model = bundle.load(folder, threads=threads)
-    if file.suffix.lower() == ".txt":
-        name, pieces = "line", _lines(file)
-    else:
-        name = column or _column(file, model)
-        pieces = read(file, {name: "--column"})
+    jobs = jobs_at(ray)
+    bundle.verify(folder)
+    spec = bundle.read_spec(folder)
+    name = "line" if _is_text(file) else column or _column(file, spec.input_name)
+    stream = jobs.stream(
+        _Opened(folder.absolute(), threads, name),
+        _Pieces(file if ray is None else file.absolute(), name),
+        threads=threads or spec.session.threads,
+    )
     with (progress or reporter(quiet=True)).task(f"predicting {file.name}") as advance:
-        yield from _answers(model, pieces, name, advance)
+        for batch in stream:
+            yield from batch.answers
+            advance(batch.done)
 
 
-def _answers(model: Bundle, pieces: Iterable[Piece], column: str, advance: Progress) -> Iterator[Answer]:
-    for piece in pieces:
-        problems = {bad.number: bad.reason for bad in piece.bad}
-        examples: dict[int, Example] = {}
-        for number, cell in zip(piece.numbers, piece.columns[column], strict=True):
-            example, reason = clean_input(cell)
-            if reason:
-                problems[number] = reason
-            else:
-                examples[number] = example
-        found = dict(zip(examples, model.predict(list(examples.values())), strict=True))
-        for number in sorted({*found, *problems}):
-            yield Answer(number, found.get(number), problems.get(number, ""))
-        advance(piece.done)
+@dataclass(frozen=True)
+class _Batch:
+    """The answers to a piece of the file, and the fraction of the file that is done with it."""
+
+    answers: tuple[Answer, ...]
+    done: float
 
 
-def _column(file: Path, model: Bundle) -> str:
+@dataclass(frozen=True)
+class _Pieces:
+    """Reads the file, in pieces of at most so many rows: where they end decides which rows are padded together."""
+
+    file: Path
+    column: str
+
+    def __call__(self) -> Iterator[Piece]:
+        begun = 0.0
+        for piece in _lines(self.file) if _is_text(self.file) else read(self.file, {self.column: "--column"}):
+            yield from _slices(piece, self.column, begun)
+            begun = piece.done
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Opens the bundle; gives what answers a piece with it."""
+
+    folder: Path
+    threads: int | None
+    column: str
+
+    def __call__(self) -> Callable[[Piece], _Batch]:
+        model = bundle.load(self.folder, threads=self.threads)
+        return lambda piece: _answered(model, piece, self.column)
+
+
+def _answered(model: Bundle, piece: Piece, column: str) -> _Batch:
+    problems = {bad.number: bad.reason for bad in piece.bad}
+    examples: dict[int, Example] = {}
+    for number, cell in zip(piece.numbers, piece.columns[column], strict=True):
+        example, reason = clean_input(cell)
+        if reason:
+            problems[number] = reason
+        else:
+            examples[number] = example
+    found = dict(zip(examples, model.predict(list(examples.values())), strict=True))
+    order = sorted({*found, *problems})
+    return _Batch(tuple(Answer(row, found.get(row), problems.get(row, "")) for row in order), piece.done)
+
+
+def _slices(piece: Piece, column: str, begun: float) -> Iterator[Piece]:
+    """A piece in parts of few rows, each with the bad rows up to its end."""
+    parts = range(0, max(1, len(piece.numbers)), _ROWS)
+    bad = sorted(piece.bad, key=lambda row: row.number)
+    for count, start in enumerate(parts, start=1):
+        numbers = piece.numbers[start : start + _ROWS]
+        mine = tuple(row for row in bad if count == len(parts) or row.number < numbers[-1])
+        bad = bad[len(mine) :]
+        done = begun + (piece.done - begun) * count / len(parts)
+        yield Piece(numbers, {column: piece.columns[column][start : start + _ROWS]}, mine, done)
+
+
+def _is_text(file: Path) -> bool:
+    return file.suffix.lower() == ".txt"
+
+
+def _column(file: Path, trained: str) -> str:
     names = columns_of(file)
     if names is None:
         raise DataError([_unreadable(file)])
     if len(names) == 1:
         return names[0]
-    trained = model.spec.input_name
     if trained in names:
         return trained
     meant = f"columns: {', '.join(names)}" if not trained else nearest(trained, names)
@@ -127,37 +166,8 @@ def _lines(file: Path) -> Iterator[Piece]:
             done += len(line)
             numbers.append(number)
             cells.append(line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
-            if len(numbers) == _LINES:
+            if len(numbers) == _ROWS:
                 yield Piece(numbers, {"line": cells}, (), done / size)
                 numbers, cells = [], []
     if numbers:
         yield Piece(numbers, {"line": cells}, (), 1.0)
-
-
-def write_csv(answers: Iterable[Answer], into: Writable) -> None:
-    """Write answers as CSV: row, label, score, abstain, problem."""
-    writer = csv.writer(into, lineterminator="\n")
-    header = ("row", "label", "score", "abstain", "problem")
-    for number, answer in enumerate(answers):
-        if number == 0:
-            writer.writerow(header)
-        given = answer.prediction
-        cells = (given.label, f"{given.score:.6f}", str(given.abstain).lower()) if given else ("", "", "")
-        writer.writerow((answer.row, *cells, answer.problem))
-
-
-def write_json(answers: Iterable[Answer], into: Writable) -> None:
-    """Write answers as one JSON list of {label, score, abstain}; a row without one has nulls and its problem."""
-    separator = "["
-    for answer in answers:
-        given = answer.prediction
-        document: dict[str, str | float | bool | None] = {
-            "label": given.label if given else None,
-            "score": round(given.score, 6) if given else None,
-            "abstain": given.abstain if given else None,
-        }
-        if answer.problem:
-            document["problem"] = answer.problem
-        into.write(f"{separator}{json.dumps(document, ensure_ascii=False, allow_nan=False)}")
-        separator = ",\n"
-    into.write("[]\n" if separator == "[" else "]\n")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from pydantic import ValidationError
 from marketfit.bundle import read_spec, size_mb, verify
 from marketfit.bundle.seal import size_measurement
 from marketfit.contract import DEFAULT_CONFIDENCE, METRICS, Measurement, Requirement
+from marketfit.engine import exit_words
 from marketfit.errors import RunError
 from marketfit.measure.intervals import Bounds, quantile_bounds, samples_needed
 from marketfit.measure.machine import cores, fingerprint
@@ -210,18 +210,11 @@ def _run(order: Order) -> Observed | str:
         return f"a probe process gave no answer within {_PATIENCE:.0f} s"
     words = " | ".join(line.strip() for line in done.stderr.strip().splitlines()[-_LAST_LINES:])
     if done.returncode:
-        return f"a probe process ended with {_ending(done.returncode)}: {words or 'it said nothing'}"
+        return f"a probe process ended with {exit_words(done.returncode)}: {words or 'it said nothing'}"
     try:
         return Observed.model_validate_json(done.stdout)
     except ValidationError:
         return f"a probe process gave no result: {words or done.stdout[:200]}"
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"status {code}"
-    known = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-    return f"signal {known}" + (", as when memory runs out" if known == "SIGKILL" else "")
 
 
 def _latency(metric: str, processes: Sequence[Observed], setting: Setting) -> Measurement | None:

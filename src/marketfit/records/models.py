@@ -90,7 +90,7 @@ class FitSummary(Record):
 
 
 class Trial(Record):
-    """One recipe run once. A failed trial is a result with its reason."""
+    """One recipe run once. A failed trial is a result with its reason. `notes`: trackers that did not follow it."""
 
     number: int
     backbone: Backbone
@@ -104,6 +104,7 @@ class Trial(Record):
     macro_f1: float | None
     log_loss: float | None
     fit: FitSummary | None
+    notes: tuple[str, ...] = ()
 
 
 class Tuned(Record):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing_extensions import override
 
 from marketfit.bundle import write_spec
 from marketfit.engine import Run
+from marketfit.errors import MissingExtraError
 from marketfit.records import (
     Backbone,
     BundleSpec,
@@ -27,7 +31,18 @@ from marketfit.records import (
     SessionSettings,
     Shortlist,
 )
-from marketfit.task import Example, FloatMatrix, InputReport, Labelled, Progress, Runtime, Trainer
+from marketfit.task import (
+    Example,
+    FloatMatrix,
+    Follow,
+    InputReport,
+    Labelled,
+    Progress,
+    Runtime,
+    Trainer,
+    TrainingStep,
+    unfollowed,
+)
 
 LABELS = ("a", "b", "c")
 
@@ -45,16 +60,36 @@ def draw(*parts: object) -> float:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:6]) / 2**48
 
 
+def never(backbone: Backbone, recipe: Recipe) -> Exception | None:
+    """No recipe fails."""
+
+
+def kills(backbone: Backbone, recipe: Recipe) -> Exception | None:
+    """LoRA of the backbone `big` ends the process that it runs in, as the kernel does when memory runs out."""
+    if recipe.method == "lora" and backbone.name == "big":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return None
+
+
+def missing_package(backbone: Backbone, recipe: Recipe) -> Exception | None:
+    """Every recipe finds that a package is missing."""
+    return MissingExtraError("train", f"what {recipe.method} of {backbone.name} takes")
+
+
 @dataclass
 class FakeTrainer(Trainer):
-    """Full fine-tuning is best at a rate of 3e-4; `calls` logs every fit; `fail` says which recipes fail."""
+    """Full fine-tuning is best at a rate of 3e-4; `calls` logs every fit; `fail` says which recipes fail.
+
+    A training reports ten steps and takes `pause` seconds.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
     calls: list[tuple[str, str, Recipe, int]] = field(default_factory=list)
     trained_on: list[Labelled] = field(default_factory=list)
     estimates: list[tuple[str, str]] = field(default_factory=list)
-    fail: Callable[[Backbone, Recipe], Exception | None] = lambda _backbone, _recipe: None
+    fail: Callable[[Backbone, Recipe], Exception | None] = never
     embedded: int = 0
+    pause: float = 0.0
 
     @override
     def embedder(self, backbone: Backbone, into: Path, *, base: Path) -> None:
@@ -65,7 +100,7 @@ class FakeTrainer(Trainer):
     @override
     def fit(
         self, backbone: Backbone, recipe: Recipe, train: Labelled, into: Path, *, base: Path, seed: int,
-        progress: Progress,
+        progress: Progress, follow: Follow = unfollowed,
     ) -> FitSummary:  # fmt: skip
         self.calls.append((backbone.name, recipe.method, recipe, seed))
         self.trained_on.append(train)
@@ -78,6 +113,10 @@ class FakeTrainer(Trainer):
             skill -= 0.05 * abs(np.log10(recipe.learning_rate / 3e-4))
         into.mkdir()
         (into / "model.json").write_text(json.dumps({"skill": float(skill), "seed": seed}))
+        if recipe.method != "probe":
+            for number in range(1, 11):
+                time.sleep(self.pause / 10)
+                follow(TrainingStep(number, number / 5, 1.0 / number, recipe.learning_rate))
         progress(1.0)
         return FitSummary(steps=10, seconds=0.1, losses=(1.0, 0.5), precision="float32")
 

@@ -17,7 +17,7 @@ import numpy as np
 from marketfit.bundle import check_unsealed, load_unsealed, read_spec
 from marketfit.errors import BriefError
 from marketfit.records import Backbone, Recipe, sha256_file
-from marketfit.task import FloatMatrix, Labelled, Trainer
+from marketfit.task import FloatMatrix, Labelled, Trainer, TrainingStep
 
 METHODS: tuple[str, ...] = get_args(Recipe.model_fields["method"].annotation)
 _ROUNDING = 2e-3  # of a probability: float32 in another order
@@ -74,9 +74,15 @@ def check_method(trainer: Trainer, backbone: Backbone, method: str, case: Traine
     seconds = trainer.seconds_per_epoch(backbone, recipe, case.rows, base=case.base)
     _demand(math.isfinite(seconds) and seconds >= 0, f"{name}: an epoch was estimated at {seconds} seconds")
     told: list[float] = []
-    for into in ("model", "again"):
-        trainer.fit(backbone, recipe, case.rows, folder / into, base=case.base, seed=3, progress=told.append)
+    steps: list[TrainingStep] = []
+    trainer.fit(backbone, recipe, case.rows, folder / "model", base=case.base, seed=3, progress=told.append)
+    summary = trainer.fit(
+        backbone, recipe, case.rows, folder / "again", base=case.base, seed=3, progress=told.append, follow=steps.append
+    )
     _demand(_bytes(folder / "model") == _bytes(folder / "again"), f"{name}: one seed gave two models")
+    _demand([step.number for step in steps] == list(range(1, summary.steps + 1)), f"{name}: steps were told as {steps}")
+    figures = [(step.loss, step.learning_rate, step.epoch) for step in steps]
+    _demand(all(map(math.isfinite, (x for row in figures for x in row))), f"{name}: steps were told as {steps}")
     _demand(told[-1:] == [1.0] and all(0 <= done <= 1 for done in told), f"{name}: progress did not go from 0 to 1")
     logits = trainer.scores(folder / "model", case.rows.inputs, progress=told.append)
     classes = len(case.rows.labels)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import transformers
@@ -20,7 +21,7 @@ from typing_extensions import override
 
 from marketfit.errors import RunError
 from marketfit.records import FitSummary, Recipe
-from marketfit.task import Progress
+from marketfit.task import Follow, Progress, TrainingStep, unfollowed
 from marketfit.training.batches import LengthBatches
 from marketfit.training.precision import has_bf16
 from marketfit.training.terms import Batch, Objective, Outputs
@@ -40,12 +41,19 @@ class Course:
 
 
 def train(
-    model: nn.Module, course: Course, objective: Objective, recipe: Recipe, *, seed: int, progress: Progress
+    model: nn.Module,
+    course: Course,
+    objective: Objective,
+    recipe: Recipe,
+    *,
+    seed: int,
+    progress: Progress,
+    follow: Follow = unfollowed,
 ) -> FitSummary:
     """Minimise the objective over the model's trainable parameters, in place.
 
     `model` takes the tensors of a batch and returns a mapping with `logits` and `features`. The same arguments give
-    the same parameters on the same machine with the same number of threads.
+    the same parameters on the same machine with the same number of threads; `follow` is told every step.
 
     Raises:
         RunError: the loss is no longer finite.
@@ -53,7 +61,7 @@ def train(
     bf16 = has_bf16()
     batches = LengthBatches(course.lengths, batch_size=recipe.batch_size, seed=seed)
     steps = max(1, math.ceil(recipe.epochs * len(batches)))
-    losses = _Losses(progress=progress, steps=steps)
+    losses = _Losses(progress=progress, follow=follow, steps=steps)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as unused:
         trainer = _TermTrainer(
@@ -91,16 +99,29 @@ def train(
 
 
 class _Losses(transformers.TrainerCallback):
-    """Tells the progress after each step and keeps the mean loss of each epoch."""
+    """Tells each step to whoever follows, with the progress, and keeps the mean loss of each epoch."""
 
-    def __init__(self, *, progress: Progress, steps: int) -> None:
+    def __init__(self, *, progress: Progress, follow: Follow, steps: int) -> None:
         self._progress = progress
+        self._follow = follow
         self._steps = steps
+        self._rate = 0.0
         self._epoch: list[float] = []
         self.of_epochs: list[float] = []
 
     def add(self, loss: float) -> None:
         self._epoch.append(loss)
+
+    @override
+    def on_pre_optimizer_step(
+        self,
+        args: transformers.TrainingArguments,
+        state: transformers.TrainerState,
+        control: transformers.TrainerControl,
+        **kwargs: object,
+    ) -> None:
+        schedule = cast("torch.optim.lr_scheduler.LRScheduler", kwargs["lr_scheduler"])
+        self._rate = float(schedule.get_last_lr()[0])  # of this step: once it is done, the schedule has moved on
 
     @override
     def on_step_end(
@@ -111,6 +132,7 @@ class _Losses(transformers.TrainerCallback):
         **kwargs: object,
     ) -> None:
         self._progress(min(1.0, state.global_step / self._steps))
+        self._follow(TrainingStep(state.global_step, float(state.epoch or 0.0), self._epoch[-1], self._rate))
 
     @override
     def on_epoch_end(

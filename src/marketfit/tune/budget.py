@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from marketfit.errors import InputError, RunError
 from marketfit.records import Backbone, Recipe
-from marketfit.tune.trial import Bench, reason_of
+from marketfit.tune.bench import Bench
+from marketfit.tune.trial import reason_of
 
 _OVERHEAD = 3.0  # seconds: loading, tokenising, writing
 _FORWARD = 1.0 / 3.0  # cost of scoring a row, as a part of training on it
@@ -51,10 +52,10 @@ class Account:
         self.used += 1
         self.spent += cost
 
-    def learn(self, backbone: Backbone, seconds: float) -> float:
-        """Note what the probe of a backbone costs: every training of it starts with one."""
+    def learn(self, backbone: Backbone, seconds: float) -> None:
+        """Pay a probe that was done at an unknown cost, and note it: every training of its backbone starts with one."""
         self.probes[backbone.name] = seconds
-        return seconds
+        self.spent += seconds
 
     def _seconds_per_epoch(self, backbone: Backbone, recipe: Recipe) -> float | str:
         bench = self.bench

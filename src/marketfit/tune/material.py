@@ -79,10 +79,10 @@ def _form(example: Example) -> str:
     return normalise_text(example) if isinstance(example, str) else repr(example)
 
 
-def with_features(
-    train: Labelled, backbone: Backbone, dataset: Dataset, trainer: Trainer, *, base: Path, run: Run
-) -> Labelled:
-    """The training rows with the backbone's frozen features, computed once and kept.
+def features_of(
+    inputs: Sequence[Example], backbone: Backbone, dataset: Dataset, trainer: Trainer, *, base: Path, run: Run
+) -> Blob:
+    """The backbone's frozen features of the training rows, computed once and kept.
 
     The dataset's own features are used where they come from this backbone.
     """
@@ -90,10 +90,10 @@ def with_features(
     known = run.ledger.fact(key)
     if known is None:
         with run.reporter.task(f"features of {backbone.name}") as progress:
-            blob = _features(train.inputs, backbone, dataset, trainer, base=base, run=run)
+            blob = _features(inputs, backbone, dataset, trainer, base=base, run=run)
             progress(1.0)
         known = run.ledger.decide_once(key, blob.model_dump(mode="json"))
-    return dataclasses.replace(train, features=run.workspace.array(Blob.model_validate(known)))
+    return Blob.model_validate(known)
 
 
 def _features(

@@ -5,33 +5,22 @@ backbone, best first, LoRA on the best one that takes it), then the search. One 
 later, cheaper one may still fit; its number stays unused.
 
 One full fine-tuning is kept room for, in trials and in minutes, as long as any fits into the budget at all.
+
+Trials that run at the same time make up a generation. The budget counts what they are estimated to take one by one.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from marketfit.records import Backbone, Recipe, TermSpec, Trial
+from marketfit.tune.bench import Bench, Slot
 from marketfit.tune.budget import Account
-from marketfit.tune.defaults import TITLES, Method, default_recipe
+from marketfit.tune.defaults import Method, default_recipe
 from marketfit.tune.ranking import RankBy, best_first, search_values
 from marketfit.tune.search import Arm, Space, propose
-from marketfit.tune.trial import Bench
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A planned trial."""
-
-    number: int
-    backbone: Backbone
-    recipe: Recipe
-
-    @property
-    def title(self) -> str:
-        """For notes."""
-        return f"trial {self.number} ({TITLES[self.recipe.method]} of {self.backbone.name})"
 
 
 def default_slots(backbones: Sequence[Backbone], *, rows: int, terms: tuple[TermSpec, ...]) -> tuple[Slot, ...]:
@@ -47,22 +36,31 @@ def default_slots(backbones: Sequence[Backbone], *, rows: int, terms: tuple[Term
 
 @dataclass
 class Walk:
-    """One pass through the plan: trials are run, or read back, in the order of their numbers."""
+    """One pass through the plan: trials are run, or read back, in the order of their numbers.
+
+    They run in generations of up to `width` trials. A generation is chosen as a whole before any of it runs: from the
+    trials of the generations before it, and from what the budget holds when the estimated cost of its own trials is
+    taken out. So it does not matter which of them ends first, and a resumed run chooses the same again.
+    """
 
     bench: Bench
     account: Account
     metric: RankBy
+    width: int = 1
     trials: list[Trial] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    chosen: dict[int, tuple[Slot, float]] = field(default_factory=dict)  # the generation: number → slot, paid cost
 
     def through_defaults(self, slots: Sequence[Slot]) -> None:
         """The default recipes, with room kept for one full fine-tuning."""
         reserved = self._first_full(slots)
         waiting = reserved is not None
         for slot in slots:
+            if self._waits_for_a_probe(slot):
+                self._run_generation()
             cost = self.account.cost(slot.backbone, slot.recipe)
             if isinstance(cost, str):
-                self._take(slot, 0.0, failed=cost)
+                self._take(dataclasses.replace(slot, failed=cost), 0.0)
             elif reserved is not None and slot.number == reserved.number:
                 waiting = False
                 self._take(slot, cost)  # it fits the whole budget; probes may have taken a little of its room
@@ -72,6 +70,7 @@ class Walk:
                 self.notes.append(
                     f"Skipped {slot.title}: it does not fit into what is left of the budget{_about(cost)}."
                 )
+        self._run_generation()
 
     def through_search(self, space: Space, *, first: int) -> None:
         """Proposals by the search until trials or minutes are used up."""
@@ -87,20 +86,43 @@ class Walk:
                 break
             self._take(slot, cost)
             number += 1
+        self._run_generation()
         self.notes.append(
             f"{self.account.used} of {self.account.trials} trials and {self.account.spent / 60:.1f} of "
             f"{self.account.seconds / 60:g} minutes (estimated) used; "
             f"the search proposed {number - first} of the trials."
         )
+        if self.width > 1:
+            self.notes.append(
+                f"Up to {self.width} trials ran at the same time; what they are estimated to take one by one was paid."
+            )
 
-    def _take(self, slot: Slot, cost: float, *, failed: str = "") -> None:
-        known = self.bench.recorded().get(slot.number)
-        trial, seconds = known or self.bench.attempt(slot.number, slot.backbone, slot.recipe, failed=failed)
-        if slot.recipe.method == "probe" and cost == 0.0:
-            # Only now is its cost known. It is paid as the ledger has it, so a resumed run pays the same.
-            cost = self.account.learn(slot.backbone, seconds)
+    def _take(self, slot: Slot, cost: float) -> None:
+        """Choose a trial for the generation and pay for it; a generation that is full runs."""
         self.account.pay(cost)
-        self.trials.append(trial)
+        self.chosen[slot.number] = (slot, cost)
+        if len(self.chosen) == self.width:
+            self._run_generation()
+
+    def _run_generation(self) -> None:
+        """Run those that are not in the ledger, then read all of them back in their order."""
+        known = self.bench.recorded()
+        self.bench.attempt([slot for slot, _ in self.chosen.values() if slot.number not in known])
+        known = self.bench.recorded()
+        for slot, cost in self.chosen.values():
+            trial, seconds = known[slot.number]
+            if slot.recipe.method == "probe" and cost == 0.0:
+                # Only now is its cost known. It is paid as the ledger has it, so a resumed run pays the same.
+                self.account.learn(slot.backbone, seconds)
+            self.trials.append(trial)
+        self.chosen.clear()
+
+    def _waits_for_a_probe(self, slot: Slot) -> bool:
+        """A training begins with the probe of its backbone: it costs what that is found to cost."""
+        return any(
+            cost == 0.0 and other.recipe.method == "probe" and other.backbone == slot.backbone
+            for other, cost in self.chosen.values()
+        )
 
     def _recorded_slot(self, number: int) -> Slot:
         trial = self.bench.recorded()[number][0]

@@ -9,13 +9,13 @@ from marketfit.brief import Brief
 from marketfit.engine import Run, step
 from marketfit.errors import RunError
 from marketfit.records import Dataset, MarketView, Shortlist, Trial, Tuned, digest_of
+from marketfit.tune.bench import Bench
 from marketfit.tune.budget import Account
 from marketfit.tune.defaults import FEWEST_PASSES, MOST_PASSES, STEPS
 from marketfit.tune.material import gather
 from marketfit.tune.plan import Walk, default_slots
 from marketfit.tune.ranking import RankBy, comparisons, finalists, rank_by
 from marketfit.tune.search import Space
-from marketfit.tune.trial import Bench
 
 PLAN_VERSION = 1
 """Raise it when the same study would try other recipes."""
@@ -37,20 +37,22 @@ def tune(brief: Brief, dataset: Dataset, models: Shortlist, market: MarketView, 
     if not backbones:
         raise RunError("the shortlist kept no backbone, so there is nothing to tune")
     material = gather(dataset, market, brief.objective, run=run)
-    bench = Bench(
-        study=study_of(brief, dataset, models, market, metric),
-        dataset=dataset,
-        material=material,
-        trainer=registry.trainer(brief.task),
-        base=brief.base,
-        run=run,
-    )
     rows = len(material.train)
-    account = Account(bench, trials=brief.budget.trials, seconds=60.0 * brief.budget.minutes)
-    walk = Walk(bench, account, metric)
     slots = default_slots(backbones, rows=rows, terms=material.terms)
-    walk.through_defaults(slots)
-    walk.through_search(Space.of(backbones, rows=rows, terms=material.terms), first=len(slots))
+    with run.jobs.pool(workers=brief.budget.parallel) as pool:
+        bench = Bench(
+            study=study_of(brief, dataset, models, market, metric),
+            dataset=dataset,
+            material=material,
+            trainer=registry.trainer(brief.task),
+            base=brief.base,
+            run=run,
+            pool=pool,
+        )
+        account = Account(bench, trials=brief.budget.trials, seconds=60.0 * brief.budget.minutes)
+        walk = Walk(bench, account, metric, width=brief.budget.parallel)
+        walk.through_defaults(slots)
+        walk.through_search(Space.of(backbones, rows=rows, terms=material.terms), first=len(slots))
     return Tuned(
         trials=tuple(walk.trials),
         finalists=tuple(trial.number for trial in _chosen(walk.trials, metric)),

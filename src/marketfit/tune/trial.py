@@ -1,85 +1,94 @@
-"""One trial: fit, score the valid rows, record. A failure is a recorded result with its reason."""
+"""One trial: fit, score the valid rows, tell the trackers. It may run in another process, or on another machine."""
 
 from __future__ import annotations
 
+import dataclasses
+import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from marketfit.engine import Run
-from marketfit.errors import InputError, RunError
-from marketfit.ledger import TrialRow
+from marketfit.engine import Tracking
+from marketfit.errors import InputError, Problem, RunError
 from marketfit.measure.quality import Scored, measure_quality
-from marketfit.records import Backbone, Blob, Dataset, FitSummary, Folder, Recipe, Trial
-from marketfit.task import FloatMatrix, IntVector, Trainer
-from marketfit.tune.defaults import TITLES
-from marketfit.tune.material import Material, with_features
+from marketfit.records import Blob, FitSummary, Folder, Trial
+from marketfit.task import FloatMatrix, Follow, IntVector, Progress, Trainer
+from marketfit.tune.material import Material
+from marketfit.workspace import Workspace
 
-_FIT_SHARE = 0.9  # of the progress bar
+_FIT_SHARE = 0.9  # of the progress
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
-    """What all trials of a study share."""
+class Order:
+    """All that one trial takes, wherever it runs: rows come along, features and the model lie in the workspace."""
 
-    study: str
-    dataset: Dataset
+    trial: Trial  # as planned: failed until it has run
     material: Material
+    features: Blob
     trainer: Trainer
     base: Path
-    run: Run
+    workspace: Path
+    tracking: Tracking
 
-    def recorded(self) -> dict[int, tuple[Trial, float]]:
-        """The finished trials of this study with their seconds, by number."""
-        rows = self.run.ledger.trials(self.study)
-        return {row.number: (Trial.model_validate_json(row.record), row.seconds) for row in rows}
 
-    def attempt(self, number: int, backbone: Backbone, recipe: Recipe, *, failed: str = "") -> tuple[Trial, float]:
-        """Run a trial and record it: complete, or failed with its reason; `failed`: it failed before it began."""
-        seed = self.run.seed_for("tune", "trial", number)
-        title = f"trial {number}: {TITLES[recipe.method]} of {backbone.name}"
-        trial = Trial(
-            number=number, backbone=backbone, recipe=recipe, status="failed", reason=failed, seed=seed, model=None,
-            probabilities=None, accuracy=None, macro_f1=None, log_loss=None, fit=None,
-        )  # fmt: skip
+@dataclass(frozen=True)
+class Ran:
+    """What became of it, and the seconds that it took."""
+
+    trial: Trial
+    seconds: float
+
+
+def run_trial(order: Order, progress: Progress) -> Ran:
+    """Run a trial. A failure is a result with its reason; nothing is written but blobs and what trackers keep.
+
+    Raises:
+        InputError: the brief or this machine is wrong: no other trial would do better.
+    """
+    workspace = _shared(order.workspace)
+    with order.tracking.recording(f"trial-{order.trial.number:03d}", _parameters(order.trial)) as recording:
         began = time.monotonic()
-        done = trial if failed else self._outcome(trial, title)
-        seconds = time.monotonic() - began
-        row = TrialRow(number=done.number, status=done.status, record=done.model_dump_json(), seconds=seconds)
-        self.run.ledger.put_trial(self.study, row, run=self.run.id)
-        return done, seconds
-
-    def _outcome(self, trial: Trial, title: str) -> Trial:
         try:
-            return self._fitted(trial, title)
+            trial = _fitted(order, workspace, progress, recording.follow)
         except InputError:
-            raise  # the brief or the environment is wrong: no other trial would do better
+            raise
         except Exception as error:  # whatever a training may throw is this trial's result
-            reason = reason_of(error)
-            self.run.reporter.say(f"  {title} failed: {reason}")
-            return trial.model_copy(update={"reason": reason})
+            trial = order.trial.model_copy(update={"reason": reason_of(error)})
+        seconds = time.monotonic() - began
+        if trial.status == "complete":
+            recording.complete(_figures(trial, seconds))
+    return Ran(trial.model_copy(update={"notes": tuple(recording.notes)}), seconds)
 
-    def _fitted(self, trial: Trial, title: str) -> Trial:
-        run = self.run
-        train = with_features(self.material.train, trial.backbone, self.dataset, self.trainer, base=self.base, run=run)
-        with run.workspace.scratch() as scratch, run.reporter.task(title) as progress:
-            folder = scratch / "model"
-            fit = self.trainer.fit(
-                trial.backbone, trial.recipe, train, folder, base=self.base, seed=trial.seed,
-                progress=lambda done: progress(_FIT_SHARE * done),
-            )  # fmt: skip
-            logits = self.trainer.scores(
-                folder,
-                self.material.valid.inputs,
-                progress=lambda done: progress(_FIT_SHARE + (1.0 - _FIT_SHARE) * done),
-            )
-            probabilities = softmax(logits)
-            quality = _quality(probabilities, self.material.valid.targets)
-            model: Folder = run.workspace.put_folder(folder)
-            blob = run.workspace.put_array(probabilities)
-        return _complete(trial, model, blob, quality, fit)
+
+def _shared(root: Path) -> Workspace:
+    if not (root / "blobs").is_dir():
+        found = f"the machine {socket.gethostname()}, which shall run a trial, does not see this workspace"
+        allowed = "a folder on storage that all machines of the cluster share"
+        raise InputError([Problem(str(root), found, allowed, "name one with --workspace")])
+    return Workspace(root)
+
+
+def _fitted(order: Order, workspace: Workspace, progress: Progress, follow: Follow) -> Trial:
+    trial, valid = order.trial, order.material.valid
+    train = dataclasses.replace(order.material.train, features=workspace.array(order.features))
+    with workspace.scratch() as scratch:
+        folder = scratch / "model"
+        fit = order.trainer.fit(
+            trial.backbone, trial.recipe, train, folder, base=order.base, seed=trial.seed,
+            progress=lambda done: progress(_FIT_SHARE * done), follow=follow,
+        )  # fmt: skip
+        logits = order.trainer.scores(
+            folder, valid.inputs, progress=lambda done: progress(_FIT_SHARE + (1.0 - _FIT_SHARE) * done)
+        )
+        probabilities = softmax(logits)
+        quality = _quality(probabilities, valid.targets)
+        model: Folder = workspace.put_folder(folder)
+        blob = workspace.put_array(probabilities)
+    return _complete(trial, model, blob, quality, fit)
 
 
 def _complete(trial: Trial, model: Folder, blob: Blob, quality: dict[str, float], fit: FitSummary) -> Trial:
@@ -91,6 +100,20 @@ def _quality(probabilities: FloatMatrix, targets: IntVector) -> dict[str, float]
         ("accuracy", "macro_f1", "log_loss"), Scored.of(probabilities, targets).probabilities, targets
     )
     return {measurement.metric: measurement.value for measurement in found}
+
+
+def _parameters(trial: Trial) -> Mapping[str, str | int | float]:
+    """The recipe, flat, for trackers."""
+    recipe = trial.recipe
+    plain: dict[str, str | int | float] = recipe.model_dump(exclude={"terms"})
+    weights = {f"term.{term.name}": term.weight for term in recipe.terms}
+    return {"backbone": trial.backbone.name, "seed": trial.seed, **plain, **weights}
+
+
+def _figures(trial: Trial, seconds: float) -> Mapping[str, float]:
+    """What came out, for trackers."""
+    quality = {"accuracy": trial.accuracy, "macro_f1": trial.macro_f1, "log_loss": trial.log_loss}
+    return {f"valid/{name}": value for name, value in quality.items() if value is not None} | {"seconds": seconds}
 
 
 def softmax(logits: FloatMatrix) -> FloatMatrix:

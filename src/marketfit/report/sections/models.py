@@ -137,12 +137,13 @@ def _trial_row(trial: Trial, rows: int, finalist: bool, won: bool) -> Row:
     outcome = Cell("finalist" if finalist else "complete", "good" if finalist else "", badge=finalist)
     if failed:
         outcome = Cell("failed", "bad", badge=True)
+    said = [*([f"failed: {trial.reason}"] if failed else []), *trial.notes]
     reach = _reach(trial, rows)
     interval = "" if reach is None else f"{reach[0]:.4f} to {reach[1]:.4f}"
     return row(
         str(trial.number),
         Cell(trial.backbone.name, below="of the winner" if won else ""),
-        Cell(recipe_words(trial.recipe), below=f"failed: {trial.reason}" if failed else ""),
+        Cell(recipe_words(trial.recipe), below="\n".join(said)),
         outcome,
         Cell(figures.metric("accuracy", trial.accuracy), below=interval),
         figures.metric("macro_f1", trial.macro_f1),

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from marketfit.errors import BriefError, Problem
 from marketfit.records import Backbone, FitSummary, Recipe
-from marketfit.task import Example, FloatMatrix, Labelled, Progress
+from marketfit.task import Example, FloatMatrix, Follow, Labelled, Progress, unfollowed
 from marketfit.tasks.text_classification.kinds import find
 from marketfit.tasks.text_classification.model import (
     Card,
@@ -52,7 +52,15 @@ class Prepared:
 
 
 def fit(
-    backbone: Backbone, recipe: Recipe, rows: Labelled, into: Path, *, base: Path, seed: int, progress: Progress
+    backbone: Backbone,
+    recipe: Recipe,
+    rows: Labelled,
+    into: Path,
+    *,
+    base: Path,
+    seed: int,
+    progress: Progress,
+    follow: Follow = unfollowed,
 ) -> FitSummary:
     """Adapt a backbone and write a model folder. See `Trainer.fit`."""
     started = time.perf_counter()
@@ -64,7 +72,8 @@ def fit(
     model = TextModel(prepared.encoder, as_linear(head), scale=head_scale(head.weight.shape[1]))
     summary = FitSummary(steps=0, seconds=0.0, losses=(), precision="float32")
     if recipe.method != "probe":
-        summary = tune(model, recipe, course_of(prepared, rows), objective, seed=seed, progress=progress)
+        course = course_of(prepared, rows)
+        summary = tune(model, recipe, course, objective, seed=seed, progress=progress, follow=follow)
     card = Card(labels=rows.labels, preprocessor=vars(prepared.how), backbone=backbone)
     save_model(model, card, prepared.tokenizer, into)
     progress(1.0)
@@ -72,15 +81,22 @@ def fit(
 
 
 def tune(
-    model: TextModel, recipe: Recipe, course: Course, objective: Objective, *, seed: int, progress: Progress
+    model: TextModel,
+    recipe: Recipe,
+    course: Course,
+    objective: Objective,
+    *,
+    seed: int,
+    progress: Progress,
+    follow: Follow = unfollowed,
 ) -> FitSummary:
     """Train in place, all weights or low-rank updates that are merged at the end."""
     with_dropout(model.encoder, recipe.dropout)
     if recipe.method == "full":
-        return train(model, course, objective, recipe, seed=seed, progress=progress)
+        return train(model, course, objective, recipe, seed=seed, progress=progress, follow=follow)
     lora = with_lora(model.encoder, rank=recipe.rank, dropout=recipe.dropout)
     model.encoder = lora
-    summary = train(model, course, objective, recipe, seed=seed, progress=progress)
+    summary = train(model, course, objective, recipe, seed=seed, progress=progress, follow=follow)
     model.encoder = merged(lora).eval()
     return summary
 

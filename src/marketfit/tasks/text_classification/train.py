@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marketfit.records import Backbone, FitSummary, Recipe
-from marketfit.task import Example, FloatMatrix, Labelled, Progress
+from marketfit.task import Example, FloatMatrix, Follow, Labelled, Progress, unfollowed
 
 
 class TextTrainer:
@@ -50,6 +50,7 @@ class TextTrainer:
         base: Path,
         seed: int,
         progress: Progress,
+        follow: Follow = unfollowed,
     ) -> FitSummary:
         """Adapt a backbone and write the tuned model as a model folder.
 
@@ -62,7 +63,7 @@ class TextTrainer:
         """
         from marketfit.tasks.text_classification.fitting import fit
 
-        return fit(backbone, recipe, train, into, base=base, seed=seed, progress=progress)
+        return fit(backbone, recipe, train, into, base=base, seed=seed, progress=progress, follow=follow)
 
     def scores(self, model: Path, examples: Sequence[Example], *, progress: Progress) -> FloatMatrix:
         """Logits (n, classes) of a model folder, in float32."""
