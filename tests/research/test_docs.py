@@ -5,10 +5,13 @@ from __future__ import annotations
 import doctest
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "market-research.md"
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_runs() -> None:
-    result = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert result.attempted > 15
+@pytest.mark.parametrize(("page", "least"), [("market-research.md", 15), ("market-research-more.md", 5)])
+def test_the_page_runs(page: str, least: int) -> None:
+    result = doctest.testfile(str(DOCS / page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted > least
     assert result.failed == 0

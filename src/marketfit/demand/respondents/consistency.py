@@ -50,19 +50,26 @@ class Consistency:
 def consistency(
     data: ChoiceData,
     *,
+    population: ChoiceData | None = None,
     signs: Mapping[str, int] | None = None,
     rng: Rng = 0,
     progress: Callable[[float], None] = lambda _done: None,
 ) -> Consistency:
     """Score every respondent.
 
-    signs: as in `fit_hb`. Raises DataError when the data do not say who answered, and as `fit_hb` does.
+    population: the answers that tastes are estimated from (default: all). signs: as in `fit_hb`. Raises DataError when the data do not say who answered, and as `fit_hb` does.
     """
     if data.respondent is None:
         found, do = "the choice data do not say who answered", "name the respondent column"
         raise DataError([Problem("respondents", found, "a respondent for every task", do)])
     generator = np.random.default_rng(rng)
-    model = fit_hb(data, signs=signs, iterations=ITERATIONS, rng=generator, progress=lambda done: progress(0.6 * done))
+    model = fit_hb(
+        population or data,
+        signs=signs,
+        iterations=ITERATIONS,
+        rng=generator,
+        progress=lambda done: progress(0.6 * done),
+    )
     drawn = model.utility_draws(POPULATIONS, generator).values[:, :PEOPLE]
     tastes = drawn.reshape(-1, drawn.shape[2])
     own = np.full((data.respondents, 2), np.nan)
