@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from marketfit import loop
-from marketfit.cli.parts import Json, LedgerUrl, print_options, print_result
+from marketfit import engine, loop
+from marketfit.cli.parts import BriefPath, Json, LedgerUrl, Quiet, WorkspaceDir, print_options, print_result
 from marketfit.errors import InputError, Problem
 
 survey_app = typer.Typer(help="Ask the market: design a survey, serve it, read and report the answers.",
@@ -84,3 +84,38 @@ def read(
     made = loop.read_survey(survey, workspace=workspace, ledger=ledger, out=out)
     print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
     raise typer.Exit(0 if made.readable else 2)
+
+
+@survey_app.command()
+def report(
+    brief: BriefPath,
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Estimate the market from the survey files of a brief and write the market report; nothing is trained."""
+    made = loop.report_market(brief, workspace=workspace, ledger=ledger, reporter=engine.reporter(quiet=quiet))
+    print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
+
+
+@survey_app.command()
+def simulate(
+    brief: BriefPath,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="[OFFER.]ATTRIBUTE=VALUE", help="what if; default: our offer")
+    ] = None,
+    available: Annotated[
+        list[str] | None, typer.Option("--available", metavar="OFFER=SHARE", help="share of people who can get it")
+    ] = None,
+    workspace: WorkspaceDir = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Predict the shares of our offer as promised, the competitors and none; change any attribute."""
+    made = loop.simulate_market(
+        brief, changes=changes or (), availability=available or (), workspace=workspace, ledger=ledger,
+        reporter=engine.reporter(quiet=quiet),
+    )  # fmt: skip
+    print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)

@@ -3,6 +3,7 @@
 from marketfit.loop.answers import write_csv, write_json
 from marketfit.loop.checking import Check, check
 from marketfit.loop.cycle import fit, improve
+from marketfit.loop.market import MarketReport, SimulatedMarket, report_market, simulate_market
 from marketfit.loop.operate import (
     Added,
     InService,
@@ -33,10 +34,12 @@ __all__ = [
     "DesignedSurvey",
     "InService",
     "LabelledFile",
+    "MarketReport",
     "OfferShare",
     "Option",
     "Outcome",
     "ReadSurvey",
+    "SimulatedMarket",
     "Verification",
     "add_feedback",
     "brief_options",
@@ -48,10 +51,12 @@ __all__ = [
     "predict_file",
     "promote",
     "read_survey",
+    "report_market",
     "rollback",
     "serve_options",
     "serving",
     "serving_survey",
+    "simulate_market",
     "survey_file_options",
     "survey_serve_options",
     "verify",

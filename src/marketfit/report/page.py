@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from marketfit.records import MarketView
 from marketfit.report import figures
-from marketfit.report.blocks import Fact, Tone
+from marketfit.report.blocks import Fact, Section, Tone
 from marketfit.report.sections import sections
+from marketfit.report.sections.market import market_section
 from marketfit.report.story import Story
 from marketfit.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Head:
-    """The top of the page: what became of the run, in one sentence and a few figures."""
+    """The top of the page: what became of the run, in one sentence and a few figures; where it comes from."""
 
     product: str
+    kicker: str
+    origin: str
     status: str
     tone: Tone
     sentence: str
@@ -24,11 +29,20 @@ class Head:
 
 
 def render(story: Story, *, workspace: Workspace) -> str:
-    """The page as text.
+    """The page of a run as text.
 
     Raises:
         RunError: the workspace lacks a blob of the story.
     """
+    return _page(_head(story), sections(story, workspace=workspace))
+
+
+def render_market(view: MarketView, head: Head, *, workspace: Workspace) -> str:
+    """The page of market research alone, as text."""
+    return _page(head, [market_section(view, workspace=workspace)])
+
+
+def _page(head: Head, parts: Iterable[Section]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     pages = Environment(
@@ -38,15 +52,15 @@ def render(story: Story, *, workspace: Workspace) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return pages.get_template("report.html.j2").render(
-        story=story, head=_head(story), sections=tuple(sections(story, workspace=workspace))
-    )
+    return pages.get_template("report.html.j2").render(head=head, sections=tuple(parts))
 
 
 def _head(story: Story) -> Head:
     shipped = story.settlement.status == "shipped"
     return Head(
         product=story.product,
+        kicker=f"marketfit {story.command} · {story.task} · {story.created}",
+        origin=f"{story.brief_file}, seed {story.seed}",
         status=story.settlement.status,
         tone="good" if shipped else "bad",
         sentence=_sentence(story),

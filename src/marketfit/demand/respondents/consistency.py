@@ -57,7 +57,8 @@ def consistency(
 ) -> Consistency:
     """Score every respondent.
 
-    population: the answers that tastes are estimated from (default: all). signs: as in `fit_hb`. Raises DataError when the data do not say who answered, and as `fit_hb` does.
+    population: the answers that tastes are estimated from (default: all). signs: as in `fit_hb`.
+    Raises DataError when the data do not say who answered, and as `fit_hb` does.
     """
     if data.respondent is None:
         found, do = "the choice data do not say who answered", "name the respondent column"

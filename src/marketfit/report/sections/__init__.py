@@ -26,7 +26,7 @@ def sections(story: Story, *, workspace: Workspace) -> Iterator[Section]:
     if story.batch is not None:
         yield learnt_section(story.batch)
     yield data_section(story, workspace=workspace)
-    yield market_section(story, workspace=workspace)
+    yield market_section(story.market, workspace=workspace)
     yield variants_section(story)
     yield position_section(story)
     yield shortlist_section(story)

@@ -22,16 +22,14 @@ from marketfit.report.charts.dots import Axis, Dot, dots
 from marketfit.report.charts.draw import chart
 from marketfit.report.sections.data import lines_of
 from marketfit.report.sections.findings import finding_blocks
-from marketfit.report.story import Story
 from marketfit.workspace import Workspace
 
 _TWO_SIDED = 1.959964  # 97.5 % quantile of the normal distribution
 _DRAWN, _PEOPLE = 25, 20
 
 
-def market_section(story: Story, *, workspace: Workspace) -> Section:
+def market_section(market: MarketView, *, workspace: Workspace) -> Section:
     """What is known of the market, and how well."""
-    market = story.market
     blocks: list[Block] = []
     if market.choice is not None:
         blocks += _study(market.choice)
@@ -41,7 +39,7 @@ def market_section(story: Story, *, workspace: Workspace) -> Section:
     for finding in market.findings:
         blocks += finding_blocks(finding)
     blocks += bullets("Notes on the market", market.notes)
-    simulated = story.simulated_survey or story.simulated_opinions
+    simulated = any(part is not None and part.simulated for part in (market.choice, market.opinions, *market.findings))
     return Section("market", "Market", _lead(market), tuple(blocks), simulated=simulated)
 
 
