@@ -11,7 +11,17 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = ("clinc150/run.py", "opinions.py")
+SCRIPTS = (
+    "clinc150/run.py",
+    "opinions.py",
+    "research_mnl.py",
+    "research_mixed.py",
+    "research_hb.py",
+    "research_simulator.py",
+    "research_coverage.py",
+    "research_designs.py",
+    "research_quality.py",
+)
 
 
 def main() -> int:

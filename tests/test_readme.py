@@ -27,6 +27,7 @@ def blocks(kind: str) -> list[str]:
 
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
 MARKETFIT = [shlex.split(line) for line in COMMANDS if line.startswith("marketfit ")]
+SURVEY = [words for words in MARKETFIT if words[1] == "survey"]
 
 
 def test_the_two_commands_exist_and_do_what_ci_does() -> None:
@@ -42,8 +43,9 @@ def test_the_two_commands_exist_and_do_what_ci_does() -> None:
 
 def test_every_command_is_shown() -> None:
     shown = {words[1] for words in MARKETFIT}
-    wanted = "new check run report predict serve feedback improve promote rollback verify"
+    wanted = "new check run report predict serve feedback improve promote rollback verify survey"
     assert shown == set(wanted.split())
+    assert {words[2] for words in SURVEY} == {"design", "serve", "read", "report", "simulate"}
 
 
 def test_links_lead_somewhere() -> None:
@@ -90,13 +92,26 @@ def bundle_in(folder: Path) -> str:
 @pytest.mark.timeout(600)
 def test_the_commands_run_in_their_order(product: Path) -> None:
     for words in MARKETFIT:
-        if words[1] == "new":
-            continue  # the fixture has run it
+        if words[1] in ("new", "survey"):
+            continue  # the fixture has run it; surveys have a test of their own
         if words[1] == "serve":
             serve([*words[:-1], "0"], product)
             continue
         filled = [bundle_in(product) if word == "BUNDLE" or word.endswith("/NAME") else word for word in words]
         assert marketfit(filled, product).strip() or words[1] == "rollback"
+
+
+@pytest.mark.timeout(600)
+def test_the_survey_commands_run_in_their_order(tmp_path: Path) -> None:
+    for words in SURVEY:
+        place = ["--out", str(tmp_path / "design")] if words[2] == "design" else ["--workspace", str(tmp_path / "ws")]
+        filled = [str(ROOT / word) if word.startswith("examples/") else word for word in words]
+        if words[2] == "serve":
+            continue  # tests/serve fills a served survey in
+        if words[2] == "read":
+            place += ["--out", str(tmp_path / "answers")]
+        said = marketfit([*filled, *place], ROOT)
+        assert said.strip()
 
 
 def serve(words: list[str], folder: Path) -> None:
