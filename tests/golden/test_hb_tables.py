@@ -35,7 +35,7 @@ def data() -> ChoiceData:
 
 
 def test_population_of_electricity(data: ChoiceData) -> None:
-    fitted = fit_hb(data, iterations=2500)
+    fitted = fit_hb(data, iterations=4000)
     assert fitted.converged
     found = {name: fitted.coefficients[name] for name in PUBLISHED}
     assert found == pytest.approx(PUBLISHED, rel=0.25)

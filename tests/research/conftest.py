@@ -21,6 +21,8 @@ market:
   audience: 1000
   unit_cost: 0.5
   choices: choices.csv
+  model: logit
+  drop_careless: false
   competitors: competitors.csv
   opinions: opinions.csv
   attributes:

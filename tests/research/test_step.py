@@ -99,7 +99,12 @@ def test_the_surveys_of_the_brief_become_findings(write_market: Callable[..., Pa
     text = path.read_text("utf-8").replace("  goal: profit\n", f"  goal: profit\n  surveys: {{{named}}}\n")
     path.write_text(text, "utf-8")
     view = research(load_brief(path), None, run=run)
-    assert [finding.instrument for finding in view.findings] == ["competitors", *SURVEYS]
+    assert [finding.instrument for finding in view.findings] == [
+        "choice",
+        "shares",
+        "competitors",
+        *SURVEYS,
+    ]
     assert MarketView.model_validate_json(view.model_dump_json()) == view
     assert not any(finding.simulated for finding in view.findings)
     (path.parent / "kano.csv").write_text(SURVEYS["kano"].replace("like", "love"), "utf-8")

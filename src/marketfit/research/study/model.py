@@ -82,19 +82,25 @@ def choose_model(
     scale = results[kind].scale
     note = (
         f"Model: {kind}, with a log-loss of {results[kind].held_out.log_loss:.3f} on {held[0].tasks} held-out tasks; "
-        f"utilities are multiplied by {scale.value:.2f} ({scale.low:.2f} to {scale.high:.2f})."
+        f"utilities are multiplied by {proven(scale):.2f} (best factor there {scale.value:.2f}, {scale.low:.2f} to "
+        f"{scale.high:.2f})."
     )
     if kind == "logit":
-        return Chosen(kind, logit, scale.value, held, (note,))
+        return Chosen(kind, logit, proven(scale), held, (note,))
     model = trials.fit_bayes(data, ITERATIONS, lambda done: progress(0.6 + 0.4 * done))
-    return Chosen(kind, model, scale.value, held, (note, *_warnings(model)))
-
-
-def _warnings(model: HBResult) -> list[str]:
     if model.converged:
-        return []
-    worst = max(model.r_hat.values())
-    return [f"The chains of hierarchical Bayes have not settled (R-hat {worst:.2f} above 1.05): take shares with care."]
+        return Chosen(kind, model, proven(scale), held, (note,))
+    unsettled = f"the chains of hierarchical Bayes have not settled (R-hat {max(model.r_hat.values()):.2f}, above 1.05)"
+    if wanted == "hierarchical-bayes":
+        return Chosen(kind, model, proven(scale), held, (note, f"Take shares with care: {unsettled}."))
+    # An unsettled posterior is no estimate: it is not used, however well it foretells.
+    scale = results["logit"].scale
+    return Chosen("logit", logit, proven(scale), held, (f"Model: logit, because {unsettled}.",))
+
+
+def proven(scale: TunedScale) -> float:
+    """The factor where held-out choices prove that it is not 1, else 1: the fit's own scale stands until then."""
+    return 1.0 if scale.low <= 1.0 <= scale.high else scale.value
 
 
 def _can_tell_people_apart(data: ChoiceData) -> bool:
