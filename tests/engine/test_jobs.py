@@ -35,6 +35,7 @@ def test_jobs_on_ray_pass_the_exam(ray: RayJobs) -> None:
     exam.check_jobs(ray, workers=2)
 
 
+@pytest.mark.slow  # Ray takes half a minute to be sure
 def test_a_stream_whose_worker_dies_says_so(ray: RayJobs) -> None:
     with pytest.raises(RunError, match="Ray lost a worker"):
         list(ray.stream(exam.deadly, exam.several, threads=1))
