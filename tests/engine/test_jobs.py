@@ -22,6 +22,7 @@ from marketfit.testing import jobs as exam
 @pytest.fixture(scope="module")
 def ray() -> Iterator[RayJobs]:
     """Ray on this machine, once for all tests here."""
+    pytest.importorskip("ray")
     with connected("local"):
         yield RayJobs("local")
 
@@ -115,6 +116,7 @@ def free_port() -> str:
 
 @pytest.mark.parametrize("address", [free_port, lambda: "host:port", lambda: "ray://"])
 def test_an_address_where_nobody_is_fails_at_once(address: Callable[[], str]) -> None:
+    pytest.importorskip("ray")
     began = time.monotonic()
     with pytest.raises(InputError, match="--ray: Ray can't be reached at"):
         jobs_at(address())

@@ -26,6 +26,7 @@ def table(folder: Path) -> Path:
 
 
 def test_ray_gives_the_same_bytes(product: Path, call: Call, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
     file = table(tmp_path)
     here = call("predict", bundle(product), file)
     there = call("predict", bundle(product), file, "--ray", "local", "--quiet")
@@ -37,6 +38,7 @@ def test_ray_gives_the_same_bytes(product: Path, call: Call, tmp_path: Path) -> 
 def test_an_address_where_nobody_is_stops_a_run_before_it_begins(
     make_quick: Callable[..., Path], call: Call, tmp_path: Path
 ) -> None:
+    pytest.importorskip("ray")
     brief = make_quick(tmp_path / "product")
     said = call("run", brief, "--ray", "127.0.0.1:1", "--json")
     assert said.returncode == 2
@@ -45,6 +47,8 @@ def test_an_address_where_nobody_is_stops_a_run_before_it_begins(
 
 
 def test_a_run_is_followed(make_quick: Callable[..., Path], call: Call, tmp_path: Path) -> None:
+    for package in ("mlflow", "tensorboard", "wandb"):
+        pytest.importorskip(package)
     from mlflow.tracking import MlflowClient
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

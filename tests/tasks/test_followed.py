@@ -19,6 +19,8 @@ def quiet(_done: float) -> None:
 
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_trackers_change_no_byte_of_the_model(rows: Labelled, base: Path, tmp_path: Path, method: str) -> None:
+    for package in ("mlflow", "tensorboard", "wandb"):
+        pytest.importorskip(package)
     trainer = TextTrainer()
     backbone = trainer.backbones("bert", base=base)[0]
     recipe = Recipe.model_validate({"method": method, "learning_rate": 1e-3, "epochs": 3, "batch_size": 4, "rank": 2})

@@ -160,6 +160,7 @@ def other_run(brief: Brief, dataset: Dataset, run: Run, folder: Path) -> Iterato
 @pytest.fixture(scope="module")
 def ray() -> Iterator[RayJobs]:
     """Ray on this machine, once for all tests here."""
+    pytest.importorskip("ray")
     with connected("local"):
         yield RayJobs("local")
 
