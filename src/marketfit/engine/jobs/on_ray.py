@@ -7,7 +7,6 @@ cluster at any other address needs marketfit installed on its machines, and stor
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 from marketfit.engine.jobs.contract import A, Jobs, Lost, Pool, R
 from marketfit.errors import InputError, MissingExtraError, Problem, RunError
+from marketfit.registry import is_installed
 from marketfit.task import Progress
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class RayJobs(Jobs):
             MissingExtraError: the extra `ray` is not installed.
             InputError: there is no cluster at the address.
         """
-        found = importlib.util.find_spec("ray")
-        if found is None or found.origin is None:
+        if not is_installed("ray"):
             raise MissingExtraError("ray", "ray")
         if address not in ("local", "auto"):
             _knock(address)
