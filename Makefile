@@ -3,10 +3,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.complete
+# The demo takes neither Ray, nor trackers, nor the developer's tools: where nothing is installed yet, it leaves them out.
+DEMO := $(if $(wildcard $(STAMP)),$(STAMP),.venv/.demo)
 
 .PHONY: demo test check bench format clean
 
-demo: $(STAMP)
+demo: $(DEMO)
 	$(BIN)/python examples/home-assistant/demo.py
 
 test: $(STAMP)
@@ -29,10 +31,13 @@ format: $(STAMP)
 clean:
 	rm -rf .venv marketfit-workspace examples/*/marketfit-workspace benchmarks/*/marketfit-workspace
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): EXTRAS := all,dev
+.venv/.demo: EXTRAS := train,serve
+
+$(STAMP) .venv/.demo: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "marketfit needs Python 3.11 or newer; found $$($(PYTHON) --version). Call: make PYTHON=/path/to/python3.11 ..."; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev]'
-	touch $(STAMP)
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	touch $@

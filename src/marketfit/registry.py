@@ -5,6 +5,7 @@ Built-ins come through the same door as anybody's plug-in: an entry point in the
 
 from __future__ import annotations
 
+import importlib.util
 from importlib.metadata import EntryPoint, entry_points
 from typing import Literal, cast
 
@@ -49,6 +50,12 @@ def trainer(task: str) -> Trainer:
 def runtime(task: str) -> type[Runtime]:
     """The Runtime class of a task; imports nothing heavy."""
     return cast("type[Runtime]", load("runtimes", task))
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package could be imported; nothing of it is. A folder of its name that lies about is none."""
+    found = importlib.util.find_spec(package)
+    return found is not None and found.origin is not None
 
 
 def _found(kind: Kind) -> dict[str, EntryPoint]:

@@ -22,6 +22,7 @@ from marketfit.testing import jobs as exam
 @pytest.fixture(scope="module")
 def ray() -> Iterator[RayJobs]:
     """Ray on this machine, once for all tests here."""
+    pytest.importorskip("ray")
     with connected("local"):
         yield RayJobs("local")
 
@@ -35,6 +36,7 @@ def test_jobs_on_ray_pass_the_exam(ray: RayJobs) -> None:
     exam.check_jobs(ray, workers=2)
 
 
+@pytest.mark.slow  # Ray takes half a minute to be sure
 def test_a_stream_whose_worker_dies_says_so(ray: RayJobs) -> None:
     with pytest.raises(RunError, match="Ray lost a worker"):
         list(ray.stream(exam.deadly, exam.several, threads=1))
@@ -114,6 +116,7 @@ def free_port() -> str:
 
 @pytest.mark.parametrize("address", [free_port, lambda: "host:port", lambda: "ray://"])
 def test_an_address_where_nobody_is_fails_at_once(address: Callable[[], str]) -> None:
+    pytest.importorskip("ray")
     began = time.monotonic()
     with pytest.raises(InputError, match="--ray: Ray can't be reached at"):
         jobs_at(address())

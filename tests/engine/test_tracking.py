@@ -36,6 +36,7 @@ def record(place: Tracking, what: str = "trial-007") -> Recording:
 
 
 def test_tensorboard_has_the_curve_and_the_figures(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     assert record(tracking(tmp_path, "tensorboard")).notes == []
@@ -50,6 +51,7 @@ def test_tensorboard_has_the_curve_and_the_figures(tmp_path: Path) -> None:
 
 
 def test_mlflow_has_the_curve_the_recipe_and_the_figures(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
     from mlflow.tracking import MlflowClient
 
     place = tracking(tmp_path, "mlflow")
@@ -70,6 +72,7 @@ def test_mlflow_has_the_curve_the_recipe_and_the_figures(tmp_path: Path) -> None
 
 
 def test_wandb_lies_in_the_folder_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "online")  # the brief says offline, and that counts
     assert record(tracking(tmp_path, "wandb")).notes == []
     (folder,) = (tmp_path / "runs" / "r1" / "wandb").glob("offline-run-*")
@@ -143,6 +146,8 @@ def test_nothing_reaches_a_network(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_down_is_noted_and_does_not_hold_up(tmp_path: Path) -> None:
+    for package in ("mlflow", "tensorboard"):
+        pytest.importorskip(package)
     place = tracking(tmp_path, "mlflow", "tensorboard", uri="http://127.0.0.1:9")
     (note,) = record(place).notes
     assert note.startswith("mlflow stopped following: MlflowException: ")
@@ -151,6 +156,7 @@ def test_a_server_that_is_down_is_noted_and_does_not_hold_up(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("moment", ["__init__", "step", "finish"])
 def test_a_tracker_that_fails_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    pytest.importorskip("tensorboard")
     from marketfit.engine.tracking.to_tensorboard import TensorBoard
 
     calls: list[str] = []

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from marketfit.engine.jobs.on_ray import connected
-
 Call = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def ray() -> Iterator[None]:
-    """Ray on this machine, once for all tests here: `--ray local` finds it."""
-    with connected("local"):
-        yield
 
 
 def bundle(product: Path) -> Path:
@@ -34,37 +25,20 @@ def table(folder: Path) -> Path:
     return path
 
 
-def lines(folder: Path) -> Path:
-    path = folder / "messages.txt"
-    path.write_text("".join(f"refund number {number}\n" for number in range(2500)) + "\n\nlast", encoding="utf-8")
-    return path
-
-
-@pytest.mark.usefixtures("ray")
-@pytest.mark.parametrize(("make", "form", "rows"), [(table, [], 3001), (lines, ["--json"], 2503)])
-def test_ray_gives_the_same_bytes(
-    product: Path, call: Call, tmp_path: Path, make: Callable[[Path], Path], form: list[str], rows: int
-) -> None:
-    file = make(tmp_path)
-    here = call("predict", bundle(product), file, *form)
-    there = call("predict", bundle(product), file, "--ray", "local", *form)
+def test_ray_gives_the_same_bytes(product: Path, call: Call, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    file = table(tmp_path)
+    here = call("predict", bundle(product), file)
+    there = call("predict", bundle(product), file, "--ray", "local", "--quiet")
     assert (here.returncode, there.returncode) == (0, 0), there.stderr
     assert there.stdout == here.stdout
-    assert len(here.stdout.splitlines()) == rows
-
-
-@pytest.mark.usefixtures("ray")
-def test_bad_input_on_ray_is_what_it_is_here(product: Path, call: Call, tmp_path: Path) -> None:
-    (tmp_path / "bad.csv").write_bytes(b"text\nfine\n\xff\xfe\n")
-    here = call("predict", bundle(product), tmp_path / "bad.csv")
-    there = call("predict", bundle(product), tmp_path / "bad.csv", "--ray", "local")
-    assert (there.returncode, there.stdout) == (here.returncode, here.stdout)
-    assert "Traceback" not in there.stderr
+    assert len(here.stdout.splitlines()) == 3001
 
 
 def test_an_address_where_nobody_is_stops_a_run_before_it_begins(
     make_quick: Callable[..., Path], call: Call, tmp_path: Path
 ) -> None:
+    pytest.importorskip("ray")
     brief = make_quick(tmp_path / "product")
     said = call("run", brief, "--ray", "127.0.0.1:1", "--json")
     assert said.returncode == 2
@@ -73,6 +47,8 @@ def test_an_address_where_nobody_is_stops_a_run_before_it_begins(
 
 
 def test_a_run_is_followed(make_quick: Callable[..., Path], call: Call, tmp_path: Path) -> None:
+    for package in ("mlflow", "tensorboard", "wandb"):
+        pytest.importorskip(package)
     from mlflow.tracking import MlflowClient
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -20,8 +20,10 @@ import pytest
 from marketfit.brief import Brief
 from marketfit.engine import RayJobs, Run
 from marketfit.engine.jobs.on_ray import connected
+from marketfit.engine.progress import SilentReporter
 from marketfit.errors import InputError
 from marketfit.records import Dataset, MarketView, Shortlist, Trial, Tuned
+from marketfit.task import Progress
 from marketfit.testing.fakes import FakeTrainer, kills, missing_package
 from marketfit.tune import tune
 
@@ -106,16 +108,6 @@ def test_a_trial_whose_process_dies_is_a_failed_trial(study: Study, trainer: Fak
     assert "signal SIGKILL" in next(trial.reason for trial in tuned.trials if trial.status == "failed")
 
 
-def test_a_trial_whose_process_dies_on_ray_is_one_too(
-    study: Study, trainer: FakeTrainer, run: Run, ray: RayJobs
-) -> None:
-    trainer.fail = kills
-    tuned = study(2, trials=7, run=dataclasses.replace(run, jobs=ray))
-    (failed,) = [trial for trial in tuned.trials if trial.status == "failed"]
-    assert (failed.recipe.method, failed.model) == ("lora", None)
-    assert "died" in failed.reason
-
-
 def test_what_no_trial_could_do_better_stops_the_search(study: Study, trainer: FakeTrainer, run: Run) -> None:
     trainer.fail = missing_package
     with pytest.raises(InputError, match=r"pip install 'marketfit\[train\]'"):
@@ -141,6 +133,19 @@ def test_the_budget_holds_for_any_width(study: Study, trainer: FakeTrainer) -> N
     assert trainer.embedded == 3
 
 
+def test_a_training_waits_for_the_probe_that_its_cost_depends_on(study: Study, run: Run) -> None:
+    titles: list[str] = []
+
+    class Titles(SilentReporter):
+        @contextlib.contextmanager
+        def task(self, title: str) -> Iterator[Progress]:
+            titles.append(title)
+            yield lambda _done: None
+
+    study(5, trials=7, run=dataclasses.replace(run, reporter=Titles()))
+    assert [title for title in titles if title.startswith("trial")] == ["trials 0, 1, 2", "trials 3, 4, 5, 6"]
+
+
 @contextlib.contextmanager
 def other_run(brief: Brief, dataset: Dataset, run: Run, folder: Path) -> Iterator[Run]:
     """A run in a workspace of its own that holds the same data set."""
@@ -155,6 +160,7 @@ def other_run(brief: Brief, dataset: Dataset, run: Run, folder: Path) -> Iterato
 @pytest.fixture(scope="module")
 def ray() -> Iterator[RayJobs]:
     """Ray on this machine, once for all tests here."""
+    pytest.importorskip("ray")
     with connected("local"):
         yield RayJobs("local")
 
@@ -166,6 +172,7 @@ from marketfit import registry
 from marketfit.brief import load_brief
 from marketfit.engine import start
 from marketfit.records import MarketView
+from marketfit.task import Progress
 from marketfit.testing.fakes import FakeRuntime, FakeTrainer, backbone, shortlist_of, tiny_dataset
 from marketfit.tune import tune
 

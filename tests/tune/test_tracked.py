@@ -45,6 +45,7 @@ def followed(
     tmp_path: Path,
 ) -> Iterator[Callable[[], tuple[Tuned, Run]]]:
     """The same study in a run that TensorBoard follows."""
+    pytest.importorskip("tensorboard")
     assert trainer.calls == []
     brief = make_brief(trials=8).model_copy(update={"tracking": TrackingSpec(to=("tensorboard",))})
     with start(brief, workspace=tmp_path / "followed", command="test") as opened:

@@ -123,8 +123,13 @@ def broken() -> Iterator[int]:
 
 
 def doubler() -> Callable[[int], int]:
-    """What answers a stream."""
-    return lambda item: 2 * item
+    """What answers a stream; its first item takes so long that others could overtake it."""
+    return _double
+
+
+def _double(item: int) -> int:
+    time.sleep(0.0 if item else 1.5)
+    return 2 * item
 
 
 def refusing() -> Callable[[int], int]:

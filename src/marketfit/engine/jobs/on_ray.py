@@ -7,15 +7,17 @@ cluster at any other address needs marketfit installed on its machines, and stor
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlsplit
 
 from marketfit.engine.jobs.contract import A, Jobs, Lost, Pool, R
 from marketfit.errors import InputError, MissingExtraError, Problem, RunError
+from marketfit.registry import is_installed
 from marketfit.task import Progress
 
 if TYPE_CHECKING:
@@ -35,8 +37,7 @@ class RayJobs(Jobs):
             MissingExtraError: the extra `ray` is not installed.
             InputError: there is no cluster at the address.
         """
-        found = importlib.util.find_spec("ray")
-        if found is None or found.origin is None:
+        if not is_installed("ray"):
             raise MissingExtraError("ray", "ray")
         if address not in ("local", "auto"):
             _knock(address)
@@ -71,6 +72,7 @@ def connected(address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    before = signal.getsignal(signal.SIGTERM)
     try:
         if address == "local":
             ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
@@ -82,6 +84,8 @@ def connected(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # Ray puts a handler of its own in its place, and leaves it there
 
 
 def _knock(address: str) -> None:

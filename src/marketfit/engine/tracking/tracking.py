@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Self, cast
 from marketfit.brief import Brief, TrackingSpec
 from marketfit.engine.tracking.tracker import Subject, Tracker, Value
 from marketfit.errors import MissingExtraError
+from marketfit.registry import is_installed
 from marketfit.task import TrainingStep
 
 _MEMBERS: Mapping[str, tuple[str, str]] = {
@@ -65,7 +65,7 @@ def require(spec: TrackingSpec) -> None:
     Raises:
         MissingExtraError: with the line that installs them.
     """
-    missing = sorted(name for name in spec.to if not _is_installed(name))
+    missing = sorted(name for name in spec.to if not is_installed(name))
     if missing:
         raise MissingExtraError(",".join(missing), ", ".join(missing))
 
@@ -113,9 +113,3 @@ class Recording:
 def _member(name: str) -> Callable[[Subject], Tracker]:
     module, kind = _MEMBERS[name]
     return cast("Callable[[Subject], Tracker]", getattr(importlib.import_module(module), kind))
-
-
-def _is_installed(package: str) -> bool:
-    """A folder of that name that lies about has no origin: it is no package."""
-    found = importlib.util.find_spec(package)
-    return found is not None and found.origin is not None
