@@ -25,6 +25,7 @@ from marketfit.demand import (
     split_tasks,
     tune_scale,
 )
+from marketfit.demand.arrays import FloatArray
 from marketfit.records import HeldOut
 
 Kind: TypeAlias = Literal["logit", "hierarchical-bayes", "latent-class"]
@@ -58,9 +59,11 @@ def choose_model(
 ) -> Chosen:
     """Take the wanted model; `auto` takes hierarchical Bayes where its log-loss on held-out tasks is smaller.
 
-    logit: fitted on `data`; its coding and signs are those of every candidate. The scale of a candidate that is tested
-    is tuned on tasks held out within its training data, so that no test task has a say; the scale that is used is
-    tuned on the test tasks then, whose part is over.
+    logit: fitted on `data`; its coding and signs are those of every candidate. Its scale is a maximum-likelihood
+    estimate from all choices, which a factor tuned on a few held-out ones would only blur: it stays. Hierarchical
+    Bayes has many coefficients to each choice and may be too sure of them, so its scale is tuned: for the comparison on
+    tasks held out within its training data, so that no test task has a say; for use on the test tasks, whose part is
+    over by then.
     """
     if wanted == "latent-class":
         found = fit_latent_class(
@@ -79,23 +82,22 @@ def choose_model(
         results["hierarchical-bayes"] = trials.bayes(split, lambda done: progress(0.6 * done))
     held = tuple(result.held_out for result in results.values())
     kind = min(results, key=lambda name: results[name].held_out.log_loss)
+    note = f"Model: {kind}, with a log-loss of {results[kind].held_out.log_loss:.3f} on {held[0].tasks} held-out tasks."
     scale = results[kind].scale
-    note = (
-        f"Model: {kind}, with a log-loss of {results[kind].held_out.log_loss:.3f} on {held[0].tasks} held-out tasks; "
-        f"utilities are multiplied by {proven(scale):.2f} (best factor there {scale.value:.2f}, {scale.low:.2f} to "
-        f"{scale.high:.2f})."
+    if scale is None:
+        return Chosen(kind, logit, 1.0, held, (note,))
+    factor = (
+        f"Utilities are multiplied by {proven(scale):.2f} (best factor on held-out tasks {scale.value:.2f}, "
+        f"{scale.low:.2f} to {scale.high:.2f})."
     )
-    if kind == "logit":
-        return Chosen(kind, logit, proven(scale), held, (note,))
     model = trials.fit_bayes(data, ITERATIONS, lambda done: progress(0.6 + 0.4 * done))
     if model.converged:
-        return Chosen(kind, model, proven(scale), held, (note,))
+        return Chosen(kind, model, proven(scale), held, (note, factor))
     unsettled = f"the chains of hierarchical Bayes have not settled (R-hat {max(model.r_hat.values()):.2f}, above 1.05)"
     if wanted == "hierarchical-bayes":
-        return Chosen(kind, model, proven(scale), held, (note, f"Take shares with care: {unsettled}."))
+        return Chosen(kind, model, proven(scale), held, (note, factor, f"Take shares with care: {unsettled}."))
     # An unsettled posterior is no estimate: it is not used, however well it foretells.
-    scale = results["logit"].scale
-    return Chosen("logit", logit, proven(scale), held, (f"Model: logit, because {unsettled}.",))
+    return Chosen("logit", logit, 1.0, held, (f"Model: logit, because {unsettled}.",))
 
 
 def proven(scale: TunedScale) -> float:
@@ -118,7 +120,7 @@ def _held_out(data: ChoiceData) -> int:
 @dataclass(frozen=True)
 class _Result:
     held_out: HeldOut
-    scale: TunedScale
+    scale: TunedScale | None  # None: the model's own
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class _Trials:
 
     def logit(self, split: TaskSplit) -> _Result:
         """The logit."""
-        return self._tested("logit", split, lambda part: fit_mnl(part, coding=self.coding, signs=self.signs))
+        model = fit_mnl(split.train, coding=self.coding, signs=self.signs)
+        return _Result(_measured("logit", split.test, model.predict(split.test)), None)
 
     def bayes(self, split: TaskSplit, progress: Progress) -> _Result:
         """Hierarchical Bayes."""
@@ -141,7 +144,11 @@ class _Trials:
             begun = next(done, 0.5)
             return self.fit_bayes(part, TRYING, lambda more: progress(begun + 0.5 * more))
 
-        return self._tested("hierarchical-bayes", split, fit)
+        nested = tune_scale(fit, split.train, held_out=1, rng=self.seed)
+        model = fit(split.train)
+        held = _measured("hierarchical-bayes", split.test, model.predict(split.test, scale=nested.value))
+        # The test tasks have done their part as a test, and may choose the scale that is used.
+        return _Result(held, best_scale(model, split.test, rng=self.seed))
 
     def fit_bayes(self, data: ChoiceData, iterations: int, progress: Progress) -> HBResult:
         """One fit by hierarchical Bayes."""
@@ -149,21 +156,18 @@ class _Trials:
             data, coding=self.coding, signs=self.signs, iterations=iterations, rng=self.seed, progress=progress
         )
 
-    def _tested(self, kind: Kind, split: TaskSplit, fit: Callable[[ChoiceData], MNLResult | HBResult]) -> _Result:
-        nested = tune_scale(fit, split.train, held_out=1, rng=self.seed)
-        model = fit(split.train)
-        chances = model.predict(split.test, scale=nested.value)
-        loss, hits = log_loss(split.test, chances), hit_rate(split.test, chances)
-        held = HeldOut(
-            model=kind,
-            log_loss=loss.value,
-            log_loss_low=loss.low,
-            log_loss_high=loss.high,
-            hit_rate=hits.value,
-            hit_rate_low=hits.low,
-            hit_rate_high=hits.high,
-            tasks=loss.tasks,
-            respondents=loss.respondents,
-        )
-        # The test tasks have done their part as a test, and may choose the scale that is used.
-        return _Result(held, best_scale(model, split.test, rng=self.seed))
+
+def _measured(kind: Kind, test: ChoiceData, chances: FloatArray) -> HeldOut:
+    """How probabilities (rows,) foretold the tasks."""
+    loss, hits = log_loss(test, chances), hit_rate(test, chances)
+    return HeldOut(
+        model=kind,
+        log_loss=loss.value,
+        log_loss_low=loss.low,
+        log_loss_high=loss.high,
+        hit_rate=hits.value,
+        hit_rate_low=hits.low,
+        hit_rate_high=hits.high,
+        tasks=loss.tasks,
+        respondents=loss.respondents,
+    )

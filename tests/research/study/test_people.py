@@ -1,0 +1,113 @@
+"""The people of a choice survey: their table, whose answers count, and for how many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile, load_brief
+from marketfit.demand import ChoiceData
+from marketfit.engine import Run
+from marketfit.errors import DataError
+from marketfit.research import research
+from marketfit.research.study.people import count_people, names_of, read_people
+
+ATTRIBUTES = {"price": AttributeSpec(offer=(1.0,), better="lower")}
+
+
+def market(**options: object) -> MarketSpec:
+    given = {"attributes": ATTRIBUTES, "drop_careless": False, "respondents": __file__}
+    return MarketSpec.model_validate({**given, **options})
+
+
+def people_file(folder: Path, rows: list[tuple[str | None, str | None, str | None]]) -> SurveyFile:
+    path = folder / "people.csv"
+    pl.DataFrame(rows, schema=["who", "age", "seconds"], orient="row").write_csv(path)
+    return SurveyFile(source=path, columns={"respondent": "who"})
+
+
+def choices(people: int = 40, robots: int = 0) -> ChoiceData:
+    """People who mind the price, then robots that always take the first place."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for person in range(people + robots):
+        for task in range(10):
+            price = rng.permutation([1.0, 2.0, 3.0])
+            won = int(np.argmax(-1.5 * price + rng.gumbel(size=3))) if person < people else 0
+            rows += [(f"p{person:02d}", task, str(k), int(k == won), price[k]) for k in range(3)]
+    table = pl.DataFrame(rows, schema=["who", "task", "alt", "won", "price"], orient="row")
+    return ChoiceData.from_table(
+        table, respondent="who", task="task", alternative="alt", chosen="won", attributes=["price"]
+    )
+
+
+def test_answers_are_weighted_to_the_known_shares_of_the_market(tmp_path: Path, run: Run) -> None:
+    data = choices()
+    ages = ["young"] * 30 + ["old"] * 10
+    file = people_file(tmp_path, [(name, age, None) for name, age in zip(names_of(data), ages, strict=True)])
+    wanted = market(population={"age": {"young": 0.5, "old": 0.5}})
+    counted = count_people(data, read_people(file, wanted), wanted, run=run)
+    old = np.repeat(np.array(ages) == "old", 10)
+    assert counted.data.weights[old].sum() == pytest.approx(counted.data.weights[~old].sum())
+    assert counted.data.weights.mean() == pytest.approx(1.0)
+    assert any("Kish" in note for note in counted.notes)
+
+
+def test_a_person_that_the_table_does_not_have_is_named(tmp_path: Path, run: Run) -> None:
+    data = choices()
+    file = people_file(tmp_path, [(name, "old", None) for name in names_of(data)[1:]])
+    wanted = market(population={"age": {"old": 1.0}})
+    with pytest.raises(DataError, match="not known"):
+        count_people(data, read_people(file, wanted), wanted, run=run)
+
+
+def test_careless_people_are_left_out_and_told(tmp_path: Path, run: Run) -> None:
+    data = choices(40, 6)
+    file = people_file(tmp_path, [(name, "old", "300" if name < "p40" else "20") for name in names_of(data)])
+    wanted = market(drop_careless=True)
+    counted = count_people(data, read_people(file, wanted), wanted, run=run)
+    dropped = {verdict.respondent for verdict in counted.dropped}
+    assert {f"p{n}" for n in range(40, 46)} <= dropped
+    assert counted.data.respondents == data.respondents - len(dropped)
+    assert any("straight-lining" in v.criteria and "speed" in v.criteria for v in counted.dropped)
+
+
+def test_too_few_people_to_judge_are_all_kept(run: Run) -> None:
+    data = choices(10, 6)
+    counted = count_people(data, None, market(drop_careless=True), run=run)
+    assert counted.data is data
+
+
+def test_mistakes_in_the_table_come_at_once(tmp_path: Path) -> None:
+    file = people_file(tmp_path, [("a", "x", "ten"), ("a", "y", "1"), (None, "y", "1")])
+    with pytest.raises(DataError) as error:
+        read_people(file, market(population={"agee": {"x": 1.0}}))
+    told = str(error.value)
+    for said in (
+        "did you mean 'age'?",
+        "'ten' is no number",
+        "row 2: the respondent is there already",
+        "column 'who', row 3",
+    ):
+        assert said in told
+
+
+def test_weights_reach_the_shares(write_market: Callable[..., Path], run: Run) -> None:
+    """The study of a brief with `population` says what it was weighted to, and its part-worths move."""
+    path = write_market()
+    people = [f"{n}" for n in pl.read_csv(path.parent / "choices.csv")["respondent"].unique().sort()]
+    table = pl.DataFrame({"respondent": people, "age": ["a" if n % 3 else "b" for n in range(len(people))]})
+    table.write_csv(path.parent / "people.csv")
+    plain = research(load_brief(path), None, run=run).choice
+    more = "  respondents: people.csv\n  population: {age: {a: 0.2, b: 0.8}}\n  goal: profit\n"
+    path.write_text(path.read_text("utf-8").replace("  goal: profit\n", more), "utf-8")
+    weighted = research(load_brief(path), None, run=run).choice
+    assert plain is not None
+    assert weighted is not None
+    assert weighted.provenance.weighted_to == ("age",)
+    assert set(weighted.provenance.files) == {"choices.csv", "people.csv"}
+    assert [p.value for p in weighted.part_worths] != [p.value for p in plain.part_worths]
