@@ -3,8 +3,8 @@
 Published: xlogit's README (600 draws, panel, independent normals): pf −0.9996, cl −0.2355, loc 2.2308, wk 1.6252,
 tod −9.6067, seas −9.7893, with standard deviations of 0.4025 (cl) and 1.9263 (loc). Ours lets tastes correlate (those
 of pf, tod and seas do by more than 0.9), so coefficients are a little larger, as is the room for taste; what they are
-worth in money hardly differs. Hence the bands: a quarter for coefficients and spreads, 15 % for worth. The data are read
-from ../shared/data beside the repository; without them these tests are skipped.
+worth in money hardly differs. Hence the bands: a quarter for coefficients and spreads, 15 % for worth. The data are
+read from ../shared/data beside the repository; without them these tests are skipped.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def data() -> ChoiceData:
 
 
 def test_population_of_electricity(data: ChoiceData) -> None:
-    fitted = fit_hb(data, iterations=2500)
+    fitted = fit_hb(data, iterations=4000)
     assert fitted.converged
     found = {name: fitted.coefficients[name] for name in PUBLISHED}
     assert found == pytest.approx(PUBLISHED, rel=0.25)
@@ -47,7 +47,7 @@ def test_population_of_electricity(data: ChoiceData) -> None:
 
 def test_foretells_the_last_two_tasks(data: ChoiceData) -> None:
     split = split_tasks(data, rng=None)
-    chances = fit_hb(split.train, iterations=2000).predict(split.test)
+    chances = fit_hb(split.train, iterations=1500).predict(split.test)
     loss, hits = log_loss(split.test, chances), hit_rate(split.test, chances)
     assert (loss.tasks, loss.respondents) == (722, 361)
     assert loss.value <= 0.80

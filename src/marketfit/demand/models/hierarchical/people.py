@@ -70,7 +70,7 @@ class PeopleSampler:
         mean = population.mean.astype(np.float32)[:, None]
         momentum = rng.standard_normal(self.latent.shape, dtype=np.float32)
         centred = self.latent - mean
-        pull = precision @ centred
+        pull = np.einsum("ij,jn->in", precision, centred)
         before = self._value - _half(centred * pull) - _half(momentum * momentum)
         latent = self.latent
         momentum += self._steps / 2 * self._across(self._gradient - pull)
@@ -78,7 +78,7 @@ class PeopleSampler:
             latent = latent + np.einsum("ijn,jn->in", self._factor, self._steps * momentum)
             value, gradient = self._likelihood_at(latent)
             centred = latent - mean
-            pull = precision @ centred
+            pull = np.einsum("ij,jn->in", precision, centred)
             momentum += (self._steps if leap < LEAPS - 1 else self._steps / 2) * self._across(gradient - pull)
         log_ratio = value - _half(centred * pull) - _half(momentum * momentum) - before
         self._log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)  # a step that overflowed is refused

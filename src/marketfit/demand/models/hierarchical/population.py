@@ -47,10 +47,11 @@ class Population:
         """
         columns, total = self.mean.size, float(weights.sum())
         spread = np.linalg.inv(total * self.precision + np.eye(columns) / MEAN_SPREAD**2)
-        centre = spread @ (self.precision @ (people @ weights))
+        # einsum rather than @: the same numbers whatever the number of threads that a product may use.
+        centre = spread @ (self.precision @ np.einsum("kn,n->k", people, weights))
         mean = centre + np.linalg.cholesky(spread) @ rng.standard_normal(columns)
         centred = people - mean[:, None]
-        squares = (centred * weights) @ centred.T + np.diag(2 * DEGREES / self.scales)
+        squares = np.einsum("in,jn->ij", centred * weights, centred) + np.diag(2 * DEGREES / self.scales)
         covariance, precision = _inverse_wishart(squares, DEGREES + columns - 1 + total, rng)
         rates = DEGREES * np.diag(precision) + 1 / SPREAD**2
         scales = rates / rng.standard_gamma((DEGREES + columns) / 2, columns)
