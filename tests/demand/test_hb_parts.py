@@ -124,7 +124,7 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
             sampler.shape(population, iteration)
         sampler.move(population, rng)
         if iteration < 60:
-            sampler.adapt(iteration)
+            sampler.adapt(min(1.0, 20 / (iteration + 10)))
     grid = np.linspace(-12, 12, 4001)
     used = SignLink(signs, np.ones(1)).coefficients(grid[:, None])[:, 0]
     logs = sum(used * design[won] - np.log(np.exp(np.outer(used, design)).sum(axis=1)) for won in wins)
@@ -329,7 +329,7 @@ def test_weights_split_into_people_and_tasks(data: ChoiceData) -> None:
     np.testing.assert_allclose(people.task_weights[5:10], [0.5, 1.5, 1.0, 1.0, 1.0])
     np.testing.assert_allclose(np.delete(people.task_weights, range(5, 10)), 1.0)
     equal = Respondents.of(replace(data, weights=np.full(data.tasks, 7.0)))
-    np.testing.assert_allclose(equal.weights, 1.0)
+    assert (equal.weights == 1.0).all()
     assert people.labels[:2] == ("0", "1")
 
 
