@@ -136,10 +136,10 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
     assert found.mean() == pytest.approx(mean, abs=4 * spread / math.sqrt(clones))
     assert found.std() == pytest.approx(spread, rel=0.06)
     assert (found * sign >= 0).all()
+    order = np.argsort(used)
     for quantile in (0.05, 0.5, 0.95):
-        cut = used[np.searchsorted(np.cumsum(density), quantile)] if sign >= 0 else 0.0
-        if sign >= 0:
-            assert (found <= cut).mean() == pytest.approx(quantile, abs=0.02)
+        cut = used[order][np.searchsorted(np.cumsum(density[order]), quantile)]
+        assert (found <= cut).mean() == pytest.approx(quantile, abs=0.025)
 
 
 def test_without_answers_the_prior_comes_back() -> None:
@@ -216,16 +216,17 @@ def test_new_people_follow_the_population() -> None:
     assert not np.allclose(drawn[0], drawn[1])
 
 
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_link_keeps_signs_and_its_moments_are_those_of_many_draws(seed: int) -> None:
     rng = np.random.default_rng(seed)
     link = SignLink(np.array([1, -1, 0]), np.array([0.5, 2.0, 1.0]))
     mean, variance = rng.normal(size=3), rng.uniform(0.1, 4, 3)
-    drawn = link.coefficients(mean + np.sqrt(variance) * rng.normal(size=(40_000, 3)))
+    drawn = link.coefficients(mean + np.sqrt(variance) * rng.normal(size=(200_000, 3)))
     assert (drawn[:, 0] > 0).all()
     assert (drawn[:, 1] < 0).all()
     means, spreads = link.moments(mean, variance)
-    np.testing.assert_allclose(drawn.mean(axis=0), means, atol=0.05)
+    np.testing.assert_allclose(drawn.mean(axis=0), means, atol=0.03)
     np.testing.assert_allclose(drawn.std(axis=0), spreads, rtol=0.04)
 
 
