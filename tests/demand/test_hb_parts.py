@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from threading import active_count
+from dataclasses import fields, replace
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketfit.demand import ChoiceData, fit_mnl
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
-from marketfit.demand.models.hierarchical.chain import Length, Posterior
+from marketfit.demand.models.hierarchical import chains
+from marketfit.demand.models.hierarchical.chain import ChainDraws, Length, Posterior
 from marketfit.demand.models.hierarchical.chains import run_chains
 from marketfit.demand.models.hierarchical.convergence import effective_size, r_hat
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
@@ -22,6 +24,7 @@ from marketfit.demand.models.hierarchical.link import SignLink, latent_of
 from marketfit.demand.models.hierarchical.people import PeopleSampler
 from marketfit.demand.models.hierarchical.population import DEGREES, SPREAD, Population, new_people
 from marketfit.demand.models.hierarchical.respondents import Respondents
+from marketfit.errors import RunError
 
 Maker = Callable[..., ChoiceData]
 Tables = Callable[..., pl.DataFrame]
@@ -121,7 +124,7 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
             sampler.shape(population, iteration)
         sampler.move(population, rng)
         if iteration < 60:
-            sampler.adapt(iteration)
+            sampler.adapt(min(1.0, 20 / (iteration + 10)))
     grid = np.linspace(-12, 12, 4001)
     used = SignLink(signs, np.ones(1)).coefficients(grid[:, None])[:, 0]
     logs = sum(used * design[won] - np.log(np.exp(np.outer(used, design)).sum(axis=1)) for won in wins)
@@ -133,10 +136,10 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
     assert found.mean() == pytest.approx(mean, abs=4 * spread / math.sqrt(clones))
     assert found.std() == pytest.approx(spread, rel=0.06)
     assert (found * sign >= 0).all()
+    order = np.argsort(used)
     for quantile in (0.05, 0.5, 0.95):
-        cut = used[np.searchsorted(np.cumsum(density), quantile)] if sign >= 0 else 0.0
-        if sign >= 0:
-            assert (found <= cut).mean() == pytest.approx(quantile, abs=0.02)
+        cut = used[order][np.searchsorted(np.cumsum(density[order]), quantile)]
+        assert (found <= cut).mean() == pytest.approx(quantile, abs=0.025)
 
 
 def test_without_answers_the_prior_comes_back() -> None:
@@ -213,16 +216,17 @@ def test_new_people_follow_the_population() -> None:
     assert not np.allclose(drawn[0], drawn[1])
 
 
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_link_keeps_signs_and_its_moments_are_those_of_many_draws(seed: int) -> None:
     rng = np.random.default_rng(seed)
     link = SignLink(np.array([1, -1, 0]), np.array([0.5, 2.0, 1.0]))
     mean, variance = rng.normal(size=3), rng.uniform(0.1, 4, 3)
-    drawn = link.coefficients(mean + np.sqrt(variance) * rng.normal(size=(40_000, 3)))
+    drawn = link.coefficients(mean + np.sqrt(variance) * rng.normal(size=(200_000, 3)))
     assert (drawn[:, 0] > 0).all()
     assert (drawn[:, 1] < 0).all()
     means, spreads = link.moments(mean, variance)
-    np.testing.assert_allclose(drawn.mean(axis=0), means, atol=0.05)
+    np.testing.assert_allclose(drawn.mean(axis=0), means, atol=0.03)
     np.testing.assert_allclose(drawn.std(axis=0), spreads, rtol=0.04)
 
 
@@ -264,33 +268,58 @@ def posterior(data: ChoiceData, signs: IntArray | None = None) -> Posterior:
     return Posterior(likelihood, free, logit.estimates, np.ones(data.respondents))
 
 
-def test_threads_do_not_change_the_draws(data: ChoiceData) -> None:
-    length = Length(60, 30, 10, 5)
-    one, three = (run_chains(posterior(data), length, [1, 2, 3], threads=threads) for threads in (1, 3))
-    for first, second in zip(one, three, strict=True):
-        np.testing.assert_array_equal(first.means, second.means)
-        np.testing.assert_array_equal(first.people, second.people)
-    assert not np.array_equal(one[0].means, one[1].means)
+def test_where_chains_run_does_not_change_their_draws(read_choices: Maker) -> None:
+    data, design = ragged(read_choices, 5)
+    assert data.respondent is not None
+    likelihood = PeopleLikelihood.of(data, design, data.respondent, np.linspace(0.5, 1.5, data.tasks))
+    work = Posterior(likelihood, np.array([-1, 0]), np.array([-0.5, 0.0]), np.ones(5))
+    told: list[float] = []
+    here, apart = (run_chains(work, Length(60, 30, 10, 5), [1, 2, 3], told.append, processes=n) for n in (1, 2))
+    assert told[-1] == 1.0
+    for first, second in zip(here, apart, strict=True):
+        for field in fields(ChainDraws):
+            np.testing.assert_array_equal(getattr(first, field.name), getattr(second, field.name))
+    assert not np.array_equal(here[0].means, here[1].means)
 
 
-def test_what_the_caller_raises_ends_every_chain(data: ChoiceData) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_the_caller_raises_ends_every_chain(
+    data: ChoiceData, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chains, "REPORT_SECONDS", 0.01)
+
     def progress(done: float) -> None:
         raise KeyboardInterrupt(done)
 
-    before = active_count()
     with pytest.raises(KeyboardInterrupt):
-        run_chains(posterior(data), Length(10**7, 10, 10, 10), [1, 2, 3], progress, threads=2)
-    assert active_count() == before
+        run_chains(posterior(data), Length(10**7, 10, 10, 10), [1, 2, 3], progress, processes=processes)
+    assert not psutil.Process().children()
 
 
 def test_a_chain_that_fails_ends_the_others(data: ChoiceData) -> None:
-    with pytest.raises(ValueError, match="negative"):
-        run_chains(posterior(data), Length(10**7, 10, 10, 10), [1, -1], threads=2)  # no generator has the seed −1
+    with pytest.raises(RunError, match=r"status 1: .*negative"):
+        run_chains(posterior(data), Length(10**7, 10, 10, 10), [1, -1], processes=2)  # −1 is no seed
+    assert not psutil.Process().children()
+
+
+def test_processes_are_for_long_runs(data: ChoiceData, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def apart(*parts: object) -> list[ChainDraws]:
+        asked.append(len(parts))
+        return []
+
+    monkeypatch.setattr(chains, "_apart", apart)
+    monkeypatch.setattr(chains, "_processors", lambda: 2)
+    work = posterior(data)
+    run_chains(work, Length(20, 10, 5, 5), [1, 2])
+    assert not asked
+    run_chains(work, Length(10**5, 10, 5, 5), [1, 2])
+    assert asked
+    run_chains(work, Length(20, 10, 5, 5), [1])
 
 
 def test_weights_split_into_people_and_tasks(data: ChoiceData) -> None:
-    from dataclasses import replace
-
     assert data.respondent is not None
     weights = np.where(data.respondent == 0, 0.0, 1.0 + data.respondent % 2)
     weights[data.respondent == 1] *= np.array([0.5, 1.5, 1.0, 1.0, 1.0])
@@ -301,7 +330,7 @@ def test_weights_split_into_people_and_tasks(data: ChoiceData) -> None:
     np.testing.assert_allclose(people.task_weights[5:10], [0.5, 1.5, 1.0, 1.0, 1.0])
     np.testing.assert_allclose(np.delete(people.task_weights, range(5, 10)), 1.0)
     equal = Respondents.of(replace(data, weights=np.full(data.tasks, 7.0)))
-    np.testing.assert_allclose(equal.weights, 1.0)
+    assert (equal.weights == 1.0).all()
     assert people.labels[:2] == ("0", "1")
 
 

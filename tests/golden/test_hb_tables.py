@@ -47,7 +47,7 @@ def test_population_of_electricity(data: ChoiceData) -> None:
 
 def test_foretells_the_last_two_tasks(data: ChoiceData) -> None:
     split = split_tasks(data, rng=None)
-    chances = fit_hb(split.train, iterations=2000).predict(split.test)
+    chances = fit_hb(split.train, iterations=1500).predict(split.test)
     loss, hits = log_loss(split.test, chances), hit_rate(split.test, chances)
     assert (loss.tasks, loss.respondents) == (722, 361)
     assert loss.value <= 0.80

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
+from marketfit.demand.models.hierarchical.interweave import Interweaver
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
 from marketfit.demand.models.hierarchical.people import PeopleSampler
 from marketfit.demand.models.hierarchical.population import Population
-from marketfit.demand.models.hierarchical.stretch import Stretcher
 
 START_SPREAD = 0.5
 """How far apart chains begin, so that it shows when they do not forget where."""
@@ -67,6 +67,7 @@ class ChainDraws:
     acceptance: float
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a proposal that overflows is refused
 def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[], None]) -> ChainDraws:
     """Run a chain. Proposals adapt during burn-in only: from then on the chain has the posterior as its limit.
 
@@ -78,19 +79,21 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
     scatter = rng.standard_normal((columns, people)) / 2
     start = (population.mean[:, None] + scatter).astype(np.float32)
     sampler = PeopleSampler(posterior.likelihood, posterior.signs, start)
-    recorder = _Recorder(length, columns, people)
-    stretcher = Stretcher()
+    interweaver = Interweaver(columns)
     alike = bool((posterior.weights == 1).all())  # weighted draws of the population have no density for it to keep
+    recorder = _Recorder(length, columns, people)
     for iteration in range(length.iterations):
         warm = iteration < length.burn_in
-        if warm:
-            sampler.shape(population, iteration)
+        if warm and sampler.shape(population, iteration):
+            interweaver.shape(sampler, population)
         moved = sampler.move(population, rng)
-        if warm:
-            sampler.adapt(iteration)
         population = population.redrawn(sampler.latent.astype(np.float64), posterior.weights, rng)
         if alike:
-            population = stretcher.move(sampler, population, rng, 20 / (iteration + 10) if warm else 0.0)
+            population = interweaver.move(sampler, population, rng)
+        if warm:
+            speed = min(1.0, 20 / (iteration + 10))
+            sampler.adapt(speed)
+            interweaver.adapt(speed)
         if not warm:
             recorder.record(iteration, population, sampler.coefficients(), moved)
         tick()

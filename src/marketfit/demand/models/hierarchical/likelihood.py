@@ -22,25 +22,31 @@ SIZES_PER_OCTAVE = 4
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
+class TaskBlock:
     """Tasks of like size.
 
     leads: (columns, others, tasks) designs of the alternatives that were not chosen, minus that of the chosen one.
     absent: (others, tasks) −inf where a task has no such alternative, else 0; None when all have.
-    people: which of them answered here, ascending, or all; counts: how many tasks each has here, side by side from
-    starts on. weights: (tasks,) or None when all count 1.
+    people: which of them answered here, ascending; counts: how many tasks each has here, side by side from starts on.
+    everybody: whether that is all of them. weights: (tasks,) or None when all count 1.
     """
 
     leads: SingleArray
     absent: SingleArray | None
-    people: IntArray | slice
+    people: IntArray
+    everybody: bool
     counts: IntArray
     starts: IntArray
     weights: SingleArray | None
 
+    @property
+    def who(self) -> IntArray | slice:
+        """The people as an index; a slice where it may be one, which is faster."""
+        return slice(None) if self.everybody else self.people
+
     def chances(self, coefficients: SingleArray) -> tuple[SingleArray, SingleArray]:
         """(others, tasks) chance of each alternative that was not chosen, and (tasks,) −log of the chosen one's."""
-        leads = np.einsum("kat,kt->at", self.leads, np.repeat(coefficients[:, self.people], self.counts, axis=1))
+        leads = np.einsum("kat,kt->at", self.leads, np.repeat(coefficients[:, self.who], self.counts, axis=1))
         if self.absent is not None:
             leads += self.absent
         np.minimum(leads, STEEPEST, out=leads)
@@ -60,7 +66,7 @@ class _Block:
 class PeopleLikelihood:
     """Log-likelihood of every person. people: how many; columns: of the design."""
 
-    blocks: tuple[_Block, ...]
+    blocks: tuple[TaskBlock, ...]
     people: int
     columns: int
 
@@ -80,8 +86,8 @@ class PeopleLikelihood:
         gradient = np.zeros((self.columns, self.people), dtype=np.float32)
         for block in self.blocks:
             chances, surprise = block.chances(coefficients)
-            value[block.people] -= block.by_person(surprise)
-            gradient[:, block.people] -= block.by_person(np.einsum("kat,at->kt", block.leads, chances))
+            value[block.who] -= block.by_person(surprise)
+            gradient[:, block.who] -= block.by_person(np.einsum("kat,at->kt", block.leads, chances))
         return value, gradient
 
     def information(self, coefficients: SingleArray) -> FloatArray:
@@ -92,7 +98,7 @@ class PeopleLikelihood:
             means = np.einsum("kat,at->kt", block.leads, chances)
             for column in range(self.columns):
                 products = np.einsum("at,kat->kt", block.leads[column] * chances, block.leads) - means[column] * means
-                information[block.people, column] += block.by_person(products).T
+                information[block.who, column] += block.by_person(products).T
         return information
 
 
@@ -102,7 +108,7 @@ def _size_classes(sizes: IntArray) -> IntArray:
     return np.asarray(np.ceil(sizes / step) * step, dtype=np.int64)
 
 
-def _block(data: ChoiceData, design: FloatArray, person: IntArray, weights: FloatArray, tasks: IntArray) -> _Block:
+def _block(data: ChoiceData, design: FloatArray, person: IntArray, weights: FloatArray, tasks: IntArray) -> TaskBlock:
     chosen, sizes = data.chosen[tasks], data.sizes[tasks]
     others = int(sizes.max()) - 1
     place = np.arange(others)[:, None]
@@ -113,12 +119,12 @@ def _block(data: ChoiceData, design: FloatArray, person: IntArray, weights: Floa
     rows = np.where(missing, chosen, rows)
     leads = (design[rows] - design[chosen]).astype(np.float32)
     people, starts, counts = np.unique(person[tasks], return_index=True, return_counts=True)
-    everybody = people.size == person[-1] + 1
     weight = weights[tasks]
-    return _Block(
+    return TaskBlock(
         leads=np.ascontiguousarray(leads.transpose(2, 0, 1)),
         absent=np.where(missing, -np.inf, 0.0).astype(np.float32) if missing.any() else None,
-        people=slice(None) if everybody else people,
+        people=people,
+        everybody=people.size == int(person[-1]) + 1,
         counts=counts,
         starts=starts,
         weights=None if (weight == 1).all() else weight.astype(np.float32),

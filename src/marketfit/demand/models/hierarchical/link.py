@@ -14,8 +14,9 @@ import numpy as np
 
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
 
-NODES = 40
-"""Of the Gauss–Hermite quadrature over the population."""
+NODES = np.linspace(-6.0, 6.0, 121)
+"""Standard normal values over which moments are summed: off by less than 1e-3 even where the softness is a
+fortieth of the spread, for which the nodes of Gauss–Hermite lie too far apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +36,19 @@ class SignLink:
 
     def moments(self, means: FloatArray, variances: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation, (…, columns) each, of coefficients whose latent ones are normal."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-        weights = weights / weights.sum()
+        held = np.flatnonzero(self.signs)
         spreads = np.sqrt(variances)
-        first, second = np.zeros(means.shape), np.zeros(means.shape)
-        for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True):
-            coefficients = self.coefficients(means + node * spreads) - means
-            first += weight * coefficients
-            second += weight * coefficients**2
-        free = self.signs == 0
-        spread = np.sqrt(np.clip(second - first**2, 0.0, None))
-        return np.where(free, means, means + first), np.where(free, spreads, spread)
+        means, link = np.array(means), SignLink(self.signs[held], self.softness[held])
+        centre, spread = means[..., held], spreads[..., held]
+        first, second = np.zeros(centre.shape), np.zeros(centre.shape)
+        weights = np.exp(-(NODES**2) / 2)
+        for node, weight in zip(NODES.tolist(), (weights / weights.sum()).tolist(), strict=True):
+            beyond = link.coefficients(centre + node * spread) - centre
+            first += weight * beyond
+            second += weight * beyond**2
+        means[..., held] += first
+        spreads[..., held] = np.sqrt(np.clip(second - first**2, 0.0, None))
+        return means, spreads
 
 
 def softplus(values: FloatArray | SingleArray) -> tuple[FloatArray, FloatArray]:

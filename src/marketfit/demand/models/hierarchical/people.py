@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
+from marketfit.demand.arrays import IntArray, SingleArray
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
 from marketfit.demand.models.hierarchical.link import softplus
 from marketfit.demand.models.hierarchical.population import Population
@@ -25,7 +25,11 @@ LOOK = 25
 
 
 class PeopleSampler:
-    """The state of everybody: latent coefficients (columns, people), and how they move."""
+    """The state of everybody, and how they move.
+
+    latent: (columns, people) coefficients; value, gradient: (people,) log-likelihood there, and (columns, people) its
+    gradient. information: (people, columns, columns) of the answers, by which proposals are shaped.
+    """
 
     def __init__(self, likelihood: PeopleLikelihood, signs: IntArray, start: SingleArray) -> None:
         """signs: (columns,) −1, 1 or 0; start: (columns, people)."""
@@ -33,11 +37,12 @@ class PeopleSampler:
         self._held = np.flatnonzero(signs)
         self._signs = signs[self._held, None].astype(np.float32)
         self.latent = start.copy()
-        self._value, self._gradient = self._likelihood_at(self.latent)
+        self.value, self.gradient = self.likelihood_at(self.latent)
         columns, people = start.shape
         self._steps = np.full(people, 1 / math.sqrt(LEAPS), dtype=np.float32)
         self._log_ratio = np.zeros(people, dtype=np.float32)
-        self._information = np.zeros((people, columns, columns))
+        self.information = np.zeros((people, columns, columns))
+        self._sum = np.zeros((people, columns, columns))
         self._looks = 0
         self._factor = np.zeros((columns, columns, people), dtype=np.float32)
         self._next_shape = 0
@@ -46,7 +51,7 @@ class PeopleSampler:
         """(columns, people) everybody's coefficients."""
         return self._link(self.latent)[0]
 
-    def shape(self, population: Population, iteration: int) -> None:
+    def shape(self, population: Population, iteration: int) -> bool:
         """When it is due, shape each person's proposals anew by (information of the answers + precision of W)⁻¹.
 
         The information is a mean over draws, because that at one draw may suit one side of a bend only.
@@ -54,15 +59,17 @@ class PeopleSampler:
         if iteration % LOOK == 0:
             coefficients, slopes = self._link(self.latent)
             across = 1 if slopes is None else slopes.T[:, :, None] * slopes.T[:, None, :]
-            self._information += self._likelihood.information(coefficients) * across
+            self._sum += self._likelihood.information(coefficients) * across
             self._looks += 1
         if iteration < self._next_shape:
-            return
-        roots = np.linalg.cholesky(np.linalg.inv(self._information / self._looks + population.precision))
+            return False
+        self.information = self._sum / self._looks
+        roots = np.linalg.cholesky(np.linalg.inv(self.information + population.precision))
         self._factor = np.ascontiguousarray(roots.transpose(1, 2, 0), dtype=np.float32)
         self._next_shape = max(FIRST_SHAPE, 2 * self._next_shape)
-        self._information[:] = 0
+        self._sum[:] = 0
         self._looks = 0
+        return True
 
     def move(self, population: Population, rng: np.random.Generator) -> float:
         """One Metropolis step for everybody; the share of people who moved."""
@@ -70,49 +77,40 @@ class PeopleSampler:
         mean = population.mean.astype(np.float32)[:, None]
         momentum = rng.standard_normal(self.latent.shape, dtype=np.float32)
         centred = self.latent - mean
-        pull = precision @ centred
-        before = self._value - _half(centred * pull) - _half(momentum * momentum)
+        pull = np.einsum("ij,jn->in", precision, centred)
+        before = self.value - _half(centred * pull) - _half(momentum * momentum)
         latent = self.latent
-        momentum += self._steps / 2 * self._across(self._gradient - pull)
+        momentum += self._steps / 2 * self._across(self.gradient - pull)
         for leap in range(LEAPS):
             latent = latent + np.einsum("ijn,jn->in", self._factor, self._steps * momentum)
-            value, gradient = self._likelihood_at(latent)
+            value, gradient = self.likelihood_at(latent)
             centred = latent - mean
-            pull = precision @ centred
+            pull = np.einsum("ij,jn->in", precision, centred)
             momentum += (self._steps if leap < LEAPS - 1 else self._steps / 2) * self._across(gradient - pull)
         log_ratio = value - _half(centred * pull) - _half(momentum * momentum) - before
         self._log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)  # a step that overflowed is refused
         accept = self._log_ratio > -rng.standard_exponential(self._steps.shape, dtype=np.float32)
         np.copyto(self.latent, latent, where=accept)
-        np.copyto(self._value, value, where=accept)
-        np.copyto(self._gradient, gradient, where=accept)
+        np.copyto(self.value, value, where=accept)
+        np.copyto(self.gradient, gradient, where=accept)
         return float(accept.mean())
 
-    def transform(self, factors: FloatArray, centre: FloatArray, log_ratio: float, refusal: float) -> bool:
-        """Move everybody to `factors` times their distance from a centre, both (columns,), if the answers agree.
+    def place(self, latent: SingleArray, value: SingleArray, gradient: SingleArray) -> None:
+        """Put everybody elsewhere, where the likelihood is known."""
+        self.latent, self.value, self.gradient = latent, value, gradient
 
-        The move is made when what the answers gain, plus log_ratio, is more than −refusal.
-        """
-        middle = centre.astype(np.float32)[:, None]
-        latent = middle + factors.astype(np.float32)[:, None] * (self.latent - middle)
-        value, gradient = self._likelihood_at(latent)
-        gain = float(value.sum(dtype=np.float64) - self._value.sum(dtype=np.float64))
-        if not gain + log_ratio > -refusal:
-            return False
-        self.latent, self._value, self._gradient = latent, value, gradient
-        return True
-
-    def adapt(self, iteration: int) -> None:
-        """Step sizes towards the wanted acceptance (Robbins & Monro 1951)."""
+    def adapt(self, speed: float) -> None:
+        """Step sizes towards the wanted acceptance (Robbins & Monro 1951); speed: how fast."""
         chance = np.exp(np.minimum(self._log_ratio, 0))
-        self._steps *= np.exp((chance - np.float32(ACCEPTANCE)) * np.float32(min(1.0, 20 / (iteration + 10))))
+        self._steps *= np.exp((chance - np.float32(ACCEPTANCE)) * np.float32(speed))
 
     def _across(self, slopes: SingleArray) -> SingleArray:
         """Slopes in the coordinates of the momentum."""
         turned: SingleArray = np.einsum("jin,jn->in", self._factor, slopes)
         return turned
 
-    def _likelihood_at(self, latent: SingleArray) -> tuple[SingleArray, SingleArray]:
+    def likelihood_at(self, latent: SingleArray) -> tuple[SingleArray, SingleArray]:
+        """(people,) log-likelihood at latent coefficients, and (columns, people) its gradient."""
         coefficients, slopes = self._link(latent)
         value, gradient = self._likelihood.value_and_gradient(coefficients)
         if slopes is not None:

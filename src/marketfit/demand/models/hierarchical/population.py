@@ -47,12 +47,14 @@ class Population:
         """
         columns, total = self.mean.size, float(weights.sum())
         spread = np.linalg.inv(total * self.precision + np.eye(columns) / MEAN_SPREAD**2)
-        centre = spread @ (self.precision @ (people @ weights))
+        # einsum rather than @: the same numbers whatever the number of threads that a product may use.
+        centre = spread @ (self.precision @ np.einsum("kn,n->k", people, weights))
         mean = centre + np.linalg.cholesky(spread) @ rng.standard_normal(columns)
         centred = people - mean[:, None]
-        squares = (centred * weights) @ centred.T + np.diag(2 * DEGREES / self.scales)
+        squares = np.einsum("in,jn->ij", centred * weights, centred)
+        squares.flat[:: columns + 1] += 2 * DEGREES / self.scales
         covariance, precision = _inverse_wishart(squares, DEGREES + columns - 1 + total, rng)
-        rates = DEGREES * np.diag(precision) + 1 / SPREAD**2
+        rates = DEGREES * precision.diagonal() + 1 / SPREAD**2
         scales = rates / rng.standard_gamma((DEGREES + columns) / 2, columns)
         return Population(mean, covariance, precision, scales)
 
@@ -61,7 +63,7 @@ def _inverse_wishart(squares: FloatArray, degrees: float, rng: np.random.Generat
     """A draw of W ~ IW(degrees, squares) and its inverse, by Bartlett's decomposition."""
     columns = squares.shape[0]
     triangle = np.tril(rng.standard_normal((columns, columns)), -1)
-    triangle[np.diag_indices(columns)] = np.sqrt(rng.chisquare(degrees - np.arange(columns)))
+    triangle.flat[:: columns + 1] = np.sqrt(rng.chisquare(degrees - np.arange(columns)))
     root = np.linalg.cholesky(squares)
     half = np.linalg.inv(triangle) @ root.T
     other = np.linalg.inv(root).T @ triangle

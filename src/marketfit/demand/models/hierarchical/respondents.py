@@ -31,6 +31,8 @@ class Respondents:
         own = np.bincount(of_task, weights=data.weights) / counts
         # A respondent of weight 0 is nobody's stand-in, but their answers still say what they want themselves.
         within = np.where(own[of_task] > 0, data.weights / np.where(own > 0, own, 1.0)[of_task], 1.0)
+        alike = bool((own == own[0]).all())  # exactly one each then, and not but for rounding
+        effective = np.ones(own.size) if alike else own * (own.sum() / (own**2).sum())
         names = data.respondent_labels
         labels = () if names is None else tuple(label(value) for value in names[codes].tolist())
-        return cls(labels, of_task.astype(np.int64), own * (own.sum() / (own**2).sum()), within)
+        return cls(labels, of_task.astype(np.int64), effective, within)
