@@ -12,6 +12,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from marketfit.demand import ChoiceData, fit_mnl
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
@@ -142,8 +143,10 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
         assert (found <= cut).mean() == pytest.approx(quantile, abs=0.025)
 
 
-def test_without_answers_the_prior_comes_back() -> None:
+@pytest.mark.parametrize("most_columns", [30, 1])
+def test_without_answers_the_prior_comes_back(most_columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All moves together, for three people whose tasks tell nothing (Geweke 2004, "Getting it right")."""
+    monkeypatch.setattr("marketfit.demand.models.hierarchical.interweave.MOST_COLUMNS", most_columns)
     nothing = np.zeros((6, 2))
     sizes = np.full(3, 2)
     data = ChoiceData(
@@ -167,10 +170,11 @@ def test_without_answers_the_prior_comes_back() -> None:
     covariances = np.concatenate([chain.covariances for chain in drawn])
     spreads = np.sqrt(covariances[:, [0, 1], [0, 1]])
     quantiles = (0.25, 0.5, 0.75)
-    half_t = [SPREAD * math.sqrt(2 * q**2 / (1 - q**2)) for q in quantiles]  # of two degrees of freedom
-    np.testing.assert_allclose(np.quantile(spreads, quantiles), half_t, rtol=0.2)
+    half_t = [SPREAD * stats.t.ppf((1 + q) / 2, DEGREES) for q in quantiles]
+    np.testing.assert_allclose(np.quantile(spreads, quantiles), half_t, rtol=0.1)
     correlations = covariances[:, 0, 1] / spreads.prod(axis=1)
-    np.testing.assert_allclose(np.quantile(correlations, quantiles), (-0.5, 0.0, 0.5), atol=0.12)
+    leaning = 2 * stats.beta.ppf(quantiles, DEGREES / 2, DEGREES / 2) - 1  # Huang & Wand 2013, equation 4
+    np.testing.assert_allclose(np.quantile(correlations, quantiles), leaning, atol=0.06)
 
 
 def test_draws_of_the_population_given_everybody() -> None:

@@ -52,7 +52,7 @@ def test_a_wanted_model_is_the_only_one_that_is_tried() -> None:
 
 
 def test_an_unsettled_posterior_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marketfit.research.study.model.ITERATIONS", 20)
+    monkeypatch.setattr("marketfit.research.study.model.ITERATIONS", (20, 20))
     found = chosen(survey(2.5))
     assert found.kind == "logit"
     assert "have not settled" in found.notes[0]

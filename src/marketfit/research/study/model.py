@@ -32,7 +32,8 @@ Kind: TypeAlias = Literal["logit", "hierarchical-bayes", "latent-class"]
 
 FEWEST_PEOPLE, FEWEST_TASKS = 25, 4
 """With fewer people, or fewer tasks of the median person, tastes of single people can't be told from noise."""
-ITERATIONS, TRYING = 4000, 2000  # of hierarchical Bayes for the last word, and where models are only compared
+ITERATIONS, TRYING = (4000, 12_000), 2000
+"""Of hierarchical Bayes: for the last word, the more only where chains have not settled; where models are compared."""
 CLASSES = (1, 2, 3, 4, 5)
 
 Progress: TypeAlias = Callable[[float], None]
@@ -90,7 +91,9 @@ def choose_model(
         f"Utilities are multiplied by {proven(scale):.2f} (best factor on held-out tasks {scale.value:.2f}, "
         f"{scale.low:.2f} to {scale.high:.2f})."
     )
-    model = trials.fit_bayes(data, ITERATIONS, lambda done: progress(0.6 + 0.4 * done))
+    model = trials.fit_bayes(data, ITERATIONS[0], lambda done: progress(0.6 + 0.1 * done))
+    if not model.converged:
+        model = trials.fit_bayes(data, ITERATIONS[1], lambda done: progress(0.7 + 0.3 * done))
     if model.converged:
         return Chosen(kind, model, proven(scale), held, (note, factor))
     unsettled = f"the chains of hierarchical Bayes have not settled (R-hat {max(model.r_hat.values()):.2f}, above 1.05)"

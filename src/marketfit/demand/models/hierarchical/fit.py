@@ -32,6 +32,8 @@ POPULATION_DRAWS = 1000
 """Draws of the population that are stored, over all chains: memory does not grow with the iterations."""
 LEAST_START = 0.05
 """Where chains begin, a coefficient with a sign is at least so far from 0, in utility per scaled unit."""
+SOFTNESS = 0.5
+"""Of the link of signs, in utility per unit in which a column varies by 1 within tasks (see `link`)."""
 PEOPLE_DRAWS = 200
 """Draws of everybody's coefficients that are stored, over all chains."""
 
@@ -69,9 +71,9 @@ def fit_hb(
     logit = fit_mnl(data, coding=coding, constants=constants, signs=signs)
     columns = logit.coding.columns
     design = logit.coding.design(data).matrix
-    scales = column_scales(Likelihood.of(data, design, data.weights), columns)
-    respondents = Respondents.of(data)
     sign_of = np.array([logit.signs.get(name, 0) for name in columns], dtype=np.int64)
+    scales = column_scales(Likelihood.of(data, design, data.weights), columns) / np.where(sign_of == 0, 1.0, SOFTNESS)
+    respondents = Respondents.of(data)
     posterior = Posterior(
         likelihood=PeopleLikelihood.of(data, design / scales, respondents.of_task, respondents.task_weights),
         signs=sign_of,

@@ -1,7 +1,9 @@
 """How everybody's coefficients move, given the population: a Hamiltonian step for all people at once.
 
 A proposal is LEAPS leapfrog steps along the gradient (Neal 2011; with one step it is the Langevin proposal of Roberts &
-Tweedie 1996), shaped by each person's own curvature, and is accepted or refused by each person's Metropolis rule.
+Tweedie 1996), shaped by each person's own curvature, and is accepted or refused by each person's Metropolis rule. It
+moves places within the population, θ in β = b + L θ with W = L Lᵀ: there a shape that was taken some draws of W ago
+still fits, however narrow the population has become in some direction.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class PeopleSampler:
         return self._link(self.latent)[0]
 
     def shape(self, population: Population, iteration: int) -> bool:
-        """When it is due, shape each person's proposals anew by (information of the answers + precision of W)⁻¹.
+        """When it is due, shape each person's proposals anew, by (Lᵀ information of the answers L + 1)⁻¹ for θ.
 
         The information is a mean over draws, because that at one draw may suit one side of a bend only.
         """
@@ -64,7 +66,8 @@ class PeopleSampler:
         if iteration < self._next_shape:
             return False
         self.information = self._sum / self._looks
-        roots = np.linalg.cholesky(np.linalg.inv(self.information + population.precision))
+        root = population.root
+        roots = np.linalg.cholesky(np.linalg.inv(root.T @ self.information @ root + np.eye(len(root))))
         self._factor = np.ascontiguousarray(roots.transpose(1, 2, 0), dtype=np.float32)
         self._next_shape = max(FIRST_SHAPE, 2 * self._next_shape)
         self._sum[:] = 0
@@ -73,21 +76,20 @@ class PeopleSampler:
 
     def move(self, population: Population, rng: np.random.Generator) -> float:
         """One Metropolis step for everybody; the share of people who moved."""
-        precision = population.precision.astype(np.float32)
         mean = population.mean.astype(np.float32)[:, None]
+        root = population.root.astype(np.float32)
+        inverse = np.linalg.inv(population.root).astype(np.float32)
+        theta = np.einsum("ij,jn->in", inverse, self.latent - mean)
         momentum = rng.standard_normal(self.latent.shape, dtype=np.float32)
-        centred = self.latent - mean
-        pull = np.einsum("ij,jn->in", precision, centred)
-        before = self.value - _half(centred * pull) - _half(momentum * momentum)
-        latent = self.latent
-        momentum += self._steps / 2 * self._across(self.gradient - pull)
+        before = self.value - _half(theta * theta) - _half(momentum * momentum)
+        momentum += self._steps / 2 * self._across(self._within(root, self.gradient) - theta)
         for leap in range(LEAPS):
-            latent = latent + np.einsum("ijn,jn->in", self._factor, self._steps * momentum)
+            theta += np.einsum("ijn,jn->in", self._factor, self._steps * momentum)
+            latent = mean + np.einsum("ij,jn->in", root, theta)
             value, gradient = self.likelihood_at(latent)
-            centred = latent - mean
-            pull = np.einsum("ij,jn->in", precision, centred)
-            momentum += (self._steps if leap < LEAPS - 1 else self._steps / 2) * self._across(gradient - pull)
-        log_ratio = value - _half(centred * pull) - _half(momentum * momentum) - before
+            share = self._steps if leap < LEAPS - 1 else self._steps / 2
+            momentum += share * self._across(self._within(root, gradient) - theta)
+        log_ratio = value - _half(theta * theta) - _half(momentum * momentum) - before
         self._log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)  # a step that overflowed is refused
         accept = self._log_ratio > -rng.standard_exponential(self._steps.shape, dtype=np.float32)
         np.copyto(self.latent, latent, where=accept)
@@ -103,6 +105,11 @@ class PeopleSampler:
         """Step sizes towards the wanted acceptance (Robbins & Monro 1951); speed: how fast."""
         chance = np.exp(np.minimum(self._log_ratio, 0))
         self._steps *= np.exp((chance - np.float32(ACCEPTANCE)) * np.float32(speed))
+
+    def _within(self, root: SingleArray, slopes: SingleArray) -> SingleArray:
+        """Slopes in θ."""
+        turned: SingleArray = np.einsum("ji,jn->in", root, slopes)
+        return turned
 
     def _across(self, slopes: SingleArray) -> SingleArray:
         """Slopes in the coordinates of the momentum."""

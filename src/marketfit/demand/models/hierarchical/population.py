@@ -3,9 +3,11 @@
 Person n has the latent coefficients β_n ~ N(b, W) (see `link` for signs). b has the prior N(0, MEAN_SPREAD² I). W has
 the hierarchical inverse-Wishart prior of Huang & Wand (2013): W | a ~ IW(DEGREES + K − 1, 2 DEGREES diag(1/a)),
 a_k ~ inverse gamma(1/2, 1/SPREAD²). Each standard deviation is then half-t with DEGREES degrees of freedom and scale
-SPREAD, and with 2 degrees each correlation is uniform. A plain inverse-Wishart of K + 5 degrees ties spreads to a prior
-variance, and small ones to the correlations (Akinc & Vandebroek 2018). All of it holds for columns scaled to vary by 1
-within tasks, so that units play no part.
+SPREAD. The K + 5 degrees of W are those usual for choices (Orme & Williams 2016), which lean correlations towards 0;
+the usual plain inverse-Wishart would also tie spreads to a prior variance, and small ones to the correlations (Akinc &
+Vandebroek 2018). Few tasks per person tell little of spreads: with 2 degrees, whose correlations are uniform, and a
+scale of 2.5, spreads of coefficients near 0 wander through tails that no answer rules out. All of it holds for columns
+scaled to vary by 1 within tasks, so that units play no part.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from scipy import special
 
 from marketfit.demand.arrays import FloatArray
 
-MEAN_SPREAD = 10.0
-DEGREES = 2.0
-SPREAD = 2.5
+MEAN_SPREAD = 5.0
+DEGREES = 6.0
+SPREAD = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,11 @@ class Population:
         """Where a chain begins: unit spread around a mean."""
         one = np.eye(mean.size)
         return cls(mean, one, one, np.ones(mean.size))
+
+    @property
+    def root(self) -> FloatArray:
+        """(columns, columns) lower triangle L with W = L Lᵀ."""
+        return np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
 
     def redrawn(self, people: FloatArray, weights: FloatArray, rng: np.random.Generator) -> Population:
         """The next draw given everybody's coefficients (columns, people): b, then W, then a, each given the others.
