@@ -12,7 +12,7 @@ demo: $(DEMO)
 	$(BIN)/python examples/home-assistant/demo.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .

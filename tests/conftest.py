@@ -11,8 +11,8 @@ import pytest
 from marketfit.brief import Brief, load_brief
 from marketfit.engine import Run, start
 
-# Two cores are shared by everything that a test starts.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Two cores are shared by everything that the tests start: by two workers (make test), or by one process.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 MINIMAL = """\

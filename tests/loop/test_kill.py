@@ -64,7 +64,7 @@ def test_ten_kills_change_nothing(make_quick: Callable[..., Path], product: Path
     for _ in range(KILLS):
         process = start(brief)
         try:
-            process.wait(timeout=moments.uniform(0.5, max(3.0, whole / 2)))
+            process.wait(timeout=moments.uniform(0.5, max(3.0, whole / 4)))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             killed += 1
