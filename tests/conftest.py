@@ -15,6 +15,14 @@ from marketfit.engine import Run, start
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+LONGEST = ("test_kill.py", "test_readme.py", "test_position.py", "test_cycle.py", "test_extras.py", "test_jobs.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: what two workers take at the end should be short."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 MINIMAL = """\
 product: tiny
 task: text-classification

@@ -12,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketfit.demand import ChoiceData, MNLResult, fit_mnl, hit_rate, log_loss, split_tasks, tune_scale
+from marketfit.demand import (
+    ChoiceData,
+    MNLResult,
+    cross_validate,
+    cross_validate_scaled,
+    fit_mnl,
+    fold_tasks,
+    hit_rate,
+    log_loss,
+    split_tasks,
+    tune_scale,
+)
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.models.hierarchical.predict import task_probabilities
 from marketfit.errors import DataError
@@ -159,3 +170,49 @@ def test_the_interval_covers_the_best_scale_of_the_fit(read_choices: Maker, make
 
 def test_a_scale_at_the_edge_is_flagged(data: ChoiceData) -> None:
     assert tune_scale(lambda part: Boastful(fit_mnl(part), 1e-3), data).at_edge
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), folds=st.integers(2, 7))
+def test_folds_hold_every_task_out_once(data: ChoiceData, seed: int, folds: int) -> None:
+    splits = fold_tasks(data, folds=folds, rng=seed)
+    held = np.concatenate([split.test.row for split in splits])
+    np.testing.assert_array_equal(np.sort(held), np.arange(data.rows))
+    for split in splits:
+        rows = np.concatenate([split.train.row, split.test.row])
+        np.testing.assert_array_equal(np.sort(rows), np.arange(data.rows))
+        assert counts(split.test).max() <= -(-5 // folds)  # of everybody's five
+
+
+def test_a_single_task_is_never_held_out(read_choices: Maker, make_table: Tables) -> None:
+    table = make_table(3, people=10).filter((pl.col("person") > 2) | (pl.col("task") < 1))
+    splits = fold_tasks(read_choices(table))
+    assert sum(counts(split.test)[:3].sum() for split in splits) == 0
+    assert sum(split.test.tasks for split in splits) == 35
+    with pytest.raises(DataError, match="a single task of each person"):
+        fold_tasks(read_choices(make_table(3, people=10).filter(pl.col("task") < 1)))
+    with pytest.raises(DataError, match="folds: are 1"):
+        fold_tasks(read_choices(table), folds=1)
+
+
+def test_cross_validation_is_that_of_the_folds(read_choices: Maker, make_table: Tables) -> None:
+    data = read_choices(make_table(5, people=60).sample(fraction=1.0, shuffle=True, seed=0))
+    found = cross_validate(fit_mnl, data, rng=3)
+    losses = [log_loss(s.test, fit_mnl(s.train).predict(s.test)) for s in fold_tasks(data, rng=3)]
+    assert found.log_loss.value == pytest.approx(
+        np.average([o.value for o in losses], weights=[o.tasks for o in losses])
+    )
+    assert (found.log_loss.tasks, found.log_loss.respondents, found.scale) == (300, 60, None)
+    assert 0 < found.hit_rate.low < found.hit_rate.value < found.hit_rate.high < 1
+
+
+def test_cross_validation_undoes_a_factor_with_every_task(read_choices: Maker, make_table: Tables) -> None:
+    data = read_choices(make_table(5, people=250))
+    found = cross_validate_scaled(lambda part: Boastful(fit_mnl(part), 2.5), data)
+    plain = cross_validate(fit_mnl, data)
+    assert found.scale is not None
+    assert found.scale.tasks == data.tasks
+    assert found.scale.low < 1 / 2.5 < found.scale.high
+    fewer = tune_scale(lambda part: Boastful(fit_mnl(part), 2.5), data)
+    assert found.scale.high - found.scale.low < 0.8 * (fewer.high - fewer.low)
+    assert found.log_loss.value == pytest.approx(plain.log_loss.value, rel=0.01)  # the factor is all but undone

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from marketfit.brief import Brief, SurveyFile, load_brief
+from marketfit.brief import SurveyFile
 
 MARKET = """\
 product: tiny
@@ -61,27 +62,28 @@ def make_choices() -> Callable[..., pl.DataFrame]:
     return choices
 
 
+def in_folder(folder: Path, text: str = MARKET, **files: str) -> Path:
+    (folder / "data.csv").write_text("text,label\nhello,x\nbye,y\n", encoding="utf-8")
+    contents = {"competitors": COMPETITORS, "opinions": OPINIONS, **files}
+    if "choices" not in contents:
+        contents["choices"] = choices().write_csv()
+    for name, content in contents.items():
+        (folder / f"{name}.csv").write_text(content, encoding="utf-8")
+    path = folder / "brief.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def put_market() -> Callable[..., Path]:
+    """Write the market's files into a folder, some replaced, and give the brief's path."""
+    return in_folder
+
+
 @pytest.fixture
 def write_market(tmp_path: Path) -> Callable[..., Path]:
-    """Write the market's files, some replaced, and give the brief's path."""
-
-    def write(text: str = MARKET, **files: str) -> Path:
-        (tmp_path / "data.csv").write_text("text,label\nhello,x\nbye,y\n", encoding="utf-8")
-        contents = {"competitors": COMPETITORS, "opinions": OPINIONS, **files}
-        if "choices" not in contents:
-            contents["choices"] = choices().write_csv()
-        for name, content in contents.items():
-            (tmp_path / f"{name}.csv").write_text(content, encoding="utf-8")
-        path = tmp_path / "brief.yaml"
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
-
-@pytest.fixture
-def market_brief(write_market: Callable[..., Path]) -> Brief:
-    return load_brief(write_market())
+    """The same, into an empty folder."""
+    return partial(in_folder, tmp_path)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from marketfit.brief import Brief, load_brief
 from marketfit.demand import model_from_json
-from marketfit.engine import Run
+from marketfit.engine import Run, start
 from marketfit.errors import DataError
 from marketfit.records import FeedbackBatch, MarketView
 from marketfit.research import research
@@ -19,8 +19,25 @@ from marketfit.research import research
 BATCH = FeedbackBatch(rows=(), thumbs_up=8, thumbs_down=2, slices=(), proposals=(), upto="e1")
 
 
-def test_the_market_view_finds_the_tastes_again(market_brief: Brief, run: Run) -> None:
-    view = research(market_brief, None, run=run)
+@pytest.fixture(scope="module")
+def estimated(
+    tmp_path_factory: pytest.TempPathFactory, put_market: Callable[..., Path]
+) -> Iterator[tuple[MarketView, Run]]:
+    """The market as it stands, estimated once."""
+    folder = tmp_path_factory.mktemp("market")
+    brief = load_brief(put_market(folder))
+    with start(brief, workspace=folder / "workspace", command="test") as run:
+        yield research(brief, None, run=run), run
+
+
+@pytest.fixture
+def few(make_choices: Callable[..., pl.DataFrame]) -> str:
+    """Answers of thirty people: enough where the estimate itself is not what is tested."""
+    return make_choices(people=30).write_csv()
+
+
+def test_the_market_view_finds_the_tastes_again(estimated: tuple[MarketView, Run]) -> None:
+    view = estimated[0]
     assert view.choice is not None
     assert MarketView.model_validate_json(view.model_dump_json()) == view
     worth = {p.name: p for p in view.choice.part_worths}
@@ -35,8 +52,8 @@ def test_the_market_view_finds_the_tastes_again(market_brief: Brief, run: Run) -
     assert any(note.startswith("Without our offer") and "n = 120" in note for note in view.notes)
 
 
-def test_the_stored_model_reads_back_with_the_same_draws(market_brief: Brief, run: Run) -> None:
-    view = research(market_brief, None, run=run)
+def test_the_stored_model_reads_back_with_the_same_draws(estimated: tuple[MarketView, Run]) -> None:
+    view, run = estimated
     assert view.choice is not None
     text = run.workspace.path(view.choice.model).read_text("utf-8")
     model, again = model_from_json(text), model_from_json(text)
@@ -46,8 +63,9 @@ def test_the_stored_model_reads_back_with_the_same_draws(market_brief: Brief, ru
     assert np.array_equal(*draws)
 
 
-def test_opinions_become_a_consensus(market_brief: Brief, run: Run) -> None:
-    opinions = research(market_brief, None, run=run).opinions
+def test_opinions_become_a_consensus(estimated: tuple[MarketView, Run]) -> None:
+    view, run = estimated
+    opinions = view.opinions
     assert opinions is not None
     assert (opinions.items, opinions.answers, opinions.respondents, opinions.method) == (3, 8, 3, "one-coin")
     table = pl.DataFrame(run.workspace.table(opinions.consensus))
@@ -71,8 +89,8 @@ def test_thumbs_are_told_as_satisfaction(brief: Brief, run: Run) -> None:
     assert notes[-1].startswith("Satisfaction of users: 80.0% thumbs up (95 % interval 44.4% to 97.5%, n = 10")
 
 
-def test_simulated_answers_are_labelled(write_market: Callable[..., Path], run: Run) -> None:
-    path = write_market()
+def test_simulated_answers_are_labelled(write_market: Callable[..., Path], few: str, run: Run) -> None:
+    path = write_market(choices=few)
     path.write_text(path.read_text("utf-8").replace("  goal: profit\n", "  goal: profit\n  simulated: true\n"), "utf-8")
     view = research(load_brief(path), None, run=run)
     assert view.notes[0].startswith("SIMULATED")
@@ -93,8 +111,8 @@ SURVEYS = {
 }
 
 
-def test_the_surveys_of_the_brief_become_findings(write_market: Callable[..., Path], run: Run) -> None:
-    path = write_market(**SURVEYS)
+def test_the_surveys_of_the_brief_become_findings(write_market: Callable[..., Path], few: str, run: Run) -> None:
+    path = write_market(choices=few, **SURVEYS)
     named = ", ".join(f"{name}: {name}.csv" for name in SURVEYS)
     text = path.read_text("utf-8").replace("  goal: profit\n", f"  goal: profit\n  surveys: {{{named}}}\n")
     path.write_text(text, "utf-8")
@@ -138,8 +156,10 @@ def test_offers_are_held_against_what_was_tested(write_market: Callable[..., Pat
     assert "offer 'TINY': has the name of our own product" in told
 
 
-def test_our_own_unknown_level_is_refused_and_a_far_price_noted(write_market: Callable[..., Path], run: Run) -> None:
-    path = write_market()
+def test_our_own_unknown_level_is_refused_and_a_far_price_noted(
+    write_market: Callable[..., Path], few: str, run: Run
+) -> None:
+    path = write_market(choices=few)
     text = path.read_text("utf-8")
     path.write_text(text.replace("[2, 4, 6]", "[2, 4, 9]"), "utf-8")
     notes = research(load_brief(path), None, run=run).notes

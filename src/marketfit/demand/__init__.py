@@ -51,9 +51,10 @@ from marketfit.demand.market.what_if import Change, VolumeSource, WhatIf, what_i
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
 from marketfit.demand.models.class_count import ClassesTried
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.cross_validation import CrossValidation, cross_validate, cross_validate_scaled
 from marketfit.demand.models.hierarchical.fit import fit_hb
 from marketfit.demand.models.hierarchical.result import HBResult
-from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, hit_rate, log_loss, split_tasks
+from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, fold_tasks, hit_rate, log_loss, split_tasks
 from marketfit.demand.models.latent_class import fit_latent_class
 from marketfit.demand.models.latent_class_result import LatentClassResult
 from marketfit.demand.models.mixed.arguments import MixedOptions
@@ -93,6 +94,7 @@ __all__ = [
     "Coding",
     "CodingOption",
     "CompetitiveValue",
+    "CrossValidation",
     "Design",
     "DesignReport",
     "DesignSpace",
@@ -156,6 +158,8 @@ __all__ = [
     "check_respondents",
     "cluster_segments",
     "competitive_value",
+    "cross_validate",
+    "cross_validate_scaled",
     "d_error",
     "diagnose",
     "draw_utilities",
@@ -167,6 +171,7 @@ __all__ = [
     "fit_mixed",
     "fit_mnl",
     "fit_randomised",
+    "fold_tasks",
     "for_people",
     "hit_rate",
     "importance",

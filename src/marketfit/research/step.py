@@ -16,7 +16,7 @@ from marketfit.research.study.offer import market_finding
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
 
-@step(version=4, gives=MarketView, reads=("product", "task", "market", "require", "seed"))
+@step(version=5, gives=MarketView, reads=("product", "task", "market", "require", "seed"))
 def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> MarketView:
     """What is known of the market: utilities, competitors, opinions. Every part may be missing, which is noted.
 

@@ -96,9 +96,11 @@ def test_mistakes_in_the_table_come_at_once(tmp_path: Path) -> None:
         assert said in told
 
 
-def test_weights_reach_the_shares(write_market: Callable[..., Path], run: Run) -> None:
+def test_weights_reach_the_shares(
+    write_market: Callable[..., Path], make_choices: Callable[..., pl.DataFrame], run: Run
+) -> None:
     """The study of a brief with `population` says what it was weighted to, and its part-worths move."""
-    path = write_market()
+    path = write_market(choices=make_choices(people=40).write_csv())
     people = [f"{n}" for n in pl.read_csv(path.parent / "choices.csv")["respondent"].unique().sort()]
     table = pl.DataFrame({"respondent": people, "age": ["a" if n % 3 else "b" for n in range(len(people))]})
     table.write_csv(path.parent / "people.csv")

@@ -68,6 +68,34 @@ def split_tasks(data: ChoiceData, *, held_out: int = 2, rng: Rng | None = 0) -> 
     return TaskSplit(data.take(~mask), data.take(mask))
 
 
+def fold_tasks(data: ChoiceData, *, folds: int = 4, rng: Rng = 0) -> tuple[TaskSplit, ...]:
+    """Deal everybody's tasks over folds: each is held out once, with some of the same person's left to fit on.
+
+    People with a single task stay in training altogether.
+    Raises DataError when the data do not say who chose, or when nobody has two tasks.
+    """
+    problems = []
+    if data.respondent is None:
+        do = "name the respondent column in ChoiceData.from_table"
+        problems.append(Problem("the choice data", "do not say who chose", "tasks of named respondents", do))
+    if folds < 2:
+        problems.append(Problem("folds", f"are {folds}", "at least 2", "take 4 or 5"))
+    if problems or data.respondent is None:
+        raise DataError(problems)
+    generator = np.random.default_rng(rng)
+    order = np.lexsort((generator.permutation(data.tasks), data.respondent))
+    counts = np.unique(data.respondent, return_counts=True)[1]
+    if counts.max() < 2:
+        do = "ask more of each person"
+        raise DataError([Problem("the choice data", "have a single task of each person", "at least two of some", do)])
+    first = np.repeat(generator.integers(0, folds, counts.size), counts)
+    within = np.arange(data.tasks) - np.repeat(np.cumsum(counts) - counts, counts)
+    fold = np.empty(data.tasks, dtype=np.int64)
+    fold[order] = np.where(np.repeat(counts > 1, counts), (first + within) % folds, -1)
+    held = [fold == index for index in range(folds)]
+    return tuple(TaskSplit(data.take(~mask), data.take(mask)) for mask in held if mask.any())
+
+
 def hit_rate(data: ChoiceData, probabilities: FloatArray, *, level: float = 0.95) -> HeldOutMeasure:
     """How often the chosen alternative is the most probable one; where several are, as often as a guess among them.
 

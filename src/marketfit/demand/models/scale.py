@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, Rng
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.intervals import check_level
 from marketfit.demand.models.holdout import split_tasks, task_losses
@@ -76,14 +76,22 @@ def best_scale(model: ScaledPredictor, test: ChoiceData, *, rng: Rng = 0, level:
     check_level(level)
     generator = np.random.default_rng(rng)
     losses = np.array([task_losses(test, model.predict(test, scale=float(scale))) for scale in SCALES])
-    _, person = np.unique(test.respondent if test.respondent is not None else [], return_inverse=True)
-    sums = np.array([np.bincount(person, weights=test.weights * row) for row in losses])
+    person = np.zeros(test.tasks, dtype=np.int64) if test.respondent is None else test.respondent
+    return tuned_by(losses, test.weights, person, rng=generator, level=level)
+
+
+def tuned_by(
+    losses: FloatArray, weights: FloatArray, respondent: IntArray, *, rng: np.random.Generator, level: float
+) -> TunedScale:
+    """The factor at which held-out losses (SCALES, tasks) are smallest; weights, respondent: (tasks,)."""
+    _, person = np.unique(respondent, return_inverse=True)
+    sums = np.array([np.bincount(person, weights=weights * row) for row in losses])
     people = sums.shape[1]
-    again = generator.multinomial(people, np.full(people, 1 / people), RESAMPLES) @ sums.T
+    again = rng.multinomial(people, np.full(people, 1 / people), RESAMPLES) @ sums.T
     tail = (1 - level) / 2
     low, high = np.quantile(_smallest(again)[0], (tail, 1 - tail))
     best, edge = _smallest(sums.sum(axis=1)[None, :])
-    means = sums.sum(axis=1) / test.weights.sum()
+    means = sums.sum(axis=1) / weights.sum()
     return TunedScale(
         value=float(best[0]),
         low=float(low),
@@ -91,8 +99,8 @@ def best_scale(model: ScaledPredictor, test: ChoiceData, *, rng: Rng = 0, level:
         level=level,
         log_loss=float(means.min()),
         log_loss_unscaled=float(means[SCALES.size // 2]),
-        tasks=test.tasks,
-        respondents=test.respondents,
+        tasks=losses.shape[1],
+        respondents=people,
         at_edge=bool(edge[0]),
     )
 

@@ -12,28 +12,24 @@ from marketfit.demand import (
     ChoiceData,
     ChoiceModel,
     Coding,
+    CrossValidation,
     HBResult,
     MNLResult,
-    TaskSplit,
     TunedScale,
-    best_scale,
+    cross_validate,
+    cross_validate_scaled,
     fit_hb,
     fit_latent_class,
     fit_mnl,
-    hit_rate,
-    log_loss,
-    split_tasks,
-    tune_scale,
 )
-from marketfit.demand.arrays import FloatArray
 from marketfit.records import HeldOut
 
 Kind: TypeAlias = Literal["logit", "hierarchical-bayes", "latent-class"]
 
 FEWEST_PEOPLE, FEWEST_TASKS = 25, 4
 """With fewer people, or fewer tasks of the median person, tastes of single people can't be told from noise."""
-ITERATIONS, TRYING = (4000, 12_000), 2000
-"""Of hierarchical Bayes: for the last word, the more only where chains have not settled; where models are compared."""
+ITERATIONS, TRYING, FOLDS = (4000, 12_000), 1500, 4
+"""Of hierarchical Bayes: for the last word, the more only where chains have not settled; in each fold when compared."""
 CLASSES = (1, 2, 3, 4, 5)
 
 Progress: TypeAlias = Callable[[float], None]
@@ -61,10 +57,8 @@ def choose_model(
     """Take the wanted model; `auto` takes hierarchical Bayes where its log-loss on held-out tasks is smaller.
 
     logit: fitted on `data`; its coding and signs are those of every candidate. Its scale is a maximum-likelihood
-    estimate from all choices, which a factor tuned on a few held-out ones would only blur: it stays. Hierarchical
-    Bayes has many coefficients to each choice and may be too sure of them, so its scale is tuned: for the comparison on
-    tasks held out within its training data, so that no test task has a say; for use on the test tasks, whose part is
-    over by then.
+    estimate from all choices: it stays. Hierarchical Bayes has many coefficients to each choice and may be too sure of
+    them, so its scale is tuned, by cross-validation.
     """
     if wanted == "latent-class":
         found = fit_latent_class(
@@ -74,16 +68,16 @@ def choose_model(
     if not _can_tell_people_apart(data):
         note = f"Everybody has the same tastes here: others take {FEWEST_PEOPLE} people with {FEWEST_TASKS} tasks each."
         return Chosen("logit", logit, 1.0, (), (note,))
-    split = split_tasks(data, held_out=_held_out(data), rng=seed)
-    trials = _Trials(logit.coding, logit.signs, seed)
-    results: dict[Kind, _Result] = {}
+    trials = _Trials(data, logit.coding, logit.signs, seed)
+    results: dict[Kind, CrossValidation] = {}
     if wanted in ("auto", "logit"):
-        results["logit"] = trials.logit(split)
+        results["logit"] = trials.logit()
     if wanted in ("auto", "hierarchical-bayes"):
-        results["hierarchical-bayes"] = trials.bayes(split, lambda done: progress(0.6 * done))
-    held = tuple(result.held_out for result in results.values())
-    kind = min(results, key=lambda name: results[name].held_out.log_loss)
-    note = f"Model: {kind}, with a log-loss of {results[kind].held_out.log_loss:.3f} on {held[0].tasks} held-out tasks."
+        results["hierarchical-bayes"] = trials.bayes(lambda done: progress(0.6 * done))
+    held = tuple(_held_out(kind, result) for kind, result in results.items())
+    kind = min(results, key=lambda name: results[name].log_loss.value)
+    loss = results[kind].log_loss
+    note = f"Model: {kind}, with a log-loss of {loss.value:.3f} on {loss.tasks} tasks, each held out once."
     scale = results[kind].scale
     if scale is None:
         return Chosen(kind, logit, 1.0, held, (note,))
@@ -115,43 +109,30 @@ def _can_tell_people_apart(data: ChoiceData) -> bool:
     return float(np.median(counts)) >= FEWEST_TASKS
 
 
-def _held_out(data: ChoiceData) -> int:
-    counts = np.unique(data.respondent if data.respondent is not None else [], return_counts=True)[1]
-    return 2 if np.median(counts) >= 8 else 1
-
-
-@dataclass(frozen=True)
-class _Result:
-    held_out: HeldOut
-    scale: TunedScale | None  # None: the model's own
-
-
 @dataclass(frozen=True)
 class _Trials:
     """Candidates on the same held-out tasks."""
 
+    data: ChoiceData
     coding: Coding
     signs: Mapping[str, int]
     seed: int
 
-    def logit(self, split: TaskSplit) -> _Result:
+    def logit(self) -> CrossValidation:
         """The logit."""
-        model = fit_mnl(split.train, coding=self.coding, signs=self.signs)
-        return _Result(_measured("logit", split.test, model.predict(split.test)), None)
+        return cross_validate(
+            lambda part: fit_mnl(part, coding=self.coding, signs=self.signs), self.data, folds=FOLDS, rng=self.seed
+        )
 
-    def bayes(self, split: TaskSplit, progress: Progress) -> _Result:
+    def bayes(self, progress: Progress) -> CrossValidation:
         """Hierarchical Bayes."""
-        done = iter((0.0, 0.5))
+        begun = iter(range(FOLDS))
 
         def fit(part: ChoiceData) -> HBResult:
-            begun = next(done, 0.5)
-            return self.fit_bayes(part, TRYING, lambda more: progress(begun + 0.5 * more))
+            fold = next(begun)
+            return self.fit_bayes(part, TRYING, lambda done: progress((fold + done) / FOLDS))
 
-        nested = tune_scale(fit, split.train, held_out=1, rng=self.seed)
-        model = fit(split.train)
-        held = _measured("hierarchical-bayes", split.test, model.predict(split.test, scale=nested.value))
-        # The test tasks have done their part as a test, and may choose the scale that is used.
-        return _Result(held, best_scale(model, split.test, rng=self.seed))
+        return cross_validate_scaled(fit, self.data, folds=FOLDS, rng=self.seed)
 
     def fit_bayes(self, data: ChoiceData, iterations: int, progress: Progress) -> HBResult:
         """One fit by hierarchical Bayes."""
@@ -160,9 +141,8 @@ class _Trials:
         )
 
 
-def _measured(kind: Kind, test: ChoiceData, chances: FloatArray) -> HeldOut:
-    """How probabilities (rows,) foretold the tasks."""
-    loss, hits = log_loss(test, chances), hit_rate(test, chances)
+def _held_out(kind: Kind, result: CrossValidation) -> HeldOut:
+    loss, hits = result.log_loss, result.hit_rate
     return HeldOut(
         model=kind,
         log_loss=loss.value,
