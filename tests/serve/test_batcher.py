@@ -55,7 +55,7 @@ def test_requests_gather_while_the_model_is_busy() -> None:
 
 def test_just_after_a_batch_of_several_the_window_gathers_the_next() -> None:
     model = Model(seconds=0.02)
-    batcher = started(model, window=0.3, most=3)
+    batcher = started(model, window=1.0, most=3)
     for _ in range(2):
         futures = []
         for n in range(3):
