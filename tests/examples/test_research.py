@@ -185,10 +185,16 @@ def test_prediction_is_judged_by_the_mean_of_the_tuned_splits() -> None:
                 for v in (loss, hits)]  # fmt: skip
         return prediction.Scored(*told)
 
-    logit = [prediction.Foretold(scored(1.2, 0.4), 1.0, scored(1.2, 0.4))] * 2
-    seen = [prediction.Foretold(scored(9, 0), 0.9, scored(loss, hits)) for loss, hits in ((0.7, 0.6), (0.8, 0.7))]
-    loss, hits = prediction.rows_of("HB", seen, logit, "")
+    keys = [*"01234", "last two"]
+    logit = dict.fromkeys(keys, prediction.Foretold(scored(1.2, 0.4), 1.0, scored(1.2, 0.4)))
+    figures = zip((0.7, 0.7, 0.75, 0.8, 0.8, 9.0), (0.6, 0.6, 0.65, 0.7, 0.7, 0.9), strict=True)
+    seen = {
+        key: prediction.Foretold(scored(9, 0), 0.9, scored(*figure)) for key, figure in zip(keys, figures, strict=True)
+    }
+    loss, hits, *last = prediction.rows_of("HB", seen, logit, "")
     assert (loss.ours, loss.peer) == ("0.750 (0.650 to 0.850)", "MNL 1.200 (1.100 to 1.300)")
     assert (loss.verdict.decision, hits.verdict.decision) == ("met", "MISSED")
-    assert "2 splits of 8 choices of 4 people" in loss.n
-    assert {row.verdict.decision for row in prediction.rows_of("HB, signs", seen, logit, "")} == {"no bar"}
+    assert loss.n == "5 × 8 choices of 4 people"
+    assert [row.ours for row in last] == ["9.000 (8.900 to 9.100)", "0.900 (0.800 to 1.000)"]
+    unjudged = [*last, *prediction.rows_of("HB, signs", seen, logit, "")]
+    assert {row.verdict.decision for row in unjudged} == {"no bar"}
