@@ -14,10 +14,7 @@ HERE = Path(__file__).resolve().parent
 SCRIPTS = (
     "clinc150/run.py",
     "opinions.py",
-    "research_mnl.py",
-    "research_mixed.py",
-    "research_hb.py",
-    "research_simulator.py",
+    "research.py",
     "research_coverage.py",
     "research_designs.py",
     "research_quality.py",

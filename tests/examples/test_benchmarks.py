@@ -1,4 +1,4 @@
-"""What the benchmark of opinions makes of clean data, and how it tells what it found."""
+"""All benchmarks are run; what that of opinions makes of clean data, and how it tells what it found."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from marketfit.task import Labelled
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.fixture(scope="module")
-def opinions() -> ModuleType:
-    """The script as a module."""
+def script(name: str) -> ModuleType:
+    """A script as a module."""
     import sys
 
-    spec = importlib.util.spec_from_file_location("opinions", BENCHMARKS / "opinions.py")
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -30,9 +29,20 @@ def opinions() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
+def opinions() -> ModuleType:
+    return script("opinions")
+
+
+@pytest.fixture(scope="module")
 def clean() -> Labelled:
     targets = np.arange(6000, dtype=np.int64) % 150
     return Labelled([str(row) for row in range(6000)], targets, tuple(f"l{k:03d}" for k in range(150)))
+
+
+def test_every_benchmark_is_among_all() -> None:
+    files = [*BENCHMARKS.glob("*.py"), *BENCHMARKS.glob("*/run.py")]
+    scripts = {str(file.relative_to(BENCHMARKS)) for file in files} - {"all.py"}
+    assert sorted(script("all").SCRIPTS) == sorted(scripts)
 
 
 def test_the_arms_differ_in_what_they_should(opinions: ModuleType, clean: Labelled) -> None:

@@ -1,20 +1,13 @@
-"""How quick is the market simulator?
+"""The market simulator: 300 offers × 36,000 draws, one person each, with intervals (all of `simulate`).
 
-    python benchmarks/research_simulator.py [--repeats 7]
-
-The bar: 300 offers × 36,000 draws, one person each, simulated with intervals (all of `simulate`) in at most 0.2 s on
-two free cores. The other lines have no bar. Times are the quickest of the repeats, after one that is not counted;
-memory is by how much the first run raised the peak of the process. Tastes are drawn at random: no data are needed.
+Tastes are drawn at random: no data are needed. Neither xlogit nor statsmodels has a simulator. The other analyses have
+no bar (`--wide`); each is told with the processor's seconds, which tell a slow program from a busy machine.
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,30 +29,40 @@ from marketfit.demand import (
     what_if,
 )
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
+from marketfit.measure.machine import cores
 
-BAR = 0.2
+from .race import shown
+from .row import Found, Row, judged, on_two_cores
+from .settings import Settings
+
+PART = "simulator"
+SECONDS = 0.2
+BAR = f"≤ {SECONDS:g} s on 2 cores"
 BRANDS = ("ajax", "bolt", "crow", "dove")
 
 
-def main() -> int:
-    """Time every analysis and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
-    many = offers(300)
-    people = tastes(36_000, 1)
-    sys.stdout.write("| what | seconds | processor seconds | peak MB | bar |\n| --- | --- | --- | --- | --- |\n")
-    cost = timed(lambda: simulate(people, many), repeats)
-    verdict = "met" if cost.seconds <= BAR else "MISSED"
-    told("300 offers × 36,000 draws of one person, share of preference", cost, f"≤ {BAR} s: {verdict}")
-    for name, run in others(many).items():
-        told(name, timed(run, max(1, repeats // 3)), "none")
-    return 0
+def measure(settings: Settings) -> Found:
+    """The row of the bar, and the table of the other analyses."""
+    people, many = tastes(36_000, 1), offers(300)
+    clock, _ = timed(lambda: simulate(people, many), settings.rounds)
+    verdict = on_two_cores(judged(float(np.median(clock)) <= SECONDS), len(cores()))
+    what = "300 offers × 36,000 draws, share of preference with intervals"
+    row = Row(PART, what, f"{len(clock)} turns", shown(clock), bar=BAR, verdict=verdict)
+    return Found((row,), wide(people, many, max(1, settings.repeats)) if settings.wide else "")
 
 
-def others(many: Mapping[str, Offer]) -> dict[str, Callable[[], object]]:
+def wide(people: UtilityDraws, many: Mapping[str, Offer], repeats: int) -> str:
     """The analyses without a bar."""
-    people, crowd, few = tastes(36_000, 1), tastes(100, 360), offers(5)
+    lines = ["| analysis | median (quartiles) | processor | turns |", "|---|---|---|---|"]
+    for name, run in others(people, many).items():
+        clock, used = timed(run, repeats)
+        lines.append(f"| {name} | {shown(clock)} | {shown(used)} | {repeats} |")
+    return "\n".join(lines)
+
+
+def others(people: UtilityDraws, many: Mapping[str, Offer]) -> dict[str, Callable[[], object]]:
+    """Name → run."""
+    crowd, few = tastes(100, 360), offers(5)
     population = tastes(500, 300)
     limited = Market(population, availability={"offer 1": 0.5, "offer 2": 0.7, "offer 3": 0.9})
     space = OfferSpace({"price": np.linspace(1, 4, 10).tolist(), "size": [0, 0.5, 1], "brand": list(BRANDS)})
@@ -113,38 +116,13 @@ def offers(count: int) -> dict[str, Offer]:
     }
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of one run: seconds by the clock and of all processors together, and MB by which the first raised the peak."""
-
-    seconds: float
-    processor: float
-    memory: float
-
-
-def timed(run: Callable[[], object], repeats: int) -> Cost:
-    """The quickest of the repeats. Processor seconds tell a slow program from a busy machine."""
-    before = peak_mb()
+def timed(run: Callable[[], object], turns: int) -> tuple[list[float], list[float]]:
+    """Seconds by the clock and of all processors together, of each turn; a turn before the first is not counted."""
     run()
-    raised = peak_mb() - before
-    times = []
-    for _ in range(repeats):
-        began, used = time.perf_counter(), time.process_time()
+    clock, used = [], []
+    for _ in range(turns):
+        began, work = time.perf_counter(), time.process_time()
         run()
-        times.append((time.perf_counter() - began, time.process_time() - used))
-    return Cost(min(clock for clock, _ in times), min(used for _, used in times), raised)
-
-
-def peak_mb() -> float:
-    """Peak resident size of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def told(name: str, cost: Cost, bar: str) -> None:
-    """Print one line of the table."""
-    sys.stdout.write(f"| {name} | {cost.seconds:.3f} | {cost.processor:.3f} | {cost.memory:.0f} | {bar} |\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        clock.append(time.perf_counter() - began)
+        used.append(time.process_time() - work)
+    return clock, used
