@@ -77,7 +77,9 @@ def _losses(model: ScaledPredictor, split: TaskSplit) -> FloatArray:
     return np.array([task_losses(split.test, model.predict(split.test, scale=float(scale))) for scale in SCALES])
 
 
-def _tuned(splits: Sequence[TaskSplit], losses: Sequence[FloatArray], rng: np.random.Generator, level: float) -> TunedScale:
+def _tuned(
+    splits: Sequence[TaskSplit], losses: Sequence[FloatArray], rng: np.random.Generator, level: float
+) -> TunedScale:
     people: IntArray = np.concatenate([_people(split.test) for split in splits])
     weights = np.concatenate([split.test.weights for split in splits])
     return tuned_by(np.concatenate(losses, axis=1), weights, people, rng=rng, level=level)
