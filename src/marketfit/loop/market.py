@@ -18,7 +18,7 @@ from marketfit.measure.tastes import draws_of
 from marketfit.records import MarketView, Record
 from marketfit.report.text import aligned
 from marketfit.research import research
-from marketfit.research.study.offer import promised_offer
+from marketfit.research.study.stage import promised_offer
 from marketfit.workspace import write_atomic
 
 
