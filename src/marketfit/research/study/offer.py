@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from marketfit.demand import PriceCurve, price_curve, simulate
+from marketfit.demand import PriceCurve, Shares, price_curve, simulate
 from marketfit.records.findings import Drawing, Finding, FindingTable
 from marketfit.research.study.stage import Stage, money, percent, tested_range
 
@@ -43,9 +43,16 @@ def market_finding(stage: Stage, *, tasks: int) -> Finding | None:
         respondents=shares.sample_size,
         answers=tasks,
         simulated=market.simulated,
+        lead=f"As promised, our offer would win {percent(shares.share[0])} % of those who choose "
+        f"({_interval(shares)}).",
         tables=tuple(tables),
         notes=tuple(notes),
     )
+
+
+def _interval(shares: Shares) -> str:
+    low, high = percent(shares.low[0]), percent(shares.high[0])
+    return "no interval" if low is None or high is None else f"95 % interval {low} to {high} %"
 
 
 def clamped_notes(extrapolated: Mapping[str, Sequence[str]]) -> list[str]:

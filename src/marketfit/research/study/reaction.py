@@ -35,19 +35,20 @@ def reaction_finding(
     told = progress or (lambda _: None)
     game, assumed = _game(stage)
     settled = equilibrium(stage.demand, stage.offers, game=game, worlds=WORLDS, progress=lambda done: told(0.5 * done))
-    candidates = stage.prices or ((stage.price,) if stage.price is not None else ())
+    candidates = sorted({*stage.prices, *(() if stage.price is None else (stage.price,))})
     answered = price_after_reaction(
         stage.demand, stage.offers, offer=stage.product, prices=candidates, game=game, worlds=WORLDS,
         progress=lambda done: told(0.5 + 0.5 * done),
     )  # fmt: skip
     now = simulate_shares(stage.demand, stage.offers)
-    verdict, figure = _verdict(stage, answered)
+    lead, figure = _verdict(stage, answered)
     return Finding(
         instrument="price-competition",
         title="If rivals answer our price",
         respondents=stage.drawn.sample_size,
         answers=tasks,
         simulated=stage.market.simulated,
+        lead=lead,
         figures=figure,
         tables=(
             _survival(stage, answered),
@@ -55,7 +56,7 @@ def reaction_finding(
             _shares(stage, now, settled),
             _profits(stage, game, now, settled),
         ),
-        notes=(verdict, *assumed, *_settled_notes(stage, settled, answered)),
+        notes=(*assumed, *_settled_notes(stage, settled, answered)),
     ), ()
 
 
@@ -71,7 +72,7 @@ def _no_game(stage: Stage) -> str:
         return f"'{market.price}' is no number with two tested values or more"
     if any(not isinstance(value, float) for value in priced.values()):
         return f"some '{market.price}' is no number"
-    if not stage.prices and not (stage.price is not None and low <= stage.price <= high):
+    if stage.price is None or not low <= stage.price <= high:
         return f"our {market.price} lies beyond what was tested ({low:g} to {high:g})"
     return ""
 
@@ -104,22 +105,24 @@ def _verdict(stage: Stage, answered: PriceReaction) -> tuple[str, tuple[Figure, 
     name, chosen, n = stage.market.price, stage.price, stage.drawn.sample_size
     if len(answered.prices) < 2 or chosen is None:
         return f"Only one {name} of ours may be chosen, so there is no other that could do better after an answer.", ()
-    first, best = answered.best_before, answered.best_after
-    regret = answered.regret
-    place = int(answered.prices.searchsorted(first))
-    chance = float(answered.chance_best[place])
-    told = "" if math.isnan(chance) else f"; it is the best one after the answer in {100 * chance:.0f} % of draws"
+    places = {price: k for k, price in enumerate(answered.prices.tolist())}
+    best = answered.best_after
+    chance = float(answered.chance_best[places[best]])
+    sure = "" if math.isnan(chance) else f", as in {100 * chance:.0f} % of draws"
     figures = (
-        Figure(name=f"Best {name} while rivals keep theirs", value=first, n=n),
+        Figure(name=f"Our {name}", value=chosen, n=n),
+        Figure(name=f"Best {name} while rivals keep theirs", value=answered.best_before, n=n),
         Figure(name=f"Best {name} once rivals have answered", value=best, n=n),
     )
     if not answered.converged.all():
         return f"Whether our {name} survives is not known: the rivals' answers did not settle at every price.", figures
-    if answered.survives:
-        return f"Our {name} of {first:g} survives: it earns most before and after the rivals answer{told}.", figures
+    if best == chosen:
+        return f"Our {name} of {chosen:g} survives: it earns most once the rivals have answered{sure}.", figures
+    more = Estimate(float(answered.after[places[best]] - answered.after[places[chosen]]), math.nan, math.nan)
+    more = answered.regret if chosen == answered.best_before else more
     return (
-        f"Our {name} of {first:g} does not survive: once the rivals have answered, {best:g} earns "
-        f"{_amount(regret)} more a month{told}."
+        f"Our {name} of {chosen:g} does not survive: once the rivals have answered, {best:g} earns {_amount(more)} "
+        f"more {_period(stage)}, and most of all{sure}."
     ), figures
 
 
@@ -139,7 +142,8 @@ def _survival(stage: Stage, answered: PriceReaction) -> FindingTable:
                  "best then, % of draws", "what rivals answer"),
         rows=tuple(rows),
         note=f"Then: rivals have set the prices that earn them most, ours being fixed. 95 % intervals over "
-        f"{answered.worlds} draws; {stage.people}.",
+        f"{answered.worlds} draws; {stage.people}. A sample of the draws stands for all here, so profits may differ a "
+        "little from those of other tables.",
     )  # fmt: skip
 
 

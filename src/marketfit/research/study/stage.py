@@ -34,9 +34,9 @@ class Stage:
     prices: tuple[float, ...]
 
     @property
-    def own(self) -> Values:
+    def own(self) -> dict[str, float | str]:
         """Our offer."""
-        return self.offers[self.product]
+        return dict(self.offers[self.product])
 
     @property
     def rivals(self) -> dict[str, Values]:
