@@ -58,6 +58,23 @@ def change_words(stage: Stage, change: Change) -> str:
     return f"{change.attribute}: {label(stage.offers[change.offer][change.attribute])} → {label(change.value)}"
 
 
+def worth_words(stage: Stage, changes: Sequence[Change]) -> tuple[str, ...]:
+    """The price at which our share is as before all these changes, in a sentence; nothing where no price can say it."""
+    market, price = stage.market, stage.price
+    low, high = tested_range(stage.drawn.coding, market.price)
+    ours = all(change.offer == stage.product and change.attribute != market.price for change in changes)
+    if not changes or not ours or stage.alone or price is None or not low <= price <= high or not low < high:
+        return ()
+    change = {one.attribute: one.value for one in changes}
+    found = competitive_value(stage.demand, stage.offers, offer=stage.product, change=change, price=market.price)
+    remark = _remark(found, price)
+    if math.isinf(found.value.value):
+        return (f"No tested {market.price} brings our share back to what it was: {remark}.",)
+    ends = [money(price + end) for end in (found.value.low, found.value.high)]
+    reach = f"95 % interval {ends[0]} to {ends[1]}" if None not in ends else remark or "no interval"
+    return (f"At a {market.price} of {money(price + found.value.value)} ({reach}) our share would be as before.",)
+
+
 def _changes(stage: Stage, levels: Levels) -> Iterator[Change]:
     for name, values in levels.items():
         for value in values:

@@ -30,9 +30,9 @@ def line_finding(
 ) -> Finding:
     """The best lines of up to `size` of our possible offers, against rivals that stay as they are.
 
-    offered: attribute → the values that we could offer. No offer of a line may be beaten by another of it in all that has
-    a direction, such as the price, while they are else the same: nobody would take it, but shares of preference give
-    it buyers.
+    offered: attribute → the values that we could offer. No offer of a line may be beaten by another of it in all
+    that has a direction, such as the price, while they are else the same: nobody would take it, but shares of
+    preference give it buyers.
 
     Raises:
         DataError: there are fewer offers than `size`, or too many lines to compare.
@@ -123,7 +123,8 @@ def _notes(stage: Stage, found: LineSearch, size: int) -> list[str]:
     if largest < size:
         notes.append(
             f"No line of more than {largest}: one of our offers would then be beaten by another in all that has a "
-            f"direction, such as the {price}, and nobody takes it. Name more values to offer: in the brief, or by --offer."
+            f"direction, such as the {price}, and nobody takes it. Name more values to offer: in the brief, or by "
+            "--offer."
         )
     if stage.market.goal == "profit":
         notes.append("What it costs to have one more offer is not in the profit: a longer line must earn that on top.")
