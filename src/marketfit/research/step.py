@@ -12,7 +12,7 @@ from marketfit.records import Opinions as OpinionRecord
 from marketfit.research.competition import competition
 from marketfit.research.instruments.choice import ChoiceAnswers
 from marketfit.research.reading import Instruments, read_answers
-from marketfit.research.study.changes import change_finding, tested_levels
+from marketfit.research.study.changes import change_finding, levels_shown
 from marketfit.research.study.offer import market_finding
 from marketfit.research.study.reaction import reaction_finding
 from marketfit.research.study.stage import set_stage
@@ -65,7 +65,7 @@ def _ours(
         reaction, notes = reaction_finding(stage, tasks=tasks, progress=progress)
     found = (
         market_finding(stage, tasks=tasks),
-        change_finding(stage, tested_levels(answers.data, drawn), tasks=tasks),
+        change_finding(stage, levels_shown(answers.data, drawn), tasks=tasks),
         reaction,
     )
     return [finding for finding in found if finding is not None], notes

@@ -20,7 +20,7 @@ _MOST_LEVELS = 12
 Levels = Mapping[str, Sequence[float | str]]
 
 
-def tested_levels(data: ChoiceData, drawn: UtilityDraws) -> dict[str, tuple[float | str, ...]]:
+def levels_shown(data: ChoiceData, drawn: UtilityDraws) -> dict[str, tuple[float | str, ...]]:
     """Attribute → the levels that people were shown, numbers ascending."""
     found: dict[str, tuple[float | str, ...]] = {}
     terms = {term.attribute: term for term in drawn.coding.terms}
