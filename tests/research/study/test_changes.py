@@ -23,6 +23,7 @@ def test_each_tested_level_but_our_own_has_a_row_with_its_interval(make_stage: C
     before, after = (softmax([place - price, -2.0, -2.0])[0] for place, price in ((2.0, 3.0), (0.0, 3.0)))
     assert shares.rows[0][2] == pytest.approx(100 * (after - before), abs=0.3)
     assert "n = 120 respondents, simulated" in shares.note
+    assert finding.lead.startswith("Of single changes, price: 3 → 1 adds most")
 
 
 def test_the_price_at_which_our_share_returns_is_the_ratio_where_all_are_alike(

@@ -32,14 +32,14 @@ def test_prices_settle_where_nobody_gains(make_stage: Callable[..., Stage]) -> N
     assert ours - 1.0 == pytest.approx(1 / (1 - shares[0]), abs=0.05)
     assert theirs - 0.5 == pytest.approx(1 / (1 - shares[1]), abs=0.05)
     assert [row[1] for row in rows.values()] == [1.0, 0.5]
-    assert not any("ASSUMED" in note for note in finding.notes)
+    assert "ASSUMED" not in finding.lead
     then = {row[0]: row[4] for row in table(finding, "Shares now").rows}
     assert then["ours"] == pytest.approx(100 * shares[0], abs=1.0)
 
 
 def test_costs_of_rivals_that_are_not_known_are_assumed_and_said(make_stage: Callable[..., Stage]) -> None:
     finding = finding_of(make_stage())
-    assert finding.notes[0].startswith("ASSUMED: theirs pays 1 for each buyer, as we do")
+    assert "ASSUMED: theirs pays 1 for each buyer, as we do" in finding.lead
 
 
 def test_the_lead_says_whether_our_price_survives(make_stage: Callable[..., Stage]) -> None:

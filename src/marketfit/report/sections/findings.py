@@ -27,7 +27,8 @@ def finding_blocks(finding: Finding) -> list[Block]:
     blocks: list[Block] = [Heading(finding.title, finding.simulated)]
     if finding.lead:
         blocks.append(Text(finding.lead))
-    blocks.append(Facts(_facts(finding)))
+    if facts := _facts(finding):
+        blocks.append(Facts(facts))
     for one in finding.tables:
         blocks.append(_shown(one, simulated=finding.simulated))
     blocks += bullets("Proposed for the brief", [f"{item.text}: {item.reason}" for item in finding.proposals])
@@ -37,9 +38,10 @@ def finding_blocks(finding: Finding) -> list[Block]:
 
 def _facts(finding: Finding) -> tuple[Fact, ...]:
     made = " (simulated)" if finding.simulated else ""
-    counts = (
-        Fact("Respondents", figures.count(finding.respondents), f"{figures.count(finding.answers)} answers{made}"),
-    )
+    counts: tuple[Fact, ...] = ()
+    if finding.respondents:  # a table of offers asks nobody
+        answers = f"{figures.count(finding.answers)} answers{made}"
+        counts = (Fact("Respondents", figures.count(finding.respondents), answers),)
     return counts + tuple(_fact(figure, made) for figure in finding.figures)
 
 

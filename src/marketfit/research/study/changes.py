@@ -40,7 +40,7 @@ def change_finding(stage: Stage, levels: Levels, *, tasks: int) -> Finding | Non
     changes = list(_changes(stage, levels))
     if stage.alone or not changes:
         return None
-    table, notes = _shares(stage, changes)
+    table, best, notes = _shares(stage, changes)
     worths, said = _worths(stage, [change for change in changes if change.attribute != stage.market.price])
     return Finding(
         instrument="what-if",
@@ -48,6 +48,7 @@ def change_finding(stage: Stage, levels: Levels, *, tasks: int) -> Finding | Non
         respondents=stage.drawn.sample_size,
         answers=tasks,
         simulated=stage.market.simulated,
+        lead=best,
         tables=(table, *([worths] if worths else [])),
         notes=(*notes, *said),
     )
@@ -82,7 +83,8 @@ def _changes(stage: Stage, levels: Levels) -> Iterator[Change]:
                 yield Change(stage.product, name, value)
 
 
-def _shares(stage: Stage, changes: Sequence[Change]) -> tuple[FindingTable, list[str]]:
+def _shares(stage: Stage, changes: Sequence[Change]) -> tuple[FindingTable, str, list[str]]:
+    """The table, the change that wins most in a sentence, and notes."""
     rows: list[tuple[float | str | None, ...]] = []
     base, clamped = "", dict[str, tuple[str, ...]]()
     for change in changes:
@@ -100,14 +102,17 @@ def _shares(stage: Stage, changes: Sequence[Change]) -> tuple[FindingTable, list
                 percent(found.difference_high[place]),
             )
         )
-    return FindingTable(
+    words, _, gain, low, high = max(rows, key=lambda row: float(row[2] or 0))
+    reach = "no interval" if low is None or high is None else f"95 % interval {low} to {high}"
+    table = FindingTable(
         title="Our share when one attribute alone is changed, the others keeping their offers",
         columns=("change", "share then, %", "change in points", "low", "high"),
         rows=tuple(rows),
         note=f"Our share is {base} now. Low and high: 95 % interval of the change itself, before and after on the same "
         f"draws; {stage.people}.",
         drawing=Drawing(kind="intervals", x="change in points", label="change", low="low", high="high", marks=(0.0,)),
-    ), clamped_notes(clamped)
+    )
+    return table, f"Of single changes, {words} adds most to our share: {gain} points ({reach}).", clamped_notes(clamped)
 
 
 def _worths(stage: Stage, changes: Sequence[Change]) -> tuple[FindingTable | None, list[str]]:

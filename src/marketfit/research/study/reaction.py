@@ -19,6 +19,11 @@ WORLDS = 100
 
 _STUCK = 0.005  # of the tested range: a price this near to a bend of the estimate sits on it
 
+_FIRMS = (
+    "Every offer is taken as a firm of its own that knows demand and sets nothing but its price: what is learned is "
+    "whether our price survives an answer, not which answer will come."
+)
+
 Cells = tuple[float | str | None, ...]
 
 
@@ -42,6 +47,8 @@ def reaction_finding(
     )  # fmt: skip
     now = simulate_shares(stage.demand, stage.offers)
     lead, figure = _verdict(stage, answered)
+    if assumed:
+        lead += f" {assumed}"
     return Finding(
         instrument="price-competition",
         title="If rivals answer our price",
@@ -56,7 +63,7 @@ def reaction_finding(
             _shares(stage, now, settled),
             _profits(stage, game, now, settled),
         ),
-        notes=(*assumed, *_settled_notes(stage, settled, answered)),
+        notes=(_FIRMS, *_settled_notes(stage, settled, answered)),
     ), ()
 
 
@@ -77,28 +84,24 @@ def _no_game(stage: Stage) -> str:
     return ""
 
 
-def _game(stage: Stage) -> tuple[PriceGame, list[str]]:
+def _game(stage: Stage) -> tuple[PriceGame, str]:
+    """The game, and in a sentence what had to be assumed of it."""
     market = stage.market
     own = market.unit_cost or 0.0
     costs = {name: market.rival_unit_costs.get(name, own) for name in stage.rivals} | {stage.product: own}
     unknown = [name for name in stage.rivals if name not in market.rival_unit_costs]
-    notes = [
-        "Every offer is taken as a firm of its own that knows demand and sets nothing but its price: what is learned "
-        "is whether our price survives an answer, not which answer will come."
-    ]
-    if unknown:
-        notes.insert(
-            0,
-            f"ASSUMED: {', '.join(unknown)} pay{'s' if len(unknown) == 1 else ''} {own:g} for each buyer, as we do; "
-            "what is known of it belongs into market.rival_unit_costs.",
-        )
+    named = _joined(unknown) if unknown else ""
+    assumed = (
+        f"ASSUMED: {named} pay{'s' if len(unknown) == 1 else ''} {own:g} for each buyer, as we do; give what is known "
+        "in market.rival_unit_costs."
+    )
     game = PriceGame(
         owners={name: name for name in stage.offers},
         unit_costs=costs,
         price=market.price,
         audience=market.audience or 1.0,
     )
-    return game, notes
+    return game, assumed if unknown else ""
 
 
 def _verdict(stage: Stage, answered: PriceReaction) -> tuple[str, tuple[Figure, ...]]:

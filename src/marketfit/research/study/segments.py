@@ -78,8 +78,11 @@ def segment_finding(
 
 
 def _lead(segments: Segments) -> str:
-    told = [f"{name_of(one)} ({percent(one.share.value)} %) looks at {_most(one, 2)}" for one in segments.segments]
-    return f"People fall into {len(segments.segments)} segments. {'; '.join(told)}."
+    told = [
+        f"{name_of(one)}, {percent(one.share.value)} % of people, minds {_most(one, 2, ' and ')}"
+        for one in segments.segments
+    ]
+    return f"{len(segments.segments)} segments: {'; '.join(told)} (importance; intervals below)."
 
 
 def name_of(segment: Segment) -> str:
@@ -106,9 +109,9 @@ def _sizes(segments: Segments) -> FindingTable:
     )  # fmt: skip
 
 
-def _most(segment: Segment, count: int) -> str:
+def _most(segment: Segment, count: int, join: str = ", ") -> str:
     ranked = sorted(segment.importance, key=lambda name: -segment.importance[name].value)
-    return ", ".join(f"{name} {segment.importance[name].value:.0f} %" for name in ranked[:count])
+    return join.join(f"{name} {segment.importance[name].value:.0f} %" for name in ranked[:count])
 
 
 def _who(segments: Segments, profile: Profile) -> FindingTable:
@@ -171,5 +174,5 @@ def _worth(segments: Segments, steps: Sequence[Step], price: str) -> tuple[Findi
         columns=("segment", "step", "worth", "low", "high", "n"),
         rows=tuple(rows),
         note=f"The {price} that a step makes up for, with no rival in sight. 95 % intervals, n = "
-        f"{segments.sample_size} respondents in all.",
+        f"{segments.sample_size} respondents in all; none where the direction 'better' holds a step at 0.",
     ), silent

@@ -20,8 +20,12 @@ class Step:
     factor: float
 
     def of(self, value: float, low: float, high: float) -> tuple[float | None, float | None, float | None]:
-        """Value and ends of the step, from those of the coefficient; None where there is none."""
-        ends = sorted(end * self.factor for end in (low, high)) if math.isfinite(low + high) else [None, None]
+        """Value and ends of the step, from those of the coefficient; None where there is none.
+
+        What its sign holds at 0 in every draw has an interval of no width, which is none.
+        """
+        known = math.isfinite(low + high) and low < high
+        ends = sorted(end * self.factor for end in (low, high)) if known else [None, None]
         return value * self.factor, ends[0], ends[1]
 
 
