@@ -142,7 +142,7 @@ def test_every_option_has_a_help_text() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("  competitors: competitors.csv\n", "  rival_unit_costs: {Rival: 1}\n", "'rival_unit_costs' needs"),
+        (
             "  competitors: competitors.csv\n",
             "  rival_unit_costs: {Rival: 1}\n",
             "'rival_unit_costs' needs competitors",
