@@ -137,3 +137,21 @@ def test_every_option_has_a_help_text() -> None:
         name for name, _, _ in options
     }
     assert [name for name, _, text in options if not re.search(r"\w{3}", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (
+            "  competitors: competitors.csv\n",
+            "  rival_unit_costs: {Rival: 1}\n",
+            "'rival_unit_costs' needs competitors",
+        ),
+        ("  unit_cost: 0.8\n", "  unit_cost: 0.8\n  rival_unit_costs: {Rival: -1}\n", "rival_unit_costs.Rival"),
+    ],
+)
+def test_costs_of_rivals_are_checked(write: Callable[[str], Path], old: str, new: str, why: str) -> None:
+    with pytest.raises(BriefError, match=re.escape(why)):
+        load_brief(write(FULL.replace(old, new)))
+    text = FULL.replace("  unit_cost: 0.8\n", "  unit_cost: 0.8\n  rival_unit_costs: {Rival: 1}\n")
+    assert load_brief(write(text)).market.rival_unit_costs == {"Rival": 1.0}

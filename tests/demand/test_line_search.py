@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketfit.demand import Adjustments, Market, MarketSource, OfferSpace, Profit, UtilityDraws, search_line, simulate
+from marketfit.demand import (
+    Adjustments,
+    LineCandidates,
+    Market,
+    MarketSource,
+    OfferSpace,
+    Profit,
+    UtilityDraws,
+    search_line,
+    simulate,
+)
 from marketfit.demand.arrays import FloatArray
 from marketfit.errors import DataError
 
@@ -202,3 +212,29 @@ def test_bad_prohibitions(prohibited: dict[str, float], part: str) -> None:
     with pytest.raises(DataError) as caught:
         OfferSpace({"price": [1]}, prohibited=[prohibited]).candidates()
     assert part in str(caught.value)
+
+
+def test_only_lines_that_may_be_are_compared(tastes: Tastes) -> None:
+    """The best of the others, with the chance of being best among them."""
+    source = tastes()
+
+    def allowed(line: tuple[str, ...]) -> bool:
+        return not {"fair", "twin"} <= set(line)
+
+    whole = brute(source, GOAL, 2)
+    found = search_line(source, RIVALS, candidates=LineCandidates(CANDIDATES, allowed), size=2, goal=GOAL, shown=99)
+    assert found.enumerated == len(found.lines) == len(whole) - 1
+    assert all(allowed(line.offers) for line in found.lines)
+    kept = {line: draws for line, draws in whole.items() if allowed(line)}
+    best = np.max(list(kept.values()), axis=0)
+    for line in found.lines:
+        assert line.goal.value == pytest.approx(kept[line.offers].mean(), rel=1e-3)
+        assert line.regret == pytest.approx(best.mean() - kept[line.offers].mean(), rel=1e-2, abs=0.1)
+    assert sum(line.chance_best for line in found.lines) == pytest.approx(1)
+    with pytest.raises(DataError, match="leaves no line"):
+        search_line(source, RIVALS, candidates=LineCandidates(CANDIDATES, lambda _: False), size=2)
+
+
+def test_a_size_without_an_allowed_line_has_no_best(tastes: Tastes) -> None:
+    alone = LineCandidates(CANDIDATES, lambda line: len(line) == 1)
+    assert set(search_line(tastes(), RIVALS, candidates=alone, size=2).best_of_size) == {1}

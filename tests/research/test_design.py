@@ -8,7 +8,7 @@ import pytest
 
 from marketfit.demand import d_error, read_design, write_design
 from marketfit.errors import DataError
-from marketfit.records.questionnaire import Answer, Option, Questionnaire
+from marketfit.records.questionnaire import Answer, Labels, Option, Questionnaire
 from marketfit.research.choice_design import ChoicePlan, design_of, prior_of, space_of
 from marketfit.research.instruments.choice import Choice, questionnaire_of
 from marketfit.research.instruments.opinions import OpinionPlan, Opinions
@@ -169,3 +169,32 @@ def test_answers_that_fit_no_question_are_refused(questionnaire: Questionnaire) 
     table = questionnaire.table([Answer(question=0, picked="none")])
     assert table.column("chosen").to_pylist() == [0, 0, 0, 1]
     assert np.isnan(table.to_pandas()["price"].to_numpy()[-1])
+
+
+def test_labels_name_levels_however_a_file_spells_them() -> None:
+    labels = {"price": {"name": "A month", "levels": {"2.0": "two", "4": "four"}}}
+    plan = ChoicePlan.model_validate({**PLAN.model_dump(), "labels": labels})
+    made = Choice().design(plan, seed=3)
+    assert made.labels == {"price": Labels(name="A month", levels={"2": "two", "4": "four"})}
+    assert made.questions == Choice().design(PLAN, seed=3).questions
+
+
+def test_every_mistake_in_labels_is_told_with_those_of_the_plan() -> None:
+    labels = {
+        "pric": {"name": "x"},
+        "price": {"levels": {"3": "three", "4": "same", "6": "same", "8": " "}},
+        "accuracy": {"name": "privacy"},
+    }
+    plan = {**PLAN.model_dump(), "labels": labels, "prohibited": ({"privcy": "cloud"},)}
+    with pytest.raises(DataError) as error:
+        Choice().design(ChoicePlan.model_validate(plan), seed=0)
+    told = str(error.value)
+    for part in (
+        "labels.pric: no such attribute; did you mean 'price'",
+        "labels.price.levels.3: no such level",
+        "labels.price.levels: 'same' stands for more than one",
+        "labels.price.levels.8: is empty",
+        "labels: 'privacy' stands for more than one",
+        "privcy",
+    ):
+        assert part in told, told

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from marketfit.demand import ChoiceData, fit_mnl
 from marketfit.errors import DataError
-from marketfit.research.maxdiff import BestWorst, BestWorstModel, best_worst_counts, comparable, fit_best_worst
+from marketfit.research.maxdiff import (
+    BestWorst,
+    BestWorstFit,
+    BestWorstModel,
+    best_worst_counts,
+    comparable,
+    fit_best_worst,
+)
 
 
 def simulated(seed: int, utilities: np.ndarray, *, people: int, tasks: int, taste: float = 0.0) -> BestWorst:
@@ -163,3 +170,12 @@ def test_many_answers_are_quick() -> None:
     fit = fit_best_worst(answers)
     assert time.monotonic() - began < 20  # about 0.6 s on an idle core
     assert np.abs(fit.utilities - np.linspace(-1, 1, 20)).max() < 0.05
+
+
+def test_a_variance_that_is_zero_but_for_rounding_is_no_error() -> None:
+    """Two people who answer in mirror images can leave −1e-17 where the variance of a share is 0."""
+    barely = np.diag([-1e-17, -1e-17, -1e-17])
+    fit = BestWorstFit(np.zeros(3), barely, log_likelihood=-2.0, log_likelihood_null=-2.0, people=2)
+    share = fit.share(0)
+    assert share.low == pytest.approx(100 / 3)
+    assert share.high == pytest.approx(100 / 3)

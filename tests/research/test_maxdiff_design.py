@@ -57,6 +57,16 @@ def test_pairs_even_out_over_the_versions() -> None:
     assert pairs.mean() == pytest.approx(20 * 15 * 6 / 190)
 
 
+@pytest.mark.parametrize("shown", [3, 4, 5])
+@pytest.mark.parametrize("tasks", [None, 2, 3, 7])
+def test_five_items_can_be_asked_about(shown: int, tasks: int | None) -> None:
+    """So few that all but one are in every task, or all of them."""
+    for seed in range(5):
+        for design in best_worst_design(plan(5, shown, tasks), seed=seed):
+            assert np.ptp(np.diag(met(design, 5))) <= 1
+            assert all(len(set(task)) == shown for task in design.tolist())
+
+
 def test_the_seed_decides() -> None:
     one, same, other = (np.stack(list(best_worst_design(plan(8, 4, 6), seed=seed))) for seed in (1, 1, 2))
     assert (one == same).all()

@@ -120,6 +120,8 @@ def test_the_surveys_of_the_brief_become_findings(write_market: Callable[..., Pa
     assert [finding.instrument for finding in view.findings] == [
         "choice",
         "shares",
+        "what-if",
+        "price-competition",
         "competitors",
         *SURVEYS,
     ]

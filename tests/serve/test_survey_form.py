@@ -11,10 +11,12 @@ import pytest
 
 from marketfit.errors import InputError
 from marketfit.records import Answer, Field, Question, Questionnaire, Survey
-from marketfit.records.respondents import asked_of, designed_respondents
+from marketfit.records.questionnaire import Labels, Option
+from marketfit.records.respondents import Asked, asked_of, designed_respondents
 from marketfit.serve.survey import SurveySettings
 from marketfit.serve.survey.form import read_answer
 from marketfit.serve.survey.texts import ENGLISH, LANGUAGES, texts_of
+from marketfit.serve.survey.views import view_of
 
 PRICE = Field(name="price", kind="number", low=0, high=5000)
 NOTE = Field(name="note", kind="text", required=False, show="long")
@@ -113,3 +115,24 @@ def test_each_respondent_is_asked_their_own_questions_and_those_for_anyone() -> 
         [("one", 0), ("one", 2), ("two", 0)],
         [("two", 0), ("three", 1)],
     ]
+
+
+def test_cards_show_labels_and_the_answer_keeps_the_levels() -> None:
+    options = (
+        Option(name="1", values={"latency_ms": 5.0, "privacy": "cloud", "price": 2.5}),
+        Option(name="2", values={"latency_ms": 50.0, "privacy": "on-device", "price": 4.0}),
+    )
+    part = Questionnaire(
+        instrument="choice", title="", columns=("respondent", "task", "alternative", "chosen", "latency_ms"),
+        keeps="options", questions=(Question(id="1", respondent="r1", text="?", options=options),),
+        labels={
+            "latency_ms": Labels(name="Answer time", levels={"5": "5 ms: at once"}),
+            "privacy": Labels(levels={"cloud": "on our servers"}),
+        },
+    )  # fmt: skip
+    german = texts_of("de")
+    view = view_of(Asked(part=part, place=0), given={}, errors={}, texts=german)
+    assert view.cards[0].rows == (("Answer time", "5 ms: at once"), ("Privacy", "on our servers"), ("Price", "2,5"))
+    assert view.cards[1].rows == (("Answer time", "50"), ("Privacy", "on-device"), ("Price", "4"))
+    filled = read_answer(part, 0, {"pick": view.cards[0].choice.value}, texts=german, max_characters=100)
+    assert part.rows(filled.answer)[0]["latency_ms"] == 5.0

@@ -159,6 +159,9 @@ class MarketSpec(_Section):
     unit_cost: Annotated[float, Field(ge=0)] | None = Field(
         default=None, description="cost per buyer and month, beside the measured cost of predictions (profit)"
     )
+    rival_unit_costs: Mapping[str, Annotated[float, Field(ge=0)]] = Field(
+        default={}, description="competitor → its cost per buyer and month, for price competition (default: ours)"
+    )
     predictions_per_buyer: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="predictions a buyer makes a month; their measured cost is added to unit_cost"
     )
@@ -202,6 +205,8 @@ class MarketSpec(_Section):
             raise MistakeError(
                 f"the prices of '{self.price}' are names", "numbers", "write them without quotation marks"
             )
+        if self.rival_unit_costs and self.competitors is None:
+            raise MistakeError("'rival_unit_costs' needs competitors", "competitors: FILE", "add the table or drop it")
         if self.population and self.respondents is None:
             raise MistakeError("'population' needs a table of respondents", "respondents: FILE", "add it")
         if self.choices is not None and not self.attributes:

@@ -100,7 +100,7 @@ def report(
 
 
 @survey_app.command()
-def simulate(
+def simulate(  # noqa: PLR0913 - a command line has its options as arguments
     brief: BriefPath,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="[OFFER.]ATTRIBUTE=VALUE", help="what if; default: our offer")
@@ -108,14 +108,28 @@ def simulate(
     available: Annotated[
         list[str] | None, typer.Option("--available", metavar="OFFER=SHARE", help="share of people who can get it")
     ] = None,
+    line: Annotated[
+        int | None, typer.Option("--line", min=1, metavar="COUNT", help="search the best lines of up to so many offers")
+    ] = None,
+    offered: Annotated[
+        list[str] | None,
+        typer.Option("--offer", metavar="ATTRIBUTE=VALUE,…", help="values to make lines of; default: the brief's"),
+    ] = None,
+    react: Annotated[
+        bool, typer.Option("--react", help="let rivals answer our price (Bertrand-Nash); does it survive?")
+    ] = False,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Predict the shares of our offer as promised, the competitors and none; change any attribute."""
-    made = loop.simulate_market(
-        brief, changes=changes or (), availability=available or (), workspace=workspace, ledger=ledger,
-        reporter=engine.reporter(quiet=quiet),
+    """Predict the shares of our offer as promised, the competitors and none; change any attribute, search the best
+    product line, let rivals answer."""
+    question = loop.MarketQuestion(
+        changes=tuple(changes or ()), availability=tuple(available or ()), offered=tuple(offered or ()), line=line,
+        react=react,
     )  # fmt: skip
+    made = loop.simulate_market(
+        brief, question=question, workspace=workspace, ledger=ledger, reporter=engine.reporter(quiet=quiet)
+    )
     print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)

@@ -34,7 +34,7 @@ from marketfit.demand.designs.space import DesignSpace, Prohibition
 from marketfit.demand.designs.table import read_design, write_design
 from marketfit.demand.intervals import Estimate
 from marketfit.demand.market.calibration import calibrate
-from marketfit.demand.market.candidates import OfferSpace, Profit, UnitCost
+from marketfit.demand.market.candidates import LineCandidates, OfferSpace, Profit, UnitCost
 from marketfit.demand.market.competition import Equilibrium, equilibrium
 from marketfit.demand.market.competitive_value import CompetitiveValue, competitive_value
 from marketfit.demand.market.elasticity import Elasticities, elasticities
@@ -109,6 +109,7 @@ __all__ = [
     "LatentClassResult",
     "Levels",
     "Line",
+    "LineCandidates",
     "LineSearch",
     "MNLResult",
     "Market",

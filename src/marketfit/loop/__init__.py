@@ -3,7 +3,7 @@
 from marketfit.loop.answers import write_csv, write_json
 from marketfit.loop.checking import Check, check
 from marketfit.loop.cycle import fit, improve
-from marketfit.loop.market import MarketReport, SimulatedMarket, report_market, simulate_market
+from marketfit.loop.market import MarketReport, report_market
 from marketfit.loop.operate import (
     Added,
     InService,
@@ -18,6 +18,7 @@ from marketfit.loop.operate import (
 )
 from marketfit.loop.outcome import OfferShare, Outcome
 from marketfit.loop.predictions import predict_file
+from marketfit.loop.simulation import MarketQuestion, SimulatedMarket, simulate_market
 from marketfit.loop.survey_answers import ReadSurvey, read_survey
 from marketfit.loop.surveys import (
     DesignedSurvey,
@@ -34,6 +35,7 @@ __all__ = [
     "DesignedSurvey",
     "InService",
     "LabelledFile",
+    "MarketQuestion",
     "MarketReport",
     "OfferShare",
     "Option",

@@ -55,13 +55,14 @@ class Proposal(Record):
 
 
 class Finding(Record):
-    """What one instrument found, in figures and tables that any reader can show."""
+    """What one instrument found, in figures and tables that any reader can show. lead: the answer, in a sentence."""
 
     instrument: str
     title: str
     respondents: int
     answers: int
     simulated: bool
+    lead: str = ""
     figures: tuple[Figure, ...] = ()
     tables: tuple[FindingTable, ...] = ()
     proposals: tuple[Proposal, ...] = ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from pydantic import Field as Limits
+
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.records.base import Record
 
@@ -24,6 +26,13 @@ class Option(Record):
 
     name: str
     values: Mapping[str, Cell] = {}
+
+
+class Labels(Record):
+    """What respondents read in place of a column's name and of its values; the answers keep the values themselves."""
+
+    name: str = Limits(default="", description="what the attribute is called on the page")
+    levels: Mapping[str, str] = Limits(default={}, description="level → what is shown in its place")
 
 
 class Field(Record):
@@ -76,6 +85,7 @@ class Questionnaire(Record):
 
     keeps: `options` writes one row for each option shown (respondent, task, alternative, chosen, its values);
     `pick` one row with what was picked (item, respondent, label); `cells` one row with what was given and filled in.
+    labels: attribute of the options → what a page shows in its place.
     """
 
     instrument: str
@@ -83,6 +93,7 @@ class Questionnaire(Record):
     columns: tuple[str, ...]
     keeps: Literal["options", "pick", "cells"]
     questions: tuple[Question, ...]
+    labels: Mapping[str, Labels] = {}
 
     def problems(self, answer: Answer, *, where: str) -> list[Problem]:
         """What is wrong with an answer: no such question, no such option, a cell that its field does not allow."""

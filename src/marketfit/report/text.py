@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict, Unpack
 
 from marketfit.contract import Clause, Contract
-from marketfit.records import Promotion
+from marketfit.records import Finding, Promotion
 from marketfit.report import figures
 from marketfit.task import normalise_text
 
@@ -113,6 +113,16 @@ def describe_promotion(promotion: Promotion) -> str:
 
 def _points(difference: float) -> str:
     return f"{100 * difference:+.2f} points".replace("-", "−")
+
+
+def describe_finding(finding: Finding) -> str:
+    """A finding for a terminal: the answer, every table, the notes."""
+    made = " (SIMULATED answers)" if finding.simulated else ""
+    lines = [f"{finding.title}{made}", *([finding.lead] if finding.lead else [])]
+    for one in finding.tables:
+        rows = [tuple(cell if isinstance(cell, str) else figures.number(cell) for cell in row) for row in one.rows]
+        lines += ["", one.title, aligned([one.columns, *rows]), *([one.note] if one.note else [])]
+    return "\n".join([*lines, *([""] if finding.notes else []), *finding.notes])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

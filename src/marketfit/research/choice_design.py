@@ -20,7 +20,7 @@ from marketfit.demand import (
 )
 from marketfit.demand.coding.options import MOST_KNOTS
 from marketfit.records import Record
-from marketfit.records.questionnaire import Cell
+from marketfit.records.questionnaire import Cell, Labels
 
 Levels = Mapping[str, Cell | tuple[Cell, ...]]
 """Attribute → a level, or any of several."""
@@ -41,6 +41,11 @@ class ChoicePlan(Record):
     )
     better: Mapping[str, Literal["higher", "lower"]] = Field(
         {}, description="attribute of numbers → which way all people like it; dominated alternatives are then not shown"
+    )
+    labels: Mapping[str, Labels] = Field(
+        {},
+        description="attribute → {name: TEXT, levels: {LEVEL: TEXT}}: what respondents read in place of its name and "
+        "its levels (default: these themselves); the answers keep the levels",
     )
     respondents: Annotated[int, Field(ge=1, description="how many people are asked")]
     tasks: Annotated[int, Field(ge=1, description="how often each of them chooses")] = 8

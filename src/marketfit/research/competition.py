@@ -31,8 +31,9 @@ def competition(competitors: Sequence[Offer], market: MarketSpec, *, product: st
     tables: list[FindingTable] = []
     if better:
         found = dominated_offers(offers, better)
-        tables.append(_dominated(found, better))
-        if not found:
+        if found:
+            tables.append(_dominated(found, better))
+        else:
             notes.append(f"No offer is dominated on {', '.join(better)}.")
     else:
         notes.append("No attribute has a better direction, so no offer can be called dominated.")

@@ -71,7 +71,8 @@ class BestWorstFit:
             return Estimate(100 * value, None, None, self.people)
         slope = (np.arange(shares.size) == item).astype(np.float64) - shares
         slope /= 1 - value
-        reach = math.sqrt(float(slope @ self.covariance @ slope)) * float(stdtrit(self.people - 1, (1 + level) / 2))
+        variance = max(0.0, float(slope @ self.covariance @ slope))  # rounding may leave an exact 0 below it
+        reach = math.sqrt(variance) * float(stdtrit(self.people - 1, (1 + level) / 2))
         low, high = (float(expit(logit(value) + sign * reach)) for sign in (-1, 1))
         return Estimate(100 * value, 100 * low, 100 * high, self.people)
 

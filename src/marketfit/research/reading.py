@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, cast
 
 from marketfit import registry
 from marketfit.brief import Brief, MarketSpec, SurveyFile
-from marketfit.errors import DataError, Problem
+from marketfit.errors import DataError, Problem, nearest
 from marketfit.records import Finding, Offer, Record
 from marketfit.records import Opinions as OpinionRecord
 from marketfit.research.attributes import check_levels
@@ -77,7 +77,7 @@ def read_answers(brief: Brief, instruments: Instruments) -> Answers:
     notes += _unused(market.opinions, opinions)
     notes += choice.notes if choice else ()
     if competitors:
-        problems += _own_name(brief, competitors.offers)
+        problems += _own_name(brief, competitors.offers) + _unknown_rivals(brief, competitors.offers)
     if choice:
         fit = check_levels(market, choice.data, competitors.offers if competitors else ())
         problems += fit.problems
@@ -120,6 +120,16 @@ def _own_name(brief: Brief, offers: tuple[Offer, ...]) -> list[Problem]:
         Problem(f"{brief.market.competitors}: offer '{offer.name}'", found, "competitors only", "rename or drop it")
         for offer in offers
         if offer.name.casefold() == brief.product.casefold()
+    ]
+
+
+def _unknown_rivals(brief: Brief, offers: tuple[Offer, ...]) -> list[Problem]:
+    names = [offer.name for offer in offers]
+    where = f"{brief.path}: market.rival_unit_costs"
+    return [
+        Problem(f"{where}.{name}", "no such competitor", nearest(name, names), "name one of the table")
+        for name in brief.market.rival_unit_costs
+        if name not in names
     ]
 
 

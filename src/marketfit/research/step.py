@@ -10,8 +10,12 @@ from marketfit.measure.tastes import draws_of
 from marketfit.records import ChoiceStudy, FeedbackBatch, Finding, MarketView, Offer
 from marketfit.records import Opinions as OpinionRecord
 from marketfit.research.competition import competition
+from marketfit.research.instruments.choice import ChoiceAnswers
 from marketfit.research.reading import Instruments, read_answers
+from marketfit.research.study.changes import change_finding, levels_shown
 from marketfit.research.study.offer import market_finding
+from marketfit.research.study.reaction import reaction_finding
+from marketfit.research.study.stage import set_stage
 
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
@@ -37,9 +41,9 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
         finding = instruments.choice.estimate(read.choice, market, run=run)
         study = finding.study
         drawn = draws_of(study, run.workspace)
-        said = market_finding(brief, drawn, competitors, tasks=study.tasks)
-        findings += [*finding.findings, *([said] if said else [])]
-        notes += [*_study_notes(study), *finding.notes, *_market_without_us(study, drawn, competitors)]
+        ours, said = _ours(brief, read.choice, study, competitors, run=run)
+        findings += [*finding.findings, *ours]
+        notes += [*_study_notes(study), *finding.notes, *_market_without_us(study, drawn, competitors), *said]
     opinions = instruments.opinions.estimate(read.opinions, market, run=run) if read.opinions else None
     findings += [competition(competitors, market, product=brief.product)] if competitors else []
     findings += [survey.instrument.estimate(survey.answers, market, run=run) for survey in read.surveys.values()]
@@ -49,6 +53,22 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
     return MarketView(
         choice=study, competitors=competitors, opinions=opinions, findings=tuple(findings), notes=tuple(notes)
     )
+
+
+def _ours(
+    brief: Brief, answers: ChoiceAnswers, study: ChoiceStudy, competitors: tuple[Offer, ...], *, run: Run
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Our offer on the market: shares and prices, what any change would do, and what rivals may answer."""
+    drawn, tasks = draws_of(study, run.workspace), study.tasks
+    stage = set_stage(brief, drawn, competitors)
+    with run.reporter.task("price competition") as progress:
+        reaction, notes = reaction_finding(stage, tasks=tasks, progress=progress)
+    found = (
+        market_finding(stage, tasks=tasks),
+        change_finding(stage, levels_shown(answers.data, drawn), tasks=tasks),
+        reaction,
+    )
+    return [finding for finding in found if finding is not None], notes
 
 
 def _study_notes(study: ChoiceStudy) -> list[str]:

@@ -21,7 +21,7 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
 from marketfit.records import Record
-from marketfit.records.questionnaire import Answer, Cell, Field, Questionnaire
+from marketfit.records.questionnaire import Answer, Cell, Field, Question, Questionnaire
 from marketfit.research.files import Table
 from marketfit.research.instruments import Instrument
 
@@ -103,9 +103,19 @@ def simulated_answers(questionnaire: Questionnaire, *, seed: int, forms: int = 4
             answers.append(Answer(question=place, picked=picked))
             continue
         for number in range(1 if question.respondent else forms):
-            cells = {field.name: _cell(field, number, rng) for field in question.fields}
+            cells = _cells(question, number, rng)
             answers.append(Answer(question=place, cells=cells, respondent=f"p{number + 1}"))
     return questionnaire.table(answers)
+
+
+def _cells(question: Question, number: int, rng: np.random.Generator) -> dict[str, Cell]:
+    """A cell for each field; those that must differ do."""
+    cells: dict[str, Cell] = {}
+    for field in question.fields:
+        taken = [cells[name] for name in question.distinct if name in cells and field.name in question.distinct]
+        left = tuple(text for text in field.allowed if text not in taken)
+        cells[field.name] = _cell(field.model_copy(update={"allowed": left}), number, rng)
+    return cells
 
 
 def _cell(field: Field, number: int, rng: np.random.Generator) -> Cell:

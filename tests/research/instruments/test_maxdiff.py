@@ -11,6 +11,8 @@ from marketfit.errors import DataError
 from marketfit.records.questionnaire import Answer
 from marketfit.research.instruments.maxdiff import MaxDiff
 from marketfit.research.maxdiff_design import MaxDiffPlan
+from marketfit.serve.survey.form import read_answer
+from marketfit.serve.survey.texts import ENGLISH
 
 Survey = Callable[[str], SurveyFile]
 MARKET = MarketSpec(simulated=True)
@@ -106,3 +108,18 @@ def test_versions_go_round() -> None:
     design = MaxDiff().design(MaxDiffPlan(items=tuple(WORTH), respondents=5, versions=2), seed=0)
     of = {who: [q.given for q in design.questions if q.respondent == who] for who in ("r001", "r002", "r003")}
     assert of["r001"] == of["r003"] != of["r002"]
+
+
+def test_best_and_worst_are_asked_to_differ() -> None:
+    design = MaxDiff().design(MaxDiffPlan(items=tuple("abcde"), respondents=2), seed=0)
+    assert all(question.distinct == ("best", "worst") for question in design.questions)
+    shown = str(design.questions[0].given["item_1"])
+    (problem,) = design.problems(Answer(question=0, cells={"best": shown, "worst": shown}), where="answer 1")
+    assert problem.do == "choose two different ones"
+
+
+def test_the_page_asks_again_where_best_is_worst() -> None:
+    design = MaxDiff().design(MaxDiffPlan(items=tuple("abcde"), respondents=2), seed=0)
+    shown = str(design.questions[0].given["item_1"])
+    filled = read_answer(design, 0, {"f0": shown, "f1": shown}, texts=ENGLISH, max_characters=100)
+    assert filled.errors == {"f1": ENGLISH.repeated}

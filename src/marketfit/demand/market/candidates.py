@@ -74,6 +74,18 @@ class OfferSpace:
 
 
 @dataclass(frozen=True)
+class LineCandidates:
+    """Offers to make lines of, and which lines may be, by the names of their offers.
+
+    Shares of preference give buyers to an offer that another of the same line beats in everything: a rule that leaves
+    such lines out keeps them from winning.
+    """
+
+    offers: Mapping[str, Offer] | OfferSpace
+    allowed: Callable[[tuple[str, ...]], bool]
+
+
+@dataclass(frozen=True)
 class Profit:
     """The goal of earning money: audience · Σ share · (price − unit cost) − the cost of having the offers.
 

@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray, frozen
+from marketfit.demand.arrays import BoolArray, FloatArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import Estimate, check_level, estimate
-from marketfit.demand.market.candidates import OfferSpace, Profit, margins
+from marketfit.demand.market.candidates import LineCandidates, OfferSpace, Profit, margins
 from marketfit.demand.market.line_goals import Field, Goal
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.models.utilities import UtilityDraws
@@ -61,7 +61,7 @@ def search_line(
     source: MarketSource,
     rivals: Mapping[str, Offer],
     *,
-    candidates: Mapping[str, Offer] | OfferSpace,
+    candidates: Mapping[str, Offer] | OfferSpace | LineCandidates,
     size: int = 1,
     goal: Literal["share"] | Profit = "share",
     shown: int = 10,
@@ -77,28 +77,33 @@ def search_line(
     source: as for `simulate`; draws from `draw_utilities` choose their number, seed and scale. Availability is of
         rivals only. The none option takes part where known.
     rivals: name → attributes; may be empty where the none option is known.
-    candidates: name → attributes, or an `OfferSpace`. shown: lines to describe, besides the best of each size.
+    candidates: name → attributes, or an `OfferSpace`; `LineCandidates` also says which lines may be.
+    shown: lines to describe, besides the best of each size.
     level: of the intervals. progress: called with the part that is done.
 
     Raises DataError with everything that is wrong, or when there are too many lines to compare, with what to do.
     """
     check_level(level)
-    offers = candidates.candidates() if isinstance(candidates, OfferSpace) else dict(candidates)
+    allowed = candidates.allowed if isinstance(candidates, LineCandidates) else None
+    named = candidates.offers if isinstance(candidates, LineCandidates) else candidates
+    offers = named.candidates() if isinstance(named, OfferSpace) else dict(named)
     scene, margin = _checked(source, rivals, offers, size, goal, shown)
     drawn = draw_demand(source)
     count = sum(math.comb(len(offers), own) for own in range(1, size + 1))
     _check_work(count, drawn)
+    may = _allowed_lines(list(offers), size, allowed)
     field = Field(scene, drawn, first=len(rivals), count=len(offers))
     target = Goal(margin, goal.audience, goal.offer_cost) if isinstance(goal, Profit) else Goal(None)
-    judged = _judge(field, target, size, count, progress or (lambda _: None))
+    judged = _judge(field, target, (size, may), progress or (lambda _: None))
     best_of_size = {own: _best(judged.expected, len(offers), own) for own in range(1, size + 1)}
-    top = np.argsort(-judged.expected, kind="stable")[:shown].tolist()
+    best_of_size = {own: index for own, index in best_of_size.items() if may[index]}
+    top = np.argsort(-judged.expected, kind="stable")[: min(shown, int(may.sum()))].tolist()
     described = _describe(field, target, judged, sorted({*top, *best_of_size.values()}), (list(offers), size, level))
     return LineSearch(
         lines=tuple(described[index] for index in top),
         best_of_size={own: described[index] for own, index in best_of_size.items()},
         candidates=offers,
-        enumerated=count,
+        enumerated=int(may.sum()),
         extrapolated=scene.extrapolated,
         level=level,
         sample_size=drawn.sample_size,
@@ -114,8 +119,22 @@ class _Judged:
     ideal: float
 
 
-def _judge(field: Field, goal: Goal, size: int, count: int, progress: Callable[[float], None]) -> _Judged:
+def _allowed_lines(names: Sequence[str], size: int, allowed: Callable[[tuple[str, ...]], bool] | None) -> BoolArray:
+    """(lines,) whether each may be. Raises DataError where none may."""
+    count = sum(math.comb(len(names), own) for own in range(1, size + 1))
+    if allowed is None:
+        return np.ones(count, dtype=np.bool_)
+    lines = itertools.chain.from_iterable(itertools.combinations(names, own) for own in range(1, size + 1))
+    may = np.fromiter((allowed(line) for line in lines), dtype=np.bool_, count=count)
+    if not may.any():
+        raise DataError([Problem("allowed", "leaves no line", "at least one", "allow more")])
+    return may
+
+
+def _judge(field: Field, goal: Goal, lines: tuple[int, BoolArray], progress: Callable[[float], None]) -> _Judged:
     """One pass over the draws; in each block all lines are compared, so that memory stays at a block and two lists."""
+    size, may = lines
+    count = may.size
     expected, wins, ideal, done = np.zeros(count), np.zeros(count), 0.0, 0
     for block in field.blocks():
         best = np.full(block.draws, -np.inf)
@@ -123,6 +142,7 @@ def _judge(field: Field, goal: Goal, size: int, count: int, progress: Callable[[
         begin = 0
         for prefix, first in _prefixes(field.count, size):
             values = goal.of(block, prefix, range(first, field.count))
+            values[~may[begin : begin + len(values)]] = -np.inf
             ahead = values.argmax(axis=0)
             reached = values[ahead, np.arange(block.draws)]
             better = reached > best

@@ -49,7 +49,8 @@ def dots(items: Sequence[Dot], axis: Axis, *, bars: bool = False) -> Callable[[i
         anchor: Literal["end", "middle"] = (
             "end" if narrow else "middle"
         )  # a long title then has the room below the labels too
-        ticks = alt.Axis(format=axis.form, tickCount=5 if narrow else 8, grid=True, titleAnchor=anchor)
+        form = axis.form or alt.Undefined  # an empty one would write 10 as 1e+1
+        ticks = alt.Axis(format=form, tickCount=5 if narrow else 8, grid=True, titleAnchor=anchor)
         scale = alt.Scale(zero=axis.zero or bars)
         colour = alt.Color("colour:N", scale=None, legend=None)
         base = alt.Chart(data(values)).encode(y=lines, color=colour, description="told:N")

@@ -101,7 +101,7 @@ def labels(texts: Sequence[str], width: int) -> list[str]:
 
 def extent(names: Sequence[str]) -> float:
     """Pixels for labels beside a plot; the reader's font may be wider than the one that Vega measured with."""
-    return 6.9 * max((len(name) for name in names), default=0) + 8
+    return 6.9 * max((len(name) for name in names), default=0) + 14
 
 
 def fitted(drawing: Drawing, width: int, height: int) -> Drawing:

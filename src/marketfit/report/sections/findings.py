@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from marketfit.records import Drawing as Wish
 from marketfit.records import Figure, Finding, FindingTable
 from marketfit.report import figures
-from marketfit.report.blocks import Block, Fact, Facts, Heading, Table, bullets, row, table
+from marketfit.report.blocks import Block, Fact, Facts, Heading, Table, Text, bullets, row, table
 from marketfit.report.charts.dots import Axis, Dot, dots
 from marketfit.report.charts.draw import chart
 from marketfit.report.charts.lines import Place, Titles, lines
@@ -24,7 +24,11 @@ Row = dict[str, float | str | None]
 
 def finding_blocks(finding: Finding) -> list[Block]:
     """A heading, the figures, every table with its picture, what is proposed, what must be known."""
-    blocks: list[Block] = [Heading(finding.title, finding.simulated), Facts(_facts(finding))]
+    blocks: list[Block] = [Heading(finding.title, finding.simulated)]
+    if finding.lead:
+        blocks.append(Text(finding.lead))
+    if facts := _facts(finding):
+        blocks.append(Facts(facts))
     for one in finding.tables:
         blocks.append(_shown(one, simulated=finding.simulated))
     blocks += bullets("Proposed for the brief", [f"{item.text}: {item.reason}" for item in finding.proposals])
@@ -34,9 +38,10 @@ def finding_blocks(finding: Finding) -> list[Block]:
 
 def _facts(finding: Finding) -> tuple[Fact, ...]:
     made = " (simulated)" if finding.simulated else ""
-    counts = (
-        Fact("Respondents", figures.count(finding.respondents), f"{figures.count(finding.answers)} answers{made}"),
-    )
+    counts: tuple[Fact, ...] = ()
+    if finding.respondents:  # a table of offers asks nobody
+        answers = f"{figures.count(finding.answers)} answers{made}"
+        counts = (Fact("Respondents", figures.count(finding.respondents), answers),)
     return counts + tuple(_fact(figure, made) for figure in finding.figures)
 
 

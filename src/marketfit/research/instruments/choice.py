@@ -18,6 +18,7 @@ from marketfit.records.questionnaire import Option, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import declaration_problems, is_number
 from marketfit.research.choice_design import ChoicePlan, design_of
+from marketfit.research.choice_labels import label_problems, labels_of
 from marketfit.research.files import RawFile, Table, read_raw
 from marketfit.research.study.estimate import ChoiceFinding, estimate_study
 from marketfit.research.study.people import People, read_people
@@ -46,7 +47,16 @@ class Choice:
 
     def design(self, plan: ChoicePlan, *, seed: int, progress: Callable[[float], None] | None = None) -> Questionnaire:
         """The questionnaire of the plan's design (see `ChoicePlan.method`). progress: is called with the part done."""
-        return questionnaire_of(design_of(plan, seed=seed, progress=progress), respondents=plan.respondents)
+        problems = label_problems(plan)
+        design: ChoiceDesign | None = None
+        try:
+            design = design_of(plan, seed=seed, progress=progress)
+        except DataError as error:
+            problems += error.problems
+        if problems or design is None:
+            raise DataError(problems)
+        made = questionnaire_of(design, respondents=plan.respondents)
+        return made.model_copy(update={"labels": labels_of(plan)})
 
     def read(self, file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
         """Read the long form: respondent, task, alternative, chosen and one column per attribute.

@@ -118,7 +118,7 @@ def _version(plan: MaxDiffPlan, tasks: Ints) -> list[Question]:
         )
         given = {"task": float(number), **{f"item_{place}": item for place, item in enumerate(shown, start=1)}}
         text = "Which of these matters most to you, and which least?"
-        questions.append(Question(id=str(number), respondent="", text=text, fields=fields, given=given))
+        questions.append(Question(id=str(number), respondent="", text=text, fields=fields, given=given, distinct=PICKS))
     return questions
 
 

@@ -15,9 +15,11 @@ from marketfit.errors import DataError, Problem
 from marketfit.records import ChoiceStudy, Dropped, Finding, PartWorth, Provenance, Record, sha256_file
 from marketfit.research.attributes import signs
 from marketfit.research.choice_model import fit_choices, money
-from marketfit.research.study.findings import choice_finding, segment_finding
+from marketfit.research.study.findings import choice_finding, worth_table
 from marketfit.research.study.model import Chosen, choose_model
 from marketfit.research.study.people import Counted, People, count_people
+from marketfit.research.study.segments import segment_finding
+from marketfit.research.study.steps import steps_of
 
 MOST_PEOPLE = 100
 """People of each draw that are kept: they are spread evenly over the population, so a hundred stand for it well."""
@@ -71,14 +73,17 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
         tasks=counted.data.tasks,
         simulated=market.simulated,
     )
+    straight = done.straight
+    steps = steps_of(straight.coding, straight.signs)
+    paid = worth_table(worth, steps, price=market.price, people=counted.data.respondents)
     findings = [
         choice_finding(
-            drawn, done.chosen.held_out, counted.verdicts, tasks=counted.data.tasks, simulated=market.simulated
+            drawn, done.chosen.held_out, counted.verdicts, paid, tasks=counted.data.tasks, simulated=market.simulated
         )
     ]
     with run.reporter.task("segments") as progress:
         segments, segment_notes = segment_finding(
-            counted.data, done.logit.coding, done.logit.signs, people, price=market.price, simulated=market.simulated,
+            counted.data, straight.coding, straight.signs, people, price=market.price, simulated=market.simulated,
             seed=run.seed_for("research", "segments"), progress=progress,
         )  # fmt: skip
     notes = (*counted.notes, *done.notes, *done.chosen.notes, *money_notes, *segment_notes)

@@ -1,137 +1,114 @@
-"""Our offer on the market before anything is trained: at what the brief promises, over the prices that were tested."""
+"""Our offer on the market before anything is trained: its share, and how share and profit answer to the price."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from marketfit.brief import Brief, MarketSpec
-from marketfit.contract import Requirement
-from marketfit.demand import Coding, PriceCurve, UtilityDraws, price_curve, simulate
-from marketfit.demand.coding.terms import LinearTerm, PiecewiseTerm
-from marketfit.records import Offer
+from marketfit.demand import PriceCurve, Shares, price_curve, simulate
 from marketfit.records.findings import Drawing, Finding, FindingTable
+from marketfit.research.study.stage import Stage, money, percent, tested_range
 
 _POINTS = 21
 
-Values = Mapping[str, float | str]
 
-
-def promised_offer(market: MarketSpec, require: Sequence[Requirement], coding: Coding) -> tuple[Values, list[str]]:
-    """Our offer at what is promised: a measured attribute at its requirement, or the middle of what was tested.
-
-    Where several values may be offered, the first one. Returns the offer and what was assumed.
-    """
-    limits = {need.metric: need.limit for need in require}
-    offer: dict[str, float | str] = {}
-    assumed = []
-    for name, spec in market.attributes.items():
-        if spec.metric is None:
-            offer[name] = spec.offer[0]
-            continue
-        low, high = _tested(coding, name)
-        offer[name] = limits.get(spec.metric, (low + high) / 2)
-        origin = "as required" if spec.metric in limits else "the middle of what was tested"
-        assumed.append(f"{name} {offer[name]:g} ({origin})")
-    return offer, assumed
-
-
-def _tested(coding: Coding, name: str) -> tuple[float, float]:
-    term = next((term for term in coding.terms if term.attribute == name), None)
-    if isinstance(term, LinearTerm):
-        return term.low, term.high
-    return (term.knots[0], term.knots[-1]) if isinstance(term, PiecewiseTerm) else (0.0, 0.0)
-
-
-def market_finding(brief: Brief, drawn: UtilityDraws, competitors: Sequence[Offer], *, tasks: int) -> Finding | None:
+def market_finding(stage: Stage, *, tasks: int) -> Finding | None:
     """Shares with our offer as promised, and how its share and profit answer to the price."""
-    market = brief.market
-    offer, assumed = promised_offer(market, brief.require, drawn.coding)
-    offers: dict[str, Values] = {brief.product: offer} | {one.name: one.attributes for one in competitors}
-    if len(offers) == 1 and drawn.coding.none is None:
+    if stage.alone:
         return None
-    shares = simulate(drawn, offers)
+    market = stage.market
+    shares = simulate(stage.demand, stage.offers)
     tables = [
         FindingTable(
-            title="Predicted shares with our offer as promised",
-            columns=("offer", "share", "low", "high"),
+            title="Predicted shares with our offer as promised, in percent",
+            columns=("offer", "share, %", "low", "high"),
             rows=tuple(
-                (name, float(shares.share[place]), _end(shares.low[place]), _end(shares.high[place]))
+                (name, percent(shares.share[place]), percent(shares.low[place]), percent(shares.high[place]))
                 for place, name in enumerate(shares.offers)
             ),
-            note=f"95 % intervals over draws of new people; n = {shares.sample_size} respondents.",
-            drawing=Drawing(kind="intervals", x="share", label="offer", low="low", high="high"),
+            note=f"95 % intervals over draws of new people; {stage.people}.",
+            drawing=Drawing(kind="intervals", x="share, %", label="offer", low="low", high="high"),
         )
     ]
-    curve = _curve(market, drawn, offers, brief.product)
+    curve = _curve(stage)
     if curve is not None:
-        tables += _response(curve, market)
-    price = [f"{market.price} {offer[market.price]:g}"] if isinstance(offer.get(market.price), float) else []
-    notes = [f"Our offer: {', '.join([*assumed, *price]) or 'as the brief sets it'}."]
-    notes += [
-        f"{name}: {', '.join(names)} beyond what was tested, taken at the nearest end."
-        for name, names in shares.extrapolated.items()
-    ]
+        tables += _response(curve, stage)
+    price = [] if stage.price is None or len(stage.prices) > 1 else [f"{market.price} {stage.price:g}"]
+    notes = [f"Our offer: {', '.join([*stage.assumed, *price]) or 'as the brief sets it'}."]
+    notes += clamped_notes(shares.extrapolated)
     return Finding(
         instrument="shares",
         title="Our offer on the market",
         respondents=shares.sample_size,
         answers=tasks,
         simulated=market.simulated,
+        lead=f"As promised, our offer would win {percent(shares.share[0])} % of those who choose "
+        f"({_interval(shares)}).",
         tables=tuple(tables),
         notes=tuple(notes),
     )
 
 
-def _curve(market: MarketSpec, drawn: UtilityDraws, offers: Mapping[str, Values], product: str) -> PriceCurve | None:
-    low, high = _tested(drawn.coding, market.price)
+def _interval(shares: Shares) -> str:
+    low, high = percent(shares.low[0]), percent(shares.high[0])
+    return "no interval" if low is None or high is None else f"95 % interval {low} to {high} %"
+
+
+def clamped_notes(extrapolated: Mapping[str, Sequence[str]]) -> list[str]:
+    """Which numbers of which offers lie beyond what people were shown."""
+    return [
+        f"{name}: {', '.join(names)} beyond what was tested, taken at the nearest end."
+        for name, names in extrapolated.items()
+    ]
+
+
+def _curve(stage: Stage) -> PriceCurve | None:
+    market = stage.market
+    low, high = tested_range(stage.drawn.coding, market.price)
     if not low < high:
         return None
-    own = [value for value in market.attributes[market.price].offer if isinstance(value, float)]
-    prices = sorted({*np.linspace(low, high, _POINTS).tolist(), *(value for value in own if low <= value <= high)})
     return price_curve(
-        drawn,
-        offers,
-        offer=product,
-        prices=prices,
+        stage.demand,
+        stage.offers,
+        offer=stage.product,
+        prices=sorted({*np.linspace(low, high, _POINTS).tolist(), *stage.prices}),
         unit_cost=market.unit_cost or 0.0,
         audience=market.audience or 1.0,
         price=market.price,
     )
 
 
-def _response(curve: PriceCurve, market: MarketSpec) -> list[FindingTable]:
-    price = market.price
+def _response(curve: PriceCurve, stage: Stage) -> list[FindingTable]:
+    market, price = stage.market, stage.market.price
+    own = () if stage.price is None else (stage.price,)
     tables = [
         FindingTable(
-            title="Our share at each price, the others keeping theirs",
-            columns=(price, "share", "low", "high"),
+            title="Our share at each price, the others keeping theirs, in percent",
+            columns=(price, "share, %", "low", "high"),
             rows=tuple(
-                (float(point), float(curve.share[k]), _end(curve.share_low[k]), _end(curve.share_high[k]))
+                (round(float(point), 4), percent(curve.share[k]), percent(curve.share_low[k]),
+                 percent(curve.share_high[k]))
                 for k, point in enumerate(curve.prices)
             ),
-            note=f"95 % intervals, n = {curve.sample_size} respondents.",
-            drawing=Drawing(kind="curves", x=price, y="share", low="low", high="high"),
+            note=f"95 % intervals; {stage.people}. The dashed line is our price.",
+            drawing=Drawing(kind="curves", x=price, y="share, %", low="low", high="high", marks=own),
         )
-    ]
+    ]  # fmt: skip
     if market.audience is not None and market.unit_cost is not None:
+        buyers = f"{market.audience:,.0f} buyers, cost {market.unit_cost:g} each"
         tables.append(
             FindingTable(
-                title=f"Our profit a month at each price ({market.audience:,.0f} buyers, cost {market.unit_cost:g})",
-                columns=(price, "profit", "low", "high", "chance to be best"),
+                title=f"Our profit a month at each price ({buyers})",
+                columns=(price, "profit", "low", "high", "chance to be best, %"),
                 rows=tuple(
-                    (float(point), float(curve.profit[k]), _end(curve.profit_low[k]), _end(curve.profit_high[k]),
-                     float(curve.chance_best[k]))
+                    (round(float(point), 4), money(curve.profit[k]), money(curve.profit_low[k]),
+                     money(curve.profit_high[k]), percent(curve.chance_best[k]))
                     for k, point in enumerate(curve.prices)
                 ),
-                note=f"95 % intervals, n = {curve.sample_size} respondents; without the cost of predictions.",
+                note=f"95 % intervals; {stage.people}. Without the cost of predictions, which is not measured yet. The "
+                "dashed line is the best of these prices, the others keeping theirs.",
                 drawing=Drawing(kind="curves", x=price, y="profit", low="low", high="high", marks=(curve.best_price,)),
             )
         )  # fmt: skip
     return tables
-
-
-def _end(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from marketfit.records import Field, Option, Question
-from marketfit.records.questionnaire import Cell
+from marketfit.records.questionnaire import Cell, Labels
 from marketfit.records.respondents import Asked
 from marketfit.serve.survey.form import PICK, number_text
 from marketfit.serve.survey.texts import Texts
@@ -87,7 +87,7 @@ class QuestionView:
 def view_of(asked: Asked, *, given: Mapping[str, str], errors: Mapping[str, str], texts: Texts) -> QuestionView:
     """A question with what was filled in (`given`) and what is wrong with it, both by the name of the control."""
     question = asked.question
-    cards = tuple(_card(option, place, question, given, texts) for place, option in enumerate(question.options))
+    cards = tuple(_card(option, place, asked, given, texts) for place, option in enumerate(question.options))
     controls = tuple(
         _control(field, f"f{place}", given.get(f"f{place}", ""), errors.get(f"f{place}", ""))
         for place, field in enumerate(() if question.options else question.fields)
@@ -107,17 +107,24 @@ def given_of(question: Question, picked: str | None, cells: Mapping[str, Cell], 
     }
 
 
-def _card(option: Option, place: int, question: Question, given: Mapping[str, str], texts: Texts) -> Card:
-    described = any(other.values for other in question.options)
+def _card(option: Option, place: int, asked: Asked, given: Mapping[str, str], texts: Texts) -> Card:
+    described = any(other.values for other in asked.question.options)
     nothing = described and not option.values
     label = option.name
     if nothing and option.name == _NONE:
         label = texts.none
     elif described and option.name.isdecimal():
         label = texts.option.format(name=option.name)
-    rows = tuple((_words(name), _text(value, texts)) for name, value in option.values.items())
+    rows = tuple(_row(asked.part.labels.get(name), name, value, texts) for name, value in option.values.items())
     checked = given.get(PICK) == option.name
     return Card(Choice(f"pick-{place}", option.name, label, checked), rows, nothing)
+
+
+def _row(labels: Labels | None, name: str, value: Cell, texts: Texts) -> tuple[str, str]:
+    """An attribute and its value, as their labels put them or else as they stand."""
+    labels = labels or Labels()
+    key = value if isinstance(value, str) else f"{value:.15g}"
+    return labels.name or _words(name), labels.levels.get(key) or _text(value, texts)
 
 
 def _control(field: Field, name: str, value: str, error: str) -> Control:

@@ -1,0 +1,113 @@
+"""The simulator of the command line, on a small market with a logit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BRIEF = """\
+product: ours
+task: text-classification
+data: {source: data.csv, input: text, label: label}
+require: {accuracy: ">= 0.5"}
+market:
+  goal: profit
+  audience: 1000
+  unit_cost: 0.5
+  rival_unit_costs: {Rival: 0.7}
+  choices: choices.csv
+  model: logit
+  drop_careless: false
+  competitors: competitors.csv
+  simulated: true
+  attributes:
+    place: {offer: [device, cloud]}
+    price: {offer: [2, 4], better: lower}
+"""
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighty people who choose six times: price is worth −0.6, a device 1.2, taking none −2."""
+    folder = tmp_path_factory.mktemp("market")
+    rng = np.random.default_rng(0)
+    lines = ["respondent,task,alternative,chosen,place,price"]
+    for person in range(80):
+        for task in range(6):
+            shown = [(str(rng.choice(["cloud", "device"])), float(rng.choice([2.0, 4.0, 6.0]))) for _ in range(2)]
+            worth = [1.2 * (place == "device") - 0.6 * price for place, price in shown] + [-2.0]
+            won = int(np.argmax(np.array(worth) + rng.gumbel(size=3)))
+            cells = [f"{place},{price}" for place, price in shown] + [","]
+            names = ("1", "2", "none")
+            lines += [f"p{person},{task},{names[k]},{int(k == won)},{cell}" for k, cell in enumerate(cells)]
+    (folder / "choices.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "competitors.csv").write_text("offer,place,price\nRival,cloud,2\n", "utf-8")
+    (folder / "data.csv").write_text("text,label\nhello,x\nbye,y\n", "utf-8")
+    path = folder / "brief.yaml"
+    path.write_text(BRIEF, "utf-8")
+    return path
+
+
+def test_a_change_is_shown_with_its_interval_and_its_price(call: Call, brief: Path) -> None:
+    done = call("survey", "simulate", brief, "--set", "place=cloud", "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    ours = told["offers"][0]
+    assert ours["offer"] == "ours"
+    assert ours["share"] - ours["before"] == pytest.approx(ours["change"])
+    assert ours["change_low"] < ours["change"] < ours["change_high"] < 0
+    assert sum(one["change"] for one in told["offers"]) == pytest.approx(0, abs=1e-6)
+    assert any("our share" in note for note in told["notes"])
+    text = call("survey", "simulate", brief, "--set", "place=cloud", "--quiet").stdout
+    assert "before" in text
+    assert "points" in text
+    assert "SIMULATED" in text
+
+
+def test_without_a_change_there_is_no_before(call: Call, brief: Path) -> None:
+    told = json.loads(call("survey", "simulate", brief, "--json", "--quiet").stdout)
+    assert {one["before"] for one in told["offers"]} == {None}
+    assert told["findings"] == []
+
+
+def test_lines_and_rivals_who_answer_are_one_document(call: Call, brief: Path) -> None:
+    done = call("survey", "simulate", brief, "--line", 2, "--react", "--json", "--quiet")
+    told = json.loads(done.stdout)
+    line, reaction = told["findings"]
+    assert (line["instrument"], reaction["instrument"]) == ("product-line", "price-competition")
+    assert line["tables"][0]["rows"][0][0].count(" + ") == 1
+    assert "survive" in reaction["lead"]
+    assert "ASSUMED" not in reaction["lead"]
+    text = call("survey", "simulate", brief, "--line", 1, "--offer", "price=2,3,6", "--quiet").stdout
+    assert "The best of 6 lines of up to 1" in text
+
+
+def test_every_mistake_of_the_options_is_told(call: Call, brief: Path) -> None:
+    done = call("survey", "simulate", brief, "--set", "prise=2", "--offer", "plase=x", "--available", "x=1", "--quiet")
+    assert done.returncode == 2
+    for part in ("--set prise=2", "--offer plase=x", "did you mean 'place'", "--available x=1", "without --line"):
+        assert part in done.stderr, done.stderr
+
+
+def test_costs_of_rivals_that_are_not_there_are_refused(call: Call, brief: Path) -> None:
+    other = brief.with_name("other.yaml")
+    other.write_text(BRIEF.replace("{Rival: 0.7}", "{Rivl: 0.7}"), "utf-8")
+    done = call("survey", "simulate", other, "--quiet")
+    assert done.returncode == 2
+    assert "market.rival_unit_costs.Rivl: no such competitor" in done.stderr
+    assert "did you mean 'Rival'" in done.stderr
+
+
+def test_the_report_shows_what_if_and_price_competition(call: Call, brief: Path) -> None:
+    done = call("survey", "report", brief, "--json", "--quiet")
+    page = Path(json.loads(done.stdout)["report"]).read_text("utf-8")
+    for part in ("What if our offer changed", "at which our share is what it is now", "If rivals answer our price",
+                 "Bertrand–Nash", "What people would pay for a step"):  # fmt: skip
+        assert part in page, part
