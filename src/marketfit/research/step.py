@@ -20,7 +20,7 @@ from marketfit.research.study.stage import set_stage
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
 
-@step(version=5, gives=MarketView, reads=("product", "task", "market", "require", "seed"))
+@step(version=6, gives=MarketView, reads=("product", "task", "market", "require", "seed"))
 def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> MarketView:
     """What is known of the market: utilities, competitors, opinions. Every part may be missing, which is noted.
 
