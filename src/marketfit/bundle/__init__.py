@@ -5,6 +5,7 @@ from marketfit.bundle.card import CardData, ModelCard, render_card
 from marketfit.bundle.layout import size_mb
 from marketfit.bundle.manifest import FileEntry, Manifest
 from marketfit.bundle.seal import Sealed, seal, sealed_contract
+from marketfit.bundle.sign import KeyFiles, Signature, new_keys, public_key_of, read_public_key, read_signature
 from marketfit.bundle.spec import read_spec, write_spec
 from marketfit.bundle.verify import check_unsealed, read_manifest, verify
 
@@ -12,14 +13,20 @@ __all__ = [
     "Bundle",
     "CardData",
     "FileEntry",
+    "KeyFiles",
     "Manifest",
     "ModelCard",
     "Prediction",
     "Sealed",
+    "Signature",
     "check_unsealed",
     "load",
     "load_unsealed",
+    "new_keys",
+    "public_key_of",
     "read_manifest",
+    "read_public_key",
+    "read_signature",
     "read_spec",
     "render_card",
     "seal",

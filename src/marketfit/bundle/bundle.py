@@ -105,15 +105,18 @@ class Bundle:
         return f"<Bundle {self.spec.product} ({self.spec.task}, {len(self.labels)} labels, {state})>"
 
 
-def load(folder: str | Path, *, threads: int | None = None) -> Bundle:
+def load(folder: str | Path, *, threads: int | None = None, key: str | Path | None = None) -> Bundle:
     """Verify a sealed bundle, then open it. `threads` overrides the number that it was measured with.
+
+    `key` is the file of a trusted public key: a bundle that its owner has not signed is refused.
 
     Raises:
         BundleError: everything that is wrong with the folder; nothing of it was opened by the runtime.
-        MissingExtraError: a package of its task's runtime is not installed.
+        InputError: `key` holds no public Ed25519 key.
+        MissingExtraError: a package of its task's runtime, or for `key` of the extra `sign`, is not installed.
     """
     path = Path(folder)
-    manifest = verify(path)
+    manifest = verify(path, key=None if key is None else Path(key))
     return _open(path, threads, contract=read_record(path / CONTRACT, Contract), manifest=manifest)
 
 

@@ -6,6 +6,7 @@
     contract.json     every requirement with its measurement and verdict   ┐
     card.md           the model card                                       │ a sealed bundle only
     manifest.json     SHA-256 and size of every other file                 ┘
+    signature.json    Ed25519 signature of the manifest, in a signed bundle; aside: no digest or size counts it
 
 Equal content gives equal bytes: sorted keys, no time stamps.
 """
@@ -29,10 +30,12 @@ GRAPH = "model.onnx"
 CONTRACT = "contract.json"
 CARD = "card.md"
 MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"
 SEAL_FILES = (CONTRACT, CARD, MANIFEST)
 
 MAX_JSON_BYTES = 16 * 10**6
 MAX_BUNDLE_BYTES = 4 * 10**9
+MAX_SIGNATURE_BYTES = 1000
 MAX_FILES = 1000
 MAX_NAME = 200
 
@@ -85,8 +88,8 @@ def scan(folder: Path) -> tuple[Mapping[str, int], tuple[Problem, ...]]:
 
 
 def size_mb(folder: Path) -> float:
-    """The size of a bundle: all its files over 10⁶ bytes."""
-    return sum(scan(folder)[0].values()) / 1e6
+    """The size of a bundle: all its files, a signature aside, over 10⁶ bytes."""
+    return sum(size for name, size in scan(folder)[0].items() if name != SIGNATURE) / 1e6
 
 
 def read_bytes(path: Path, *, limit: int = MAX_JSON_BYTES) -> bytes:
@@ -112,13 +115,13 @@ def read_bytes(path: Path, *, limit: int = MAX_JSON_BYTES) -> bytes:
     return content
 
 
-def read_record(path: Path, model: type[Model]) -> Model:
+def read_record(path: Path, model: type[Model], *, limit: int = MAX_JSON_BYTES) -> Model:
     """Read a JSON file of a bundle as a record.
 
     Raises:
         BundleError: one problem for each field that is missing, unknown or wrong.
     """
-    content = read_bytes(path)
+    content = read_bytes(path, limit=limit)
     try:
         return model.model_validate_json(content)
     except ValidationError as error:

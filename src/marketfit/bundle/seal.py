@@ -17,12 +17,14 @@ from marketfit.bundle.layout import (
     CONTRACT,
     MANIFEST,
     SEAL_FILES,
+    SIGNATURE,
     encode,
     scan,
     sync_folder,
     write_file,
 )
 from marketfit.bundle.manifest import FileEntry, Manifest, content_entry, file_entry
+from marketfit.bundle.sign import public_key_of, read_signature, write_signature
 from marketfit.bundle.spec import read_spec
 from marketfit.bundle.verify import check_unsealed, read_manifest, verify
 from marketfit.contract import Contract, Measurement, judge
@@ -61,24 +63,29 @@ class _Papers:
     manifest: Manifest
 
 
-def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path) -> Sealed:
+def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path, sign: Path | None = None) -> Sealed:
     """Copy an unsealed bundle into `into`, with contract, model card and manifest; atomic, and free to repeat.
 
     The measurement of `size_mb`, if it is required, is replaced by the size of the sealed folder itself and judged
     again: look at the returned contract. Sealing is no gate: it writes down the verdicts, whatever they are.
+    `sign` is the file of a private key that signs the manifest; an equal bundle without a signature is given one.
 
     Raises:
         BundleError: the folder is no sound unsealed bundle, or `into` holds something else already.
+        InputError: `sign` holds no private Ed25519 key.
+        MissingExtraError: `sign` is given and `cryptography` is not installed.
     """
     check_unsealed(folder)
     papers = _papers(folder, contract, card)
     if into.exists() or into.is_symlink():
-        return _sealed_before(into, papers)
+        return _sealed_before(into, papers, sign)
     into.parent.mkdir(parents=True, exist_ok=True)
     _sweep(into)
     temporary = into.parent / f"{_prefix(into)}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         _write(folder, temporary, papers)
+        if sign is not None:
+            write_signature(temporary, sign)
         if verify(temporary) != papers.manifest:
             raise RunError(f"{folder} changed while it was being sealed; seal it again")
         try:
@@ -86,7 +93,7 @@ def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path) -> Se
         except OSError:
             if not into.exists():
                 raise
-            return _sealed_before(into, papers)  # another process was first
+            return _sealed_before(into, papers, sign)  # another process was first
         sync_folder(into.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -110,7 +117,9 @@ def _papers(folder: Path, contract: Contract, card: ModelCard) -> _Papers:
     candidate changes the number's length back and forth; blank lines at the end of the contract then break the tie.
     """
     spec = read_spec(folder)
-    files = {name: file_entry(folder / name) for name in sorted(scan(folder)[0]) if name not in SEAL_FILES}
+    files = {
+        name: file_entry(folder / name) for name in sorted(scan(folder)[0]) if name not in (*SEAL_FILES, SIGNATURE)
+    }
     total = sum(entry.bytes for entry in files.values())
     for padding in range(_MAX_PADDING):
         for _ in range(4):
@@ -192,7 +201,7 @@ def _sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sealed_before(into: Path, papers: _Papers) -> Sealed:
+def _sealed_before(into: Path, papers: _Papers, sign: Path | None) -> Sealed:
     """Sealing the same thing twice is what a resumed run does; anything else there must not be replaced."""
     problem = Problem(str(into), "another bundle is here already", "bundles are never replaced", "choose another name")
     try:
@@ -202,7 +211,24 @@ def _sealed_before(into: Path, papers: _Papers) -> Sealed:
     if manifest != papers.manifest:
         raise BundleError([problem])
     verify(into)
+    if sign is not None:
+        _sign_before(into, sign)
     return Sealed(into, papers.contract, manifest)
+
+
+def _sign_before(into: Path, sign: Path) -> None:
+    """Sign what was sealed before, unless it is signed; another's signature is not replaced."""
+    found = read_signature(into)
+    if found is None:
+        write_signature(into, sign)
+    elif found.public_key != public_key_of(sign):
+        problem = Problem(
+            str(into / SIGNATURE),
+            f"signed with another key already, {found.public_key[:16]}…",
+            "signatures are never replaced",
+            f"sign with that key, or remove {SIGNATURE}",
+        )
+        raise BundleError([problem])
 
 
 def _prefix(into: Path) -> str:

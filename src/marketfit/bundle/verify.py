@@ -13,6 +13,7 @@ from marketfit.bundle.layout import (
     GRAPH,
     MANIFEST,
     MAX_BUNDLE_BYTES,
+    SIGNATURE,
     SPEC,
     encode,
     is_safe_name,
@@ -21,6 +22,7 @@ from marketfit.bundle.layout import (
     scan,
 )
 from marketfit.bundle.manifest import Manifest, file_entry
+from marketfit.bundle.sign import read_signature, signature_problems
 from marketfit.bundle.spec import check_format, read_spec
 from marketfit.contract import Contract, judge
 from marketfit.errors import BundleError, Problem
@@ -30,15 +32,20 @@ _AGAIN = "fetch or seal the bundle again"
 T = TypeVar("T")
 
 
-def verify(folder: Path) -> Manifest:
+def verify(folder: Path, *, key: Path | None = None) -> Manifest:
     """Check every byte of a sealed bundle, and that its graph is one that marketfit lets a runtime open.
 
     Files are hashed and walked, never executed. What is checked: plain files only, safe names, nothing missing,
     changed or extra, known format, size, spec, contract (its verdicts follow from its measurements, its size is the
     real one), and in the graph no external data and no operator outside the three domains.
 
+    `key` is the file of a trusted public key: then its owner must have signed the bundle. Without one a signature may
+    lie there, and says nothing.
+
     Raises:
         BundleError: all that is wrong.
+        InputError: `key` holds no public Ed25519 key.
+        MissingExtraError: `key` is given and `cryptography` is not installed.
     """
     files, found = scan(folder)
     problems = list(found)
@@ -51,6 +58,10 @@ def verify(folder: Path) -> Manifest:
             [*problems, Problem(str(folder), f"{total:,} bytes", f"at most {MAX_BUNDLE_BYTES:,}", _AGAIN)]
         )
     manifest = _collect(problems, lambda: read_manifest(folder))
+    if key is not None:
+        problems += signature_problems(folder, key)
+    elif SIGNATURE in files:
+        _collect(problems, lambda: read_signature(folder))
     if manifest is not None:
         problems += _file_problems(folder, files, manifest)
     if GRAPH in files:
@@ -103,7 +114,7 @@ def _file_problems(folder: Path, files: Mapping[str, int], manifest: Manifest) -
     for name, entry in manifest.files.items():
         path = str(folder / name)
         twin = lowered.setdefault(name.lower(), name)
-        if not is_safe_name(name) or name == MANIFEST:
+        if not is_safe_name(name) or name in (MANIFEST, SIGNATURE):
             problems.append(Problem(where, f"unsafe file name {name!r}", "a plain relative path", _AGAIN))
         elif twin != name:
             problems.append(Problem(where, f"{twin!r} and {name!r} differ in case only", "", _AGAIN))
@@ -117,7 +128,7 @@ def _file_problems(folder: Path, files: Mapping[str, int], manifest: Manifest) -
             problems.append(
                 Problem(path, f"the file was changed: SHA-256 {found[:16]}…", f"sealed: {entry.sha256[:16]}…", _AGAIN)
             )
-    for name in sorted(set(files) - set(manifest.files) - {MANIFEST}):
+    for name in sorted(set(files) - set(manifest.files) - {MANIFEST, SIGNATURE}):
         problems.append(Problem(str(folder / name), "the file is not in the manifest", "", "remove it"))
     for name in (SPEC, GRAPH, CONTRACT, CARD):
         if name not in manifest.files:
@@ -134,7 +145,9 @@ def _content_problems(folder: Path, files: Mapping[str, int], manifest: Manifest
     if CONTRACT in files:
         contract = _collect(problems, lambda: read_record(folder / CONTRACT, Contract))
         if contract is not None:
-            problems += _contract_problems(str(folder / CONTRACT), contract, sum(files.values()) / 1e6)
+            problems += _contract_problems(
+                str(folder / CONTRACT), contract, (sum(files.values()) - files.get(SIGNATURE, 0)) / 1e6
+            )
     return problems
 
 

@@ -3,6 +3,7 @@
 from marketfit.loop.answers import write_csv, write_json
 from marketfit.loop.checking import Check, check
 from marketfit.loop.cycle import fit, improve
+from marketfit.loop.keys import Keys
 from marketfit.loop.market import MarketReport, SimulatedMarket, report_market, simulate_market
 from marketfit.loop.operate import (
     Added,
@@ -33,6 +34,7 @@ __all__ = [
     "Check",
     "DesignedSurvey",
     "InService",
+    "Keys",
     "LabelledFile",
     "MarketReport",
     "OfferShare",

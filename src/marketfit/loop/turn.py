@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 
 from marketfit.brief import Brief
 from marketfit.bundle import CardData, ModelCard, Sealed, seal, sealed_contract
@@ -103,10 +104,11 @@ def _data_problems(brief: Brief, run: Run) -> tuple[Problem, ...]:
     return ()
 
 
-def ship(brief: Brief, turn: Turn, *, run: Run) -> Shipment:
+def ship(brief: Brief, turn: Turn, *, run: Run, sign: Path | None = None) -> Shipment:
     """Seal the winner if its contract is kept with the seal's own papers counted in.
 
-    Sealing twice gives the same bundle, so a resumed run ships what an undisturbed one would.
+    Sealing twice gives the same bundle, so a resumed run ships what an undisturbed one would. `sign` is the file of a
+    private key that signs it.
     """
     settlement, winner = turn.settlement, turn.winner
     if settlement.status != "shipped" or winner is None:
@@ -120,7 +122,8 @@ def ship(brief: Brief, turn: Turn, *, run: Run) -> Shipment:
         refused = settlement.model_copy(update={"status": "refused", "contract": contract, "reason": reason})
         return Shipment(refused, None)
     name = f"{brief.product}-{digest_of([settlement.digest(), winner.digest()])[:12]}"
-    sealed = seal(folder, contract=settlement.contract, card=card, into=run.workspace.root / "bundles" / name)
+    into = run.workspace.root / "bundles" / name
+    sealed = seal(folder, contract=settlement.contract, card=card, into=into, sign=sign)
     run.ledger.decide_once(shipment_key(sealed.digest), turn.dataset.model_dump_json())
     return Shipment(settlement.model_copy(update={"contract": sealed.contract}), sealed)
 
