@@ -17,10 +17,10 @@ from pydantic import JsonValue
 from marketfit import registry
 from marketfit.bundle import Sealed, load, verify
 from marketfit.bundle import layout as layout_module
-from marketfit.bundle.layout import CARD, CONTRACT, GRAPH, MANIFEST, SPEC
+from marketfit.bundle.layout import BOM, CARD, CONTRACT, GRAPH, MANIFEST, SPEC
 from marketfit.errors import BundleError
 
-FILES = (SPEC, GRAPH, CONTRACT, CARD, MANIFEST, "tokenizer.json")
+FILES = (SPEC, GRAPH, CONTRACT, CARD, BOM, MANIFEST, "tokenizer.json")
 
 Refusal = Callable[[Path], str]
 

@@ -5,6 +5,7 @@
     tokenizer.json …  files of the task's preprocessor, any safe name
     contract.json     every requirement with its measurement and verdict   ┐
     card.md           the model card                                       │ a sealed bundle only
+    bom.json          bill of materials, CycloneDX                         │
     manifest.json     SHA-256 and size of every other file                 ┘
     signature.json    Ed25519 signature of the manifest, in a signed bundle; aside: no digest or size counts it
 
@@ -29,12 +30,14 @@ SPEC = "bundle.json"
 GRAPH = "model.onnx"
 CONTRACT = "contract.json"
 CARD = "card.md"
+BOM = "bom.json"
 MANIFEST = "manifest.json"
 SIGNATURE = "signature.json"
-SEAL_FILES = (CONTRACT, CARD, MANIFEST)
+SEAL_FILES = (CONTRACT, CARD, BOM, MANIFEST)
 
 MAX_JSON_BYTES = 16 * 10**6
 MAX_BUNDLE_BYTES = 4 * 10**9
+MAX_BOM_BYTES = 2 * 10**6
 MAX_SIGNATURE_BYTES = 1000
 MAX_FILES = 1000
 MAX_NAME = 200

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from marketfit.bundle.bom import bom_problems
 from marketfit.bundle.graph import graph_problems
 from marketfit.bundle.layout import (
+    BOM,
     CARD,
     CONTRACT,
     GRAPH,
@@ -130,7 +132,7 @@ def _file_problems(folder: Path, files: Mapping[str, int], manifest: Manifest) -
             )
     for name in sorted(set(files) - set(manifest.files) - {MANIFEST, SIGNATURE}):
         problems.append(Problem(str(folder / name), "the file is not in the manifest", "", "remove it"))
-    for name in (SPEC, GRAPH, CONTRACT, CARD):
+    for name in (SPEC, GRAPH, CONTRACT, CARD, BOM):
         if name not in manifest.files:
             problems.append(Problem(where, f"{name} is not listed", "every bundle has it", _AGAIN))
     return problems
@@ -142,6 +144,8 @@ def _content_problems(folder: Path, files: Mapping[str, int], manifest: Manifest
     if spec and manifest and (spec.product, spec.task) != (manifest.product, manifest.task):
         found = f"product and task are {manifest.product!r}, {manifest.task!r}"
         problems.append(Problem(str(folder / MANIFEST), found, f"{SPEC} says {spec.product!r}, {spec.task!r}", _AGAIN))
+    if spec and manifest and {BOM, CARD} <= set(files):
+        problems += _collect(problems, lambda: bom_problems(folder, spec, manifest.files)) or ()
     if CONTRACT in files:
         contract = _collect(problems, lambda: read_record(folder / CONTRACT, Contract))
         if contract is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marketfit.brief import Brief
-from marketfit.bundle import CardData, ModelCard, Sealed, seal, sealed_contract
+from marketfit.bundle import CardBackbone, CardData, ModelCard, Sealed, seal, sealed_contract
 from marketfit.compress import compress
 from marketfit.engine import Run
 from marketfit.errors import InputError, Problem
@@ -134,7 +134,8 @@ def shipment_key(digest: str) -> str:
 
 
 def _card(brief: Brief, turn: Turn, winner: Variant) -> ModelCard:
-    data = turn.dataset
+    data, trial = turn.dataset, turn.trial
+    backbone = trial.backbone if trial is not None else None
     measured = [item for item in winner.measurements if item.metric not in {n.metric for n in brief.require}]
     simulated = ["market survey"] if turn.market.choice is not None and turn.market.choice.simulated else []
     simulated += ["opinions on single examples"] if turn.market.opinions and turn.market.opinions.simulated else []
@@ -147,7 +148,9 @@ def _card(brief: Brief, turn: Turn, winner: Variant) -> ModelCard:
             splits=data.splits,
             quarantined=sum(count.rows for count in data.quarantined),
             test_digest=data.test_digest,
+            rows_digest=data.rows.sha256,
         ),
+        backbone=CardBackbone(name=backbone.name, weights_sha256=backbone.weights_sha256) if backbone else None,
         measurements=tuple(measured),
         limits=(f"{winner.truncated:.2%} of the valid inputs were longer than the model reads and were cut.",),
         simulated=tuple(simulated),
