@@ -215,7 +215,7 @@ def test_a_huge_bundle_is_refused_before_it_is_read(
 def test_a_huge_json_file_is_refused(sealed: Path, refusal: Refusal) -> None:
     with (sealed / MANIFEST).open("ab") as file:
         file.write(b" " * layout_module.MAX_JSON_BYTES)
-    assert "larger than 16,000,000 bytes" in refusal(sealed)
+    assert "larger than 500,000 bytes" in refusal(sealed)
 
 
 def test_a_folder_of_too_many_files_is_refused(sealed: Path, refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:

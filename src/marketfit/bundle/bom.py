@@ -14,11 +14,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, FailFast, Field
 from pydantic.alias_generators import to_camel
 
 from marketfit.bundle.card import CardBackbone, ModelCard, plain
-from marketfit.bundle.layout import BOM, CARD, MANIFEST, MAX_BOM_BYTES, encode, read_bytes, read_record
+from marketfit.bundle.layout import BOM, CARD, MANIFEST, MAX_BOM_BYTES, MAX_PROBLEMS, encode, read_bytes, read_record
 from marketfit.bundle.manifest import FileEntry
 from marketfit.errors import Problem
 from marketfit.records import BundleSpec, Record
@@ -106,8 +106,8 @@ class Bom(_Part):
     spec_version: Literal["1.6"] = "1.6"
     version: Literal[1] = 1
     metadata: _Metadata
-    components: tuple[_Component, ...]
-    dependencies: tuple[_Dependency, ...]
+    components: Annotated[tuple[_Component, ...], FailFast()]
+    dependencies: Annotated[tuple[_Dependency, ...], FailFast()]
 
     def encoded(self) -> bytes:
         """The bytes of `bom.json`."""
@@ -212,7 +212,9 @@ def bom_problems(folder: Path, spec: BundleSpec, files: Mapping[str, FileEntry])
         wrong.append(("not in the form that marketfit writes", ""))
     wrong += _ill_formed(made_of)
     wrong += _not_in_the_card(made_of, spec, read_bytes(folder / CARD).decode(errors="replace"))
-    return tuple(Problem(where, what, allowed, "fetch or seal the bundle again") for what, allowed in wrong)
+    return tuple(
+        Problem(where, what, allowed, "fetch or seal the bundle again") for what, allowed in wrong[:MAX_PROBLEMS]
+    )
 
 
 def _taken_out(bom: Bom) -> Ingredients:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from marketfit import registry
-from marketfit.bundle.layout import CONTRACT, read_record
+from marketfit.bundle.layout import CONTRACT, MAX_CONTRACT_BYTES, read_record
 from marketfit.bundle.manifest import Manifest
 from marketfit.bundle.spec import read_spec
 from marketfit.bundle.verify import verify
@@ -117,7 +117,9 @@ def load(folder: str | Path, *, threads: int | None = None, key: str | Path | No
     """
     path = Path(folder)
     manifest = verify(path, key=None if key is None else Path(key))
-    return _open(path, threads, contract=read_record(path / CONTRACT, Contract), manifest=manifest)
+    return _open(
+        path, threads, contract=read_record(path / CONTRACT, Contract, limit=MAX_CONTRACT_BYTES), manifest=manifest
+    )
 
 
 def load_unsealed(folder: str | Path, *, threads: int | None = None) -> Bundle:
