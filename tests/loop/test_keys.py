@@ -33,7 +33,7 @@ def test_a_run_signs_what_it_seals_and_a_foreign_key_is_refused_everywhere(
     product: Path, call: Call, folder: Path
 ) -> None:
     ours, theirs = folder / "ours", folder / "theirs"
-    bundle = next((product.parent / "marketfit-workspace" / "bundles").iterdir())
+    bundle = Path(json.loads(call("run", product, "--json", "--quiet").stdout)["bundle"])
 
     unsigned = call("promote", product, bundle, "--reason", "by hand", "--key", ours / "public.pem")
     assert unsigned.returncode == 2
