@@ -17,10 +17,10 @@ from pydantic import JsonValue
 from marketfit import registry
 from marketfit.bundle import Sealed, load, verify
 from marketfit.bundle import layout as layout_module
-from marketfit.bundle.layout import CARD, CONTRACT, GRAPH, MANIFEST, SPEC
+from marketfit.bundle.layout import BOM, CARD, CONTRACT, GRAPH, MANIFEST, SPEC
 from marketfit.errors import BundleError
 
-FILES = (SPEC, GRAPH, CONTRACT, CARD, MANIFEST, "tokenizer.json")
+FILES = (SPEC, GRAPH, CONTRACT, CARD, BOM, MANIFEST, "tokenizer.json")
 
 Refusal = Callable[[Path], str]
 
@@ -215,7 +215,7 @@ def test_a_huge_bundle_is_refused_before_it_is_read(
 def test_a_huge_json_file_is_refused(sealed: Path, refusal: Refusal) -> None:
     with (sealed / MANIFEST).open("ab") as file:
         file.write(b" " * layout_module.MAX_JSON_BYTES)
-    assert "larger than 16,000,000 bytes" in refusal(sealed)
+    assert "larger than 500,000 bytes" in refusal(sealed)
 
 
 def test_a_folder_of_too_many_files_is_refused(sealed: Path, refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:

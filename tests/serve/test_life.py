@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from marketfit.bundle import Sealed
+from marketfit.bundle import Sealed, new_keys
+from marketfit.bundle.sign import write_signature
 from marketfit.ledger import Ledger, champion
 from marketfit.serve import ServeSettings, running
 
@@ -120,6 +121,21 @@ def test_a_new_champion_takes_over_without_a_failed_request(workspace: Path, led
         champion.rollback(ledger, "tiny", workspace, reason="test")
         time.sleep(0.5)
         assert httpx.post(f"{server.url}/predict", json={"input": "w5"}).json()["bundle"] == before
+
+
+def test_a_champion_that_the_trusted_key_has_not_signed_is_refused_and_the_old_one_stays(
+    workspace: Path, ledger: Ledger, seal_words: Seal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, theirs = new_keys(tmp_path / "ours"), new_keys(tmp_path / "theirs")
+    write_signature(workspace / "bundles" / "first", ours.private)
+    second = seal_words(workspace / "bundles" / "second", shift=1)
+    write_signature(second.folder, theirs.private)
+    settings = ServeSettings(workspace=workspace, poll_seconds=0.05, key=ours.public)
+    with running(settings) as server, caplog.at_level(logging.ERROR):
+        champion.promote(ledger, "tiny", workspace, second.folder, reason="by somebody else")
+        time.sleep(0.5)
+        assert httpx.post(f"{server.url}/predict", json={"input": "w5"}).json()["predictions"][0]["label"] == "l5"
+        assert sum("a foreign signature" in record.message for record in caplog.records) == 1
 
 
 def test_a_champion_that_cannot_be_trusted_is_refused_and_the_old_one_stays(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from marketfit import registry
-from marketfit.bundle.layout import CONTRACT, read_record
+from marketfit.bundle.layout import CONTRACT, MAX_CONTRACT_BYTES, read_record
 from marketfit.bundle.manifest import Manifest
 from marketfit.bundle.spec import read_spec
 from marketfit.bundle.verify import verify
@@ -105,16 +105,21 @@ class Bundle:
         return f"<Bundle {self.spec.product} ({self.spec.task}, {len(self.labels)} labels, {state})>"
 
 
-def load(folder: str | Path, *, threads: int | None = None) -> Bundle:
+def load(folder: str | Path, *, threads: int | None = None, key: str | Path | None = None) -> Bundle:
     """Verify a sealed bundle, then open it. `threads` overrides the number that it was measured with.
+
+    `key` is the file of a trusted public key: a bundle that its owner has not signed is refused.
 
     Raises:
         BundleError: everything that is wrong with the folder; nothing of it was opened by the runtime.
-        MissingExtraError: a package of its task's runtime is not installed.
+        InputError: `key` holds no public Ed25519 key.
+        MissingExtraError: a package of its task's runtime, or for `key` of the extra `sign`, is not installed.
     """
     path = Path(folder)
-    manifest = verify(path)
-    return _open(path, threads, contract=read_record(path / CONTRACT, Contract), manifest=manifest)
+    manifest = verify(path, key=None if key is None else Path(key))
+    return _open(
+        path, threads, contract=read_record(path / CONTRACT, Contract, limit=MAX_CONTRACT_BYTES), manifest=manifest
+    )
 
 
 def load_unsealed(folder: str | Path, *, threads: int | None = None) -> Bundle:

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from marketfit.contract import METRICS, Clause, Contract, Measurement
 from marketfit.records import BundleSpec, Record
 
+Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+"""SHA-256 in hexadecimal, or empty where there is none."""
+
 
 class CardData(Record):
-    """The data behind a bundle, in numbers. `test_digest` names the locked test rows."""
+    """The data behind a bundle, in numbers. `rows_digest`: the prepared rows, `test_digest`: the locked test rows."""
 
     description: str
     source_rows: int
     splits: Mapping[str, int]
     quarantined: int
-    test_digest: str
+    test_digest: Digest
+    rows_digest: Digest = ""
+
+
+class CardBackbone(Record):
+    """The pretrained model that was adapted, named by its weights."""
+
+    name: str
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def sentence(self) -> str:
+        """As the card says it."""
+        return f"Backbone {self.name}; SHA-256 of its weights: {self.weights_sha256}"
 
 
 class ModelCard(Record):
@@ -29,6 +48,7 @@ class ModelCard(Record):
     intended_use: str
     input_description: str
     data: CardData
+    backbone: CardBackbone | None = None
     measurements: tuple[Measurement, ...] = ()
     how_made: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
@@ -38,15 +58,15 @@ class ModelCard(Record):
 def render_card(card: ModelCard, *, spec: BundleSpec, contract: Contract, size_mb: float) -> str:
     """The card as Markdown. The same arguments give the same text."""
     blocks = [
-        f"# {_text(spec.product)}",
-        f"A {_text(spec.task)} model, packed by marketfit. Size: {size_mb:.3f} MB (all files over 10⁶ bytes, exact).",
-        *_section("Intended use", [_text(card.intended_use), f"Input: {_text(card.input_description)}"]),
+        f"# {plain(spec.product)}",
+        f"A {plain(spec.task)} model, packed by marketfit. Size: {size_mb:.3f} MB (all files over 10⁶ bytes, exact).",
+        *_section("Intended use", [plain(card.intended_use), f"Input: {plain(card.input_description)}"]),
         *_section("Contract", [_contract_table(contract)]),
         *_section("Other measurements", [_measurement_table(card.measurements)] if card.measurements else []),
-        *_section(f"Labels ({len(spec.labels)})", [", ".join(f"“{_text(label)}”" for label in spec.labels)]),
+        *_section(f"Labels ({len(spec.labels)})", [", ".join(f"“{plain(label)}”" for label in spec.labels)]),
         *_section("Scores", [_scores(spec)] if spec.labels else []),
         *_section("Data", [_data(card.data)]),
-        *_section("How it was made", [_numbered((*card.how_made, *_lineage(spec.lineage)))]),
+        *_section("How it was made", [_numbered((*_from(card.backbone), *card.how_made, *_lineage(spec.lineage)))]),
         *_section("Limits", [_bullets((*card.limits, *_standing_limits(contract)))]),
         *_section("Simulated inputs", [_bullets(card.simulated)] if card.simulated else []),
     ]
@@ -102,9 +122,18 @@ def _scores(spec: BundleSpec) -> str:
 def _data(data: CardData) -> str:
     splits = ", ".join(f"{rows:,} {name}" for name, rows in data.splits.items())
     return (
-        f"{_text(data.description)} {data.source_rows:,} rows were read: {splits}, {data.quarantined:,} quarantined. "
-        f"These are counts, so they have no interval. Digest of the test rows: `{_text(data.test_digest)}`."
+        f"{plain(data.description)} {data.source_rows:,} rows were read: {splits}, {data.quarantined:,} quarantined. "
+        f"These are counts, so they have no interval. SHA-256 of the prepared rows: {_digest(data.rows_digest)}; "
+        f"of the test rows: {_digest(data.test_digest)}."
     )
+
+
+def _digest(digest: str) -> str:
+    return f"`{digest}`" if digest else "none"
+
+
+def _from(backbone: CardBackbone | None) -> tuple[str, ...]:
+    return (backbone.sentence,) if backbone else ()
 
 
 def _lineage(lineage: Iterable[str]) -> tuple[str, ...]:
@@ -122,23 +151,23 @@ def _standing_limits(contract: Contract) -> tuple[str, ...]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_text(cell) for cell in row] for row in rows)]
+    lines = [head, ["---"] * len(head), *([plain(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _bullets(items: Iterable[str]) -> str:
-    return "\n".join(f"- {_text(item)}" for item in items)
+    return "\n".join(f"- {plain(item)}" for item in items)
 
 
 def _numbered(items: Iterable[str]) -> str:
-    return "\n".join(f"{number}. {_text(item)}" for number, item in enumerate(items, start=1))
+    return "\n".join(f"{number}. {plain(item)}" for number, item in enumerate(items, start=1))
 
 
 def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _text(words: str) -> str:
+def plain(words: str) -> str:
     """One line of plain text: labels and product names are user data and must not become markup."""
     flat = " ".join(words.split())
     escaped = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

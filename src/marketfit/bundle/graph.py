@@ -1,9 +1,9 @@
 """Walk an ONNX file without the `onnx` package and say what in it marketfit does not let a runtime open.
 
 A graph may name files outside its own (external data, compiled contexts) and operators of foreign libraries. This
-reads the protobuf wire format (https://protobuf.dev/programming-guides/encoding/) over a memory map; tensors are
-stepped over, never loaded. Field numbers are those of `onnx/onnx.proto`. Where a parser could take the bytes in two
-ways (a field given twice, say) every reading is checked; what it can't read at all is refused.
+reads the protobuf wire format (https://protobuf.dev/programming-guides/encoding/) over a memory map; the values of
+tensors are read in pieces, never held. Field numbers are those of `onnx/onnx.proto`. Where a parser could take the
+bytes in two ways (a field given twice, say) every reading is checked; what it can't read at all is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy as np
+
+from marketfit.bundle.tensors import MAX_DENSE_VALUES, Tensor, has_nan, header_fault, small_shape
 from marketfit.errors import Problem
 
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
@@ -22,8 +26,9 @@ ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 FORBIDDEN_OPERATORS = frozenset({"EPContext", "PythonOp", "PythonOpGrad", "ATen"})
 
 MAX_GRAPH_BYTES = 2**31 - 1  # protobuf's own limit
-MAX_FIELDS = 4_000_000
-MAX_NODES = 500_000
+MAX_FIELDS = 300_000  # half a second
+MAX_NODES = 50_000
+MAX_TEXT = 1_000_000  # bytes of a name or a documentation
 MAX_DEPTH = 32
 MAX_PROBLEMS = 20
 
@@ -31,7 +36,13 @@ _VARINT, _BYTES = 0, 2
 _WIDTHS = {1: 8, 5: 4}  # fixed64, fixed32; groups (3, 4) are long gone
 
 # Runs of AttributeProto.ints and .floats, which onnx stores unpacked: a tree ensemble has millions of them.
-_NUMBER_RUN = re.compile(rb"(?:\x40[\x80-\xff]{0,9}+[\x00-\x7f]|\x3d[\x00-\xff]{4})++")
+_INT_RUN = re.compile(rb"(?:\x40[\x80-\xff]{0,9}+[\x00-\x7f])++")
+_FLOAT_RUN = re.compile(rb"(?:\x3d[\x00-\xff]{4})++")
+_RUN_BYTES = 1 << 20
+_MAX_RUN_BYTES = 1 << 25
+
+# Operators whose output is as large as a small input says.
+_GROWING = frozenset({"ConstantOfShape", "Expand"})
 
 Buffer = mmap.mmap | bytes
 
@@ -43,17 +54,27 @@ class _MalformedError(Exception):
 @dataclass
 class _Walk:
     buffer: Buffer
+    file: BinaryIO
     where: str
     fields: int = 0
     nodes: int = 0
     graphs: int = 0
     opsets: int = 0
     domains: set[str] = field(default_factory=set)
+    numbers: int = 0  # bytes of runs of numbers
+    shapes: dict[str, int] = field(default_factory=dict)  # name of a small int64 constant → product of its values
+    grown: list[str] = field(default_factory=list)  # names that operators of _GROWING take
+    constant: int = 0  # the product of the newest nameless constant's values
     found: dict[str, Problem] = field(default_factory=dict)  # keyed by text: one line for each kind of fault
 
     def refuse(self, found: str, allowed: str, do: str) -> None:
         if len(self.found) < MAX_PROBLEMS:
             self.found.setdefault(found, Problem(self.where, found, allowed, do))
+
+    def read(self, start: int, end: int) -> bytes:
+        """Bytes of the file, by reading it: pages of the map would stay in memory."""
+        self.file.seek(start)
+        return self.file.read(end - start)
 
 
 _Handler = Callable[[_Walk, int, int, int], None]
@@ -64,18 +85,20 @@ def graph_problems(path: Path) -> tuple[Problem, ...]:
     """Everything in an ONNX file that keeps it from being opened; empty when it may be.
 
     Refused: external data, operators and imported operator sets outside `ai.onnx`, `ai.onnx.ml` and
-    `com.microsoft`, operators that load code or files, and bytes that are no ONNX model.
+    `com.microsoft`, operators that load code or files, functions of the model's own, tensors whose header does not
+    agree with what they store or that grow out of few bytes, weights that are NaN, and bytes that are no ONNX model.
     """
     where = str(path)
     size = path.stat().st_size
     if not 0 < size <= MAX_GRAPH_BYTES:
         return (Problem(where, f"{size:,} bytes", f"allowed: 1 to {MAX_GRAPH_BYTES:,}", "export the model again"),)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-        walk = _Walk(buffer, where)
+        walk = _Walk(buffer, file, where)
         try:
             _message(walk, 0, size, 0, _MODEL)
             if not (walk.graphs and walk.opsets):
                 raise _MalformedError("it has no graph or no operator set")
+            _check_growth(walk)
         except _MalformedError as error:
             walk.refuse(f"this is not an ONNX model that can be checked ({error})", "", "export the model again")
     for domain in sorted(walk.domains - ALLOWED_DOMAINS):
@@ -101,8 +124,8 @@ def _fields(walk: _Walk, start: int, end: int, *, skip_numbers: bool) -> Iterato
     """Field number, start and end of each field; of a number its value and −1."""
     buffer, at = walk.buffer, start
     while at < end:
-        if skip_numbers and (run := _NUMBER_RUN.match(buffer, at, end)):
-            at = run.end()
+        if skip_numbers and (after := _after_numbers(walk, at, end)) > at:
+            at = after
             continue
         walk.fields += 1
         if walk.fields > MAX_FIELDS:
@@ -120,6 +143,21 @@ def _fields(walk: _Walk, start: int, end: int, *, skip_numbers: bool) -> Iterato
             raise _MalformedError("a field is longer than its message")
         yield tag >> 3, at, at + width
         at += width
+
+
+def _after_numbers(walk: _Walk, at: int, end: int) -> int:
+    """Where the numbers end that begin here, or as many of them as are looked at at once."""
+    last = min(end, at + _RUN_BYTES)
+    run = _INT_RUN.match(walk.buffer, at, last) or _FLOAT_RUN.match(walk.buffer, at, last)
+    if run is None:
+        return at
+    walk.numbers += run.end() - at
+    if walk.numbers > _MAX_RUN_BYTES:
+        raise _MalformedError(f"more than {_MAX_RUN_BYTES:,} bytes of numbers in attributes")
+    if walk.buffer[at] == 0x3D:
+        floats = np.frombuffer(run.group(), dtype=[("tag", "u1"), ("value", "<f4")])["value"]
+        _refuse_nan(walk, is_nan=bool(np.isnan(floats).any()))
+    return run.end()
 
 
 def _varint(buffer: Buffer, at: int, end: int) -> tuple[int, int]:
@@ -154,7 +192,7 @@ def _need_bytes(end: int) -> None:
 def _text(walk: _Walk, start: int, end: int) -> str:
     _need_bytes(end)
     if end - start > 1000:
-        raise _MalformedError("an operator or a domain with a name of over 1,000 bytes")
+        raise _MalformedError("a name of over 1,000 bytes")
     return walk.buffer[start:end].decode("utf-8", errors="replace")
 
 
@@ -175,12 +213,95 @@ def _external(walk: _Walk, start: int, end: int, _depth: int) -> None:
         walk.refuse("a tensor is stored outside the file", "all data inside model.onnx", "export as a single file")
 
 
+def _tensor(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    _need_bytes(end)
+    tensor, name, is_outside = Tensor(), "", False
+    for number, first, last in _fields(walk, start, end, skip_numbers=False):
+        tensor.take(number, first, last, walk.read)
+        if number in (13, 14):
+            is_outside = True
+            _external(walk, first, last, _depth)
+        elif number == 8:
+            name = _text(walk, first, last)
+    if is_outside and not (tensor.raw or tensor.packed or tensor.single):
+        return
+    fault = header_fault(tensor, walk.read)
+    if fault:
+        walk.refuse(fault, "a header that agrees with what is stored", "export the model again")
+        return
+    _refuse_nan(walk, is_nan=has_nan(tensor, walk.read))
+    walk.constant = small_shape(tensor, walk.read)
+    if name and walk.constant:
+        walk.shapes[name] = max(walk.constant, walk.shapes.get(name, 0))
+
+
+def _sparse(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _need_bytes(end)
+    dense = Tensor()
+    for number, first, last in _fields(walk, start, end, skip_numbers=False):
+        if number in (1, 2):
+            _tensor(walk, first, last, depth + 1)
+        elif number == 3:
+            dense.take(1, first, last, walk.read)
+    _refuse_growth(walk, dense.values if dense.has_sizes else -1)
+
+
+def _refuse_growth(walk: _Walk, values: int) -> None:
+    if not 0 <= values <= MAX_DENSE_VALUES:
+        walk.refuse(
+            f"few bytes that become a tensor of {values:.3g} values", f"at most {MAX_DENSE_VALUES:,}", "export it dense"
+        )
+
+
+def _refuse_nan(walk: _Walk, *, is_nan: bool) -> None:
+    if is_nan:
+        walk.refuse("a weight is NaN", "numbers", "train or export the model again")
+
+
+def _float(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    _need_bytes(end)
+    _refuse_nan(walk, is_nan=has_nan(Tensor(types={1}, raw=[(start, end)]), walk.read))
+
+
+def _check_growth(walk: _Walk) -> None:
+    for name in walk.grown:
+        _refuse_growth(walk, walk.shapes.get(name, 0))
+
+
+def _function(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _need_bytes(end)
+    # Functions that call each other twice over are an exponential bomb, and one may shadow an operator.
+    walk.refuse("the model has functions of its own", "operators only", "inline its functions")
+    _message(walk, start, end, depth + 1, _FUNCTION)
+
+
+def _long(_walk: _Walk, start: int, end: int, _depth: int) -> None:
+    if end - start > MAX_TEXT:
+        raise _MalformedError(f"a text of over {MAX_TEXT:,} bytes")
+
+
 def _node(walk: _Walk, start: int, end: int, depth: int) -> None:
     _need_bytes(end)
     walk.nodes += 1
     if walk.nodes > MAX_NODES:
         raise _MalformedError(f"more than {MAX_NODES:,} nodes")
+    walk.constant = 0
     _message(walk, start, end, depth + 1, _NODE)
+    _note_growth(walk, start, end)
+
+
+def _note_growth(walk: _Walk, start: int, end: int) -> None:
+    """Note what a node makes of a constant: the constant itself, or something as large as it says."""
+    names: dict[int, list[str]] = {1: [], 2: [], 4: []}
+    before = walk.fields
+    for number, first, last in _fields(walk, start, end, skip_numbers=False):
+        if number in names:
+            names[number].append(_text(walk, first, last))
+    walk.fields = before  # they were counted already
+    if "Constant" in names[4] and walk.constant:
+        walk.shapes.update({name: max(walk.constant, walk.shapes.get(name, 0)) for name in names[2]})
+    if _GROWING & set(names[4]):
+        walk.grown += names[1]
 
 
 def _graph(walk: _Walk, start: int, end: int, depth: int) -> None:
@@ -196,18 +317,20 @@ def _opset(walk: _Walk, start: int, end: int, depth: int) -> None:
 
 
 _OPSET: Mapping[int, _Handler] = {1: _domain}
-_TENSOR: Mapping[int, _Handler] = {13: _external, 14: _external}
-_SPARSE: Mapping[int, _Handler] = {1: _within(lambda: _TENSOR), 2: _within(lambda: _TENSOR)}
 _ATTRIBUTE: Mapping[int, _Handler] = {
-    5: _within(lambda: _TENSOR),
+    1: _long,
+    2: _float,
+    5: _tensor,
     6: _graph,
-    10: _within(lambda: _TENSOR),
+    7: _float,
+    10: _tensor,
     11: _graph,
-    22: _within(lambda: _SPARSE),
-    23: _within(lambda: _SPARSE),
+    13: _long,
+    22: _sparse,
+    23: _sparse,
 }
-_NODE: Mapping[int, _Handler] = {4: _operator, 5: _within(lambda: _ATTRIBUTE), 7: _domain}
-_GRAPH: Mapping[int, _Handler] = {1: _node, 5: _within(lambda: _TENSOR), 15: _within(lambda: _SPARSE)}
+_NODE: Mapping[int, _Handler] = {3: _long, 4: _operator, 5: _within(lambda: _ATTRIBUTE), 6: _long, 7: _domain}
+_GRAPH: Mapping[int, _Handler] = {1: _node, 2: _long, 5: _tensor, 10: _long, 15: _sparse}
 _TRAINING: Mapping[int, _Handler] = {1: _graph, 2: _graph}
 _FUNCTION: Mapping[int, _Handler] = {7: _node, 9: _opset, 10: _domain, 11: _within(lambda: _ATTRIBUTE)}
-_MODEL: Mapping[int, _Handler] = {7: _graph, 8: _opset, 20: _within(lambda: _TRAINING), 25: _within(lambda: _FUNCTION)}
+_MODEL: Mapping[int, _Handler] = {6: _long, 7: _graph, 8: _opset, 20: _within(lambda: _TRAINING), 25: _function}

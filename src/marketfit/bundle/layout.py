@@ -5,7 +5,9 @@
     tokenizer.json …  files of the task's preprocessor, any safe name
     contract.json     every requirement with its measurement and verdict   ┐
     card.md           the model card                                       │ a sealed bundle only
+    bom.json          bill of materials, CycloneDX                         │
     manifest.json     SHA-256 and size of every other file                 ┘
+    signature.json    Ed25519 signature of the manifest, in a signed bundle; aside: no digest or size counts it
 
 Equal content gives equal bytes: sorted keys, no time stamps.
 """
@@ -28,12 +30,19 @@ SPEC = "bundle.json"
 GRAPH = "model.onnx"
 CONTRACT = "contract.json"
 CARD = "card.md"
+BOM = "bom.json"
 MANIFEST = "manifest.json"
-SEAL_FILES = (CONTRACT, CARD, MANIFEST)
+SIGNATURE = "signature.json"
+SEAL_FILES = (CONTRACT, CARD, BOM, MANIFEST)
 
-MAX_JSON_BYTES = 16 * 10**6
+MAX_JSON_BYTES = 10**6  # a few bytes of JSON become a hundred in memory
 MAX_BUNDLE_BYTES = 4 * 10**9
+MAX_MANIFEST_BYTES = 500_000
+MAX_CONTRACT_BYTES = 200_000
+MAX_BOM_BYTES = 2 * 10**6
+MAX_SIGNATURE_BYTES = 1000
 MAX_FILES = 1000
+MAX_PROBLEMS = 50  # spelt out of one file
 MAX_NAME = 200
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -85,8 +94,8 @@ def scan(folder: Path) -> tuple[Mapping[str, int], tuple[Problem, ...]]:
 
 
 def size_mb(folder: Path) -> float:
-    """The size of a bundle: all its files over 10⁶ bytes."""
-    return sum(scan(folder)[0].values()) / 1e6
+    """The size of a bundle: all its files, a signature aside, over 10⁶ bytes."""
+    return sum(size for name, size in scan(folder)[0].items() if name != SIGNATURE) / 1e6
 
 
 def read_bytes(path: Path, *, limit: int = MAX_JSON_BYTES) -> bytes:
@@ -94,6 +103,20 @@ def read_bytes(path: Path, *, limit: int = MAX_JSON_BYTES) -> bytes:
 
     Raises:
         BundleError: it is missing, a link, or larger than `limit` bytes.
+    """
+    content = read_head(path, limit + 1)
+    if len(content) > limit:
+        raise BundleError(
+            [Problem(str(path), f"larger than {limit:,} bytes", "", "this is no bundle that marketfit wrote")]
+        )
+    return content
+
+
+def read_head(path: Path, size: int) -> bytes:
+    """The first bytes of a file that is not a link.
+
+    Raises:
+        BundleError: it is missing, or no plain file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -104,35 +127,30 @@ def read_bytes(path: Path, *, limit: int = MAX_JSON_BYTES) -> bytes:
     with open(descriptor, "rb") as file:  # noqa: PTH123 - only open() takes a descriptor, and that refuses links
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise BundleError([Problem(str(path), "this is not a plain file", "", "write the bundle again")])
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise BundleError(
-            [Problem(str(path), f"larger than {limit:,} bytes", "", "this is no bundle that marketfit wrote")]
-        )
-    return content
+        return file.read(size)
 
 
-def read_record(path: Path, model: type[Model]) -> Model:
+def read_record(path: Path, model: type[Model], *, limit: int = MAX_JSON_BYTES) -> Model:
     """Read a JSON file of a bundle as a record.
 
     Raises:
-        BundleError: one problem for each field that is missing, unknown or wrong.
+        BundleError: one problem for each field that is missing, unknown or wrong; one for all where they are many.
     """
-    content = read_bytes(path)
+    content = read_bytes(path, limit=limit)
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        raise BundleError(
-            [
-                Problem(
-                    where=":".join([str(path), *(str(part) for part in item["loc"])]),
-                    found=item["msg"],
-                    allowed="",
-                    do="write the bundle again with a version of marketfit that this one understands",
-                )
-                for item in error.errors(include_url=False, include_context=False)
-            ]
-        ) from error
+        raise BundleError(_field_problems(path, error)) from error
+
+
+def _field_problems(path: Path, error: ValidationError) -> list[Problem]:
+    do = "write the bundle again with a version of marketfit that this one understands"
+    if error.error_count() > MAX_PROBLEMS:  # pydantic would spell out each of a hundred thousand
+        return [Problem(str(path), f"{error.error_count():,} fields are missing, unknown or wrong", "", do)]
+    return [
+        Problem(where=":".join([str(path), *(str(part) for part in item["loc"])]), found=item["msg"], allowed="", do=do)
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
 
 
 def write_file(path: Path, content: bytes) -> None:

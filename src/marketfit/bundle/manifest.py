@@ -6,7 +6,9 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from marketfit.bundle.layout import encode
 from marketfit.records import Record
@@ -15,8 +17,8 @@ from marketfit.records import Record
 class FileEntry(Record):
     """One file of a bundle."""
 
-    sha256: str
-    bytes: int
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
 
 
 class Manifest(Record):

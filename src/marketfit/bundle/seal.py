@@ -11,18 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from marketfit.bundle.bom import Ingredients, ingredients, installed_packages, make_bom, read_ingredients
 from marketfit.bundle.card import ModelCard, render_card
 from marketfit.bundle.layout import (
+    BOM,
     CARD,
     CONTRACT,
     MANIFEST,
     SEAL_FILES,
+    SIGNATURE,
     encode,
     scan,
     sync_folder,
     write_file,
 )
 from marketfit.bundle.manifest import FileEntry, Manifest, content_entry, file_entry
+from marketfit.bundle.sign import public_key_of, read_signature, write_signature
 from marketfit.bundle.spec import read_spec
 from marketfit.bundle.verify import check_unsealed, read_manifest, verify
 from marketfit.contract import Contract, Measurement, judge
@@ -53,32 +57,38 @@ class Sealed:
 
 @dataclass(frozen=True)
 class _Papers:
-    """The three files that sealing adds."""
+    """The four files that sealing adds."""
 
     contract: Contract
     contract_bytes: bytes
     card_bytes: bytes
+    bom_bytes: bytes
     manifest: Manifest
 
 
-def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path) -> Sealed:
+def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path, sign: Path | None = None) -> Sealed:
     """Copy an unsealed bundle into `into`, with contract, model card and manifest; atomic, and free to repeat.
 
     The measurement of `size_mb`, if it is required, is replaced by the size of the sealed folder itself and judged
     again: look at the returned contract. Sealing is no gate: it writes down the verdicts, whatever they are.
+    `sign` is the file of a private key that signs the manifest; an equal bundle without a signature is given one.
 
     Raises:
         BundleError: the folder is no sound unsealed bundle, or `into` holds something else already.
+        InputError: `sign` holds no private Ed25519 key.
+        MissingExtraError: `sign` is given and `cryptography` is not installed.
     """
     check_unsealed(folder)
-    papers = _papers(folder, contract, card)
     if into.exists() or into.is_symlink():
-        return _sealed_before(into, papers)
+        return _sealed_before(into, _papers(folder, contract, card, packages=_packages_of(into)), sign)
+    papers = _papers(folder, contract, card, packages=installed_packages())
     into.parent.mkdir(parents=True, exist_ok=True)
     _sweep(into)
     temporary = into.parent / f"{_prefix(into)}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         _write(folder, temporary, papers)
+        if sign is not None:
+            write_signature(temporary, sign)
         if verify(temporary) != papers.manifest:
             raise RunError(f"{folder} changed while it was being sealed; seal it again")
         try:
@@ -86,7 +96,7 @@ def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path) -> Se
         except OSError:
             if not into.exists():
                 raise
-            return _sealed_before(into, papers)  # another process was first
+            return _sealed_before(into, papers, sign)  # another process was first
         sync_folder(into.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -100,21 +110,25 @@ def sealed_contract(folder: Path, *, contract: Contract, card: ModelCard) -> Con
         BundleError: the folder is no sound unsealed bundle.
     """
     check_unsealed(folder)
-    return _papers(folder, contract, card).contract
+    return _papers(folder, contract, card, packages=installed_packages()).contract
 
 
-def _papers(folder: Path, contract: Contract, card: ModelCard) -> _Papers:
-    """Contract, card and manifest whose size, stated inside of two of them, is the real one.
+def _papers(folder: Path, contract: Contract, card: ModelCard, *, packages: Mapping[str, str]) -> _Papers:
+    """Contract, card, bill of materials and manifest whose size, stated inside of two of them, is the real one.
 
     The stated number's digits are part of the size, so a fixed point is looked for. It is missed only where each
     candidate changes the number's length back and forth; blank lines at the end of the contract then break the tie.
     """
-    spec = read_spec(folder)
-    files = {name: file_entry(folder / name) for name in sorted(scan(folder)[0]) if name not in SEAL_FILES}
+    spec, made_of = read_spec(folder), ingredients(card, packages)
+    files = {
+        name: file_entry(folder / name) for name in sorted(scan(folder)[0]) if name not in (*SEAL_FILES, SIGNATURE)
+    }
     total = sum(entry.bytes for entry in files.values())
     for padding in range(_MAX_PADDING):
         for _ in range(4):
-            papers = _draft(spec, files, contract, card, total=total, padding=padding)
+            stated = _with_size(contract, total / 1e6, count=len(files) + len(SEAL_FILES))
+            card_bytes = render_card(card, spec=spec, contract=stated, size_mb=total / 1e6).encode()
+            papers = _draft(spec, files, made_of, stated, card_bytes, padding=padding)
             if papers.manifest.bytes == total:
                 return papers
             total = papers.manifest.bytes
@@ -124,21 +138,18 @@ def _papers(folder: Path, contract: Contract, card: ModelCard) -> _Papers:
 def _draft(
     spec: BundleSpec,
     files: Mapping[str, FileEntry],
+    made_of: Ingredients,
     contract: Contract,
-    card: ModelCard,
+    card_bytes: bytes,
     *,
-    total: int,
     padding: int,
 ) -> _Papers:
-    stated = _with_size(contract, total / 1e6, count=len(files) + len(SEAL_FILES))
-    contract_bytes = encode(stated) + b"\n" * padding
-    card_bytes = render_card(card, spec=spec, contract=stated, size_mb=total / 1e6).encode()
-    manifest = Manifest(
-        product=spec.product,
-        task=spec.task,
-        files={**files, CONTRACT: content_entry(contract_bytes), CARD: content_entry(card_bytes)},
-    )
-    return _Papers(stated, contract_bytes, card_bytes, manifest)
+    contract_bytes = encode(contract) + b"\n" * padding
+    listed = {**files, CONTRACT: content_entry(contract_bytes), CARD: content_entry(card_bytes)}
+    bom_bytes = make_bom(spec, listed, made_of).encoded()
+    listed[BOM] = content_entry(bom_bytes)
+    manifest = Manifest(product=spec.product, task=spec.task, files=listed)
+    return _Papers(contract, contract_bytes, card_bytes, bom_bytes, manifest)
 
 
 def _with_size(contract: Contract, size: float, *, count: int) -> Contract:
@@ -177,6 +188,8 @@ def _write(folder: Path, into: Path, papers: _Papers) -> None:
             write_file(target, papers.contract_bytes)
         elif name == CARD:
             write_file(target, papers.card_bytes)
+        elif name == BOM:
+            write_file(target, papers.bom_bytes)
         else:
             shutil.copyfile(folder / name, target, follow_symlinks=False)
             _sync_file(target)
@@ -192,7 +205,15 @@ def _sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sealed_before(into: Path, papers: _Papers) -> Sealed:
+def _packages_of(into: Path) -> Mapping[str, str]:
+    """The packages that a bundle was sealed with: sealing it again after an upgrade must give what is there."""
+    try:
+        return read_ingredients(into).packages
+    except BundleError:
+        return {}  # what is there is no bundle, and is told so where the two are compared
+
+
+def _sealed_before(into: Path, papers: _Papers, sign: Path | None) -> Sealed:
     """Sealing the same thing twice is what a resumed run does; anything else there must not be replaced."""
     problem = Problem(str(into), "another bundle is here already", "bundles are never replaced", "choose another name")
     try:
@@ -202,7 +223,24 @@ def _sealed_before(into: Path, papers: _Papers) -> Sealed:
     if manifest != papers.manifest:
         raise BundleError([problem])
     verify(into)
+    if sign is not None:
+        _sign_before(into, sign)
     return Sealed(into, papers.contract, manifest)
+
+
+def _sign_before(into: Path, sign: Path) -> None:
+    """Sign what was sealed before, unless it is signed; another's signature is not replaced."""
+    found = read_signature(into)
+    if found is None:
+        write_signature(into, sign)
+    elif found.public_key != public_key_of(sign):
+        problem = Problem(
+            str(into / SIGNATURE),
+            f"signed with another key already, {found.public_key[:16]}…",
+            "signatures are never replaced",
+            f"sign with that key, or remove {SIGNATURE}",
+        )
+        raise BundleError([problem])
 
 
 def _prefix(into: Path) -> str:

@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 
-from marketfit.bundle.layout import SPEC, encode, read_bytes, read_record, sync_folder, write_file
+from marketfit.bundle.layout import MAX_JSON_BYTES, SPEC, encode, read_bytes, read_record, sync_folder, write_file
 from marketfit.errors import BundleError, Problem
 from marketfit.records import BundleSpec
 
@@ -49,14 +49,14 @@ def read_spec(folder: Path) -> BundleSpec:
     return spec
 
 
-def check_format(path: Path) -> None:
+def check_format(path: Path, *, limit: int = MAX_JSON_BYTES) -> None:
     """Refuse a JSON file of a bundle whose `format` this version does not know.
 
     Raises:
         BundleError: not a JSON object, or another format.
     """
     try:
-        content = json.loads(read_bytes(path))
+        content = json.loads(read_bytes(path, limit=limit))
     except (ValueError, RecursionError) as error:
         raise BundleError([Problem(str(path), "this is not JSON", "", "write the bundle again")]) from error
     found = content.get("format") if isinstance(content, dict) else None

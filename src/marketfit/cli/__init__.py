@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from typer._click.exceptions import ClickException  # typer brings its own click, and exports only some of its errors
 
 from marketfit import engine, loop
+from marketfit.cli.keys import keys_app
 from marketfit.cli.parts import (
     BriefPath,
     BundlePath,
@@ -25,6 +26,8 @@ from marketfit.cli.parts import (
     Quiet,
     RayAddress,
     Reason,
+    SigningKey,
+    TrustedKey,
     WorkspaceDir,
     print_options,
     print_result,
@@ -40,6 +43,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(keys_app, name="keys")
 app.add_typer(survey_app, name="survey")
 
 
@@ -79,11 +83,15 @@ def run(
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     ray: RayAddress = None,
+    sign: SigningKey = None,
+    key: TrustedKey = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Take a brief through the loop to a bundle and a report. The same command again resumes."""
-    outcome = loop.fit(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger, ray=ray)
+    told = engine.reporter(quiet=quiet)
+    keys = loop.Keys(sign, key)
+    outcome = loop.fit(brief, workspace=workspace, reporter=told, ledger=ledger, ray=ray, keys=keys)
     print_result(outcome.as_text(), outcome.as_json(), as_json=as_json)
     raise typer.Exit(0 if outcome.status == "shipped" else 1)
 
@@ -106,12 +114,13 @@ def predict(
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="default: as measured")] = None,
     ray: RayAddress = None,
+    key: TrustedKey = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Label every row of a file, as a stream: CSV on standard output, or with --json a list of objects."""
     told = engine.reporter(quiet=quiet)
-    answers = loop.predict_file(bundle, file, column=column, threads=threads, progress=told, ray=ray)
+    answers = loop.predict_file(bundle, file, column=column, threads=threads, progress=told, ray=ray, key=key)
     (loop.write_json if as_json else loop.write_csv)(answers, sys.stdout)
 
 
@@ -126,13 +135,16 @@ def serve(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="a server setting; 'serve --set help' lists them"),
     ] = None,
+    key: TrustedKey = None,
     as_json: Json = False,
 ) -> None:
     """Serve the champion over HTTP and write down what users say. A new champion is picked up without a restart."""
     if setting == ["help"]:
         print_options(loop.serve_options(), as_json=as_json)
         return
-    address = loop.serving(brief, workspace=workspace, ledger=ledger, host=host, port=port, settings=setting or [])
+    address = loop.serving(
+        brief, workspace=workspace, ledger=ledger, host=host, port=port, settings=setting or [], key=key
+    )
     with address as server:
         print_result(
             f"serving {server.product} on {server.url}", {"status": "serving", "url": server.url}, as_json=as_json
@@ -162,11 +174,15 @@ def improve(
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     ray: RayAddress = None,
+    sign: SigningKey = None,
+    key: TrustedKey = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Learn from feedback: train a challenger and let it prove itself against the champion."""
-    outcome = loop.improve(brief, workspace=workspace, reporter=engine.reporter(quiet=quiet), ledger=ledger, ray=ray)
+    told = engine.reporter(quiet=quiet)
+    keys = loop.Keys(sign, key)
+    outcome = loop.improve(brief, workspace=workspace, reporter=told, ledger=ledger, ray=ray, keys=keys)
     print_result(outcome.as_text(), outcome.as_json(), as_json=as_json)
 
 
@@ -177,10 +193,11 @@ def promote(
     reason: Reason,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
+    key: TrustedKey = None,
     as_json: Json = False,
 ) -> None:
     """Put a bundle into service by hand."""
-    made = loop.promote(brief, bundle, reason=reason, workspace=workspace, ledger=ledger)
+    made = loop.promote(brief, bundle, reason=reason, workspace=workspace, ledger=ledger, key=key)
     print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 
@@ -190,15 +207,16 @@ def rollback(
     reason: Reason,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
+    key: TrustedKey = None,
     as_json: Json = False,
 ) -> None:
     """Put the champion before this one back into service."""
-    made = loop.rollback(brief, reason=reason, workspace=workspace, ledger=ledger)
+    made = loop.rollback(brief, reason=reason, workspace=workspace, ledger=ledger, key=key)
     print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
-def verify(
+def verify(  # noqa: PLR0913 - typer wants an argument for each option
     bundle: BundlePath,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FILE", help="labelled rows; default: the test rows")
@@ -212,6 +230,7 @@ def verify(
     ] = None,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
+    key: TrustedKey = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -223,6 +242,7 @@ def verify(
         price_per_hour=price_per_hour,
         reporter=engine.reporter(quiet=quiet),
         ledger=ledger,
+        key=key,
     )
     print_result(found.as_text(), found.as_json(), as_json=as_json)
     raise typer.Exit(0 if found.contract.kept else 1)

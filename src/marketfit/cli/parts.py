@@ -33,6 +33,21 @@ RayAddress = Annotated[
         "--ray", metavar="ADDRESS", help="work on a Ray cluster: 'local' starts one here, or HOST:PORT, or 'auto'"
     ),
 ]
+TrustedKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", envvar="MARKETFIT_KEY", metavar="PUBLIC", help="a trusted public key: what it did not sign is refused"
+    ),
+]
+SigningKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--sign",
+        envvar="MARKETFIT_SIGN",
+        metavar="PRIVATE",
+        help="sign the bundle with this key ('keys new' makes one)",
+    ),
+]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is written down")]
 
 

@@ -11,14 +11,18 @@ from marketfit.ledger import champion as champions
 from marketfit.ledger.champion import Champion
 
 
-def promote(ledger: Ledger, product: str, workspace: Path, folder: Path, *, reason: str) -> Champion:
+def promote(
+    ledger: Ledger, product: str, workspace: Path, folder: Path, *, reason: str, key: Path | None = None
+) -> Champion:
     """Put a sealed bundle into service. One that is in service already stays, and nothing is written.
+
+    `key` is the file of a trusted public key: a bundle that its owner has not signed is refused.
 
     Raises:
         InputError: no reason, or another decision was made at the same moment.
-        BundleError: the bundle can't be trusted, is of another product, or only embeds.
+        BundleError: the bundle can't be trusted, lacks the trusted signature, is of another product, or only embeds.
     """
-    manifest = bundle.verify(folder)
+    manifest = bundle.verify(folder, key=key)
     spec = bundle.read_spec(folder)
     problems = []
     if spec.product != product:
@@ -32,12 +36,12 @@ def promote(ledger: Ledger, product: str, workspace: Path, folder: Path, *, reas
     return champions.promote(ledger, product, workspace, folder, reason=reason, digest=manifest.file_digest())
 
 
-def rollback(ledger: Ledger, product: str, workspace: Path, *, reason: str) -> Champion:
-    """Put the champion before this one back into service.
+def rollback(ledger: Ledger, product: str, workspace: Path, *, reason: str, key: Path | None = None) -> Champion:
+    """Put the champion before this one back into service. `key`: as `promote`.
 
     Raises:
         InputError: no reason, no champion before this one, or another decision was made at the same moment.
         BundleError: the bundle can't be trusted any more.
     """
-    bundle.verify(champions.previous(ledger, product, workspace).folder)
+    bundle.verify(champions.previous(ledger, product, workspace).folder, key=key)
     return champions.rollback(ledger, product, workspace, reason=reason)

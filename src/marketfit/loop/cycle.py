@@ -14,6 +14,7 @@ from marketfit.ledger import champion as champions
 from marketfit.ledger.champion import Champion
 from marketfit.listen import challenge, listen
 from marketfit.loop.followed import follow_outcome
+from marketfit.loop.keys import NO_KEYS, Keys
 from marketfit.loop.outcome import OfferShare, Outcome
 from marketfit.loop.place import loaded, workspace_of
 from marketfit.loop.turn import Shipment, Turn, now, ship, take_turn
@@ -29,6 +30,7 @@ def fit(
     reporter: Reporter | None = None,
     ledger: str | None = None,
     ray: str | None = None,
+    keys: Keys = NO_KEYS,
 ) -> Outcome:
     """Turn a product brief into a bundle, or into an honest refusal.
 
@@ -41,6 +43,7 @@ def fit(
         reporter: where progress goes; default: nowhere.
         ledger: URL of the ledger's database; default: SQLite in the workspace.
         ray: address of a Ray cluster that runs the trials, `local` to start one here; default: processes of ours.
+        keys: files of the key that signs the bundle, and of the one that is trusted; default: nothing is signed.
 
     Raises:
         InputError: everything that is wrong with the brief, the data and the survey, at once.
@@ -48,10 +51,11 @@ def fit(
         RunError: a step could not finish.
     """
     asked, jobs = loaded(brief), engine.jobs_at(ray)
+    keys.check()
     place = workspace_of(asked, workspace)
     with engine.start(asked, workspace=place, command="run", reporter=reporter, ledger_url=ledger, jobs=jobs) as run:
         turn = take_turn(asked, None, run=run)
-        shipment = ship(asked, turn, run=run)
+        shipment = ship(asked, turn, run=run, sign=keys.sign)
         _crown_the_first(asked, shipment, run)
         return _conclude(asked, turn, shipment, _Challenge(), run=run)
 
@@ -63,16 +67,19 @@ def improve(
     reporter: Reporter | None = None,
     ledger: str | None = None,
     ray: str | None = None,
+    keys: Keys = NO_KEYS,
 ) -> Outcome:
     """Learn from what users said: a second turn of the loop whose bundle has to prove itself against the champion.
 
-    Where nothing happened since the last improvement, that one's outcome is told again.
+    Where nothing happened since the last improvement, that one's outcome is told again. Where `keys` names a
+    trusted key, the champion has to be signed with it, and so is the challenger.
 
     Raises:
         InputError: as `fit`, or there is no champion yet.
         RunError: a step could not finish.
     """
     asked, jobs = loaded(brief), engine.jobs_at(ray)
+    keys.check()
     place = workspace_of(asked, workspace)
     with engine.start(
         asked, workspace=place, command="improve", reporter=reporter, ledger_url=ledger, jobs=jobs
@@ -82,9 +89,10 @@ def improve(
         incumbent = champions.current(run.ledger, asked.product, run.workspace.root, upto=upto)
         if incumbent is None:
             raise RunError(f"the ledger has no champion up to event {upto}, where {key} begins")
+        bundle.verify(incumbent.folder, key=keys.trusted)
         batch = listen(asked, upto, run=run)
         turn = take_turn(asked, batch, run=run)
-        shipment = ship(asked, turn, run=run)
+        shipment = ship(asked, turn, run=run, sign=keys.sign)
         promotion = _promotion(asked, incumbent, turn, shipment, key, run=run)
         held = _Challenge(batch=batch, promotion=promotion, incumbent=bundle.load(incumbent.folder).contract)
         return _conclude(asked, turn, shipment, held, run=run)

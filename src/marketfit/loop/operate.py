@@ -67,8 +67,9 @@ def promote(
     reason: str,
     workspace: Path | str | None = None,
     ledger: str | None = None,
+    key: Path | None = None,
 ) -> InService:
-    """Put a bundle into service by hand; it is verified first.
+    """Put a bundle into service by hand; it is verified first, with `key` its signature too.
 
     Raises:
         InputError: no reason, or another decision was made at the same moment.
@@ -77,14 +78,19 @@ def promote(
     asked = loaded(brief)
     root = workspace_of(asked, workspace)
     with existing(root, ledger=ledger) as store:
-        made = listen.promote(store, asked.product, root.resolve(), folder, reason=reason)
+        made = listen.promote(store, asked.product, root.resolve(), folder, reason=reason, key=key)
     return InService.of(asked.product, made)
 
 
 def rollback(
-    brief: Brief | Path | str, *, reason: str, workspace: Path | str | None = None, ledger: str | None = None
+    brief: Brief | Path | str,
+    *,
+    reason: str,
+    workspace: Path | str | None = None,
+    ledger: str | None = None,
+    key: Path | None = None,
 ) -> InService:
-    """Put the champion before this one back into service; it is verified first.
+    """Put the champion before this one back into service; it is verified first, with `key` its signature too.
 
     Raises:
         InputError: no reason, or there is no champion before this one.
@@ -93,7 +99,7 @@ def rollback(
     asked = loaded(brief)
     root = workspace_of(asked, workspace)
     with existing(root, ledger=ledger) as store:
-        made = listen.rollback(store, asked.product, root.resolve(), reason=reason)
+        made = listen.rollback(store, asked.product, root.resolve(), reason=reason, key=key)
     return InService.of(asked.product, made)
 
 
@@ -131,8 +137,11 @@ def serving(
     settings: Sequence[str] = (),
     workspace: Path | str | None = None,
     ledger: str | None = None,
+    key: Path | None = None,
 ) -> Iterator[Server]:
     """A server of a brief's champion, or of one bundle, that answers inside the block.
+
+    `key` is the file of a trusted public key: with it, a bundle that its owner has not signed is refused.
 
     Raises:
         InputError: every setting that is wrong, no champion, a bundle that can't be trusted, an address in use.
@@ -151,6 +160,8 @@ def serving(
     place.mkdir(parents=True, exist_ok=True)
     if ledger is not None:
         values["ledger_url"] = ledger
+    if key is not None:
+        values["key"] = key
     with running(ServeSettings.of(values), host=host, port=port) as server:
         yield server
 

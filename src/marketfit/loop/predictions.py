@@ -29,6 +29,7 @@ def predict_file(
     threads: int | None = None,
     progress: Reporter | None = None,
     ray: str | None = None,
+    key: Path | None = None,
 ) -> Iterator[Answer]:
     """One answer for each row of a csv, tsv, jsonl or parquet file, or each line of a txt file, in their order.
 
@@ -43,6 +44,7 @@ def predict_file(
         progress: where progress goes; default: nowhere.
         ray: address of a Ray cluster that answers, `local` to start one here; its machines have to see the bundle and
             the file. Default: this process.
+        key: file of a trusted public key: a bundle that its owner has not signed is refused.
 
     Raises:
         BundleError: the bundle can't be trusted.
@@ -50,7 +52,7 @@ def predict_file(
         MissingExtraError: Ray is not installed.
     """
     jobs = jobs_at(ray)
-    bundle.verify(folder)
+    bundle.verify(folder, key=key)
     spec = bundle.read_spec(folder)
     name = "line" if _is_text(file) else column or _column(file, spec.input_name)
     stream = jobs.stream(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 
 from marketfit.brief import Brief
-from marketfit.bundle import CardData, ModelCard, Sealed, seal, sealed_contract
+from marketfit.bundle import CardBackbone, CardData, ModelCard, Sealed, seal, sealed_contract
 from marketfit.compress import compress
 from marketfit.engine import Run
 from marketfit.errors import InputError, Problem
@@ -103,10 +104,11 @@ def _data_problems(brief: Brief, run: Run) -> tuple[Problem, ...]:
     return ()
 
 
-def ship(brief: Brief, turn: Turn, *, run: Run) -> Shipment:
+def ship(brief: Brief, turn: Turn, *, run: Run, sign: Path | None = None) -> Shipment:
     """Seal the winner if its contract is kept with the seal's own papers counted in.
 
-    Sealing twice gives the same bundle, so a resumed run ships what an undisturbed one would.
+    Sealing twice gives the same bundle, so a resumed run ships what an undisturbed one would. `sign` is the file of a
+    private key that signs it.
     """
     settlement, winner = turn.settlement, turn.winner
     if settlement.status != "shipped" or winner is None:
@@ -120,7 +122,8 @@ def ship(brief: Brief, turn: Turn, *, run: Run) -> Shipment:
         refused = settlement.model_copy(update={"status": "refused", "contract": contract, "reason": reason})
         return Shipment(refused, None)
     name = f"{brief.product}-{digest_of([settlement.digest(), winner.digest()])[:12]}"
-    sealed = seal(folder, contract=settlement.contract, card=card, into=run.workspace.root / "bundles" / name)
+    into = run.workspace.root / "bundles" / name
+    sealed = seal(folder, contract=settlement.contract, card=card, into=into, sign=sign)
     run.ledger.decide_once(shipment_key(sealed.digest), turn.dataset.model_dump_json())
     return Shipment(settlement.model_copy(update={"contract": sealed.contract}), sealed)
 
@@ -131,7 +134,8 @@ def shipment_key(digest: str) -> str:
 
 
 def _card(brief: Brief, turn: Turn, winner: Variant) -> ModelCard:
-    data = turn.dataset
+    data, trial = turn.dataset, turn.trial
+    backbone = trial.backbone if trial is not None else None
     measured = [item for item in winner.measurements if item.metric not in {n.metric for n in brief.require}]
     simulated = ["market survey"] if turn.market.choice is not None and turn.market.choice.simulated else []
     simulated += ["opinions on single examples"] if turn.market.opinions and turn.market.opinions.simulated else []
@@ -144,7 +148,9 @@ def _card(brief: Brief, turn: Turn, winner: Variant) -> ModelCard:
             splits=data.splits,
             quarantined=sum(count.rows for count in data.quarantined),
             test_digest=data.test_digest,
+            rows_digest=data.rows.sha256,
         ),
+        backbone=CardBackbone(name=backbone.name, weights_sha256=backbone.weights_sha256) if backbone else None,
         measurements=tuple(measured),
         limits=(f"{winner.truncated:.2%} of the valid inputs were longer than the model reads and were cut.",),
         simulated=tuple(simulated),

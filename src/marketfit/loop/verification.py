@@ -37,6 +37,7 @@ class Verification(Record):
     contract: Contract
     recorded: Contract
     rows: int
+    signature: str
     notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -49,13 +50,15 @@ class Verification(Record):
             "contract": rows_of(self.contract),
             "recorded": rows_of(self.recorded),
             "rows": self.rows,
+            "signature": self.signature,
             "notes": list(self.notes),
         }
 
     def as_text(self) -> str:
         """For a person."""
         said = "keeps its contract here" if self.contract.kept else "does NOT keep its contract here"
-        lines = [f"{self.bundle}: every file is as it was sealed; it {said}.", f"machine: {self.machine}", ""]
+        lines = [f"{self.bundle}: every file is as it was sealed; it {said}.", f"signature: {self.signature}"]
+        lines += [f"machine: {self.machine}", ""]
         lines += ["Measured again", contract_table(self.contract), "", "As sealed", contract_table(self.recorded)]
         return "\n".join([*lines, *(["", *self.notes] if self.notes else [])])
 
@@ -77,19 +80,20 @@ def verify(
     price_per_hour: float | None = None,
     reporter: Reporter | None = None,
     ledger: str | None = None,
+    key: Path | None = None,
 ) -> Verification:
     """Check every byte of a bundle and measure its contract again on this machine.
 
     Quality is measured on the test rows that it was proved on, found through the workspace's ledger, or on `data`.
     Where there are neither, quality and latency are `unmeasured`, which is no pass. Looking at test rows that have
-    settled this very bundle opens nothing new.
+    settled this very bundle opens nothing new. `key` is the file of a trusted public key that must have signed it.
 
     Raises:
         BundleError: the bundle can't be trusted.
         DataError: what is wrong with `data`.
         RunError: a process that held the bundle failed.
     """
-    loaded = bundle.load(folder)
+    loaded = bundle.load(folder, key=key)
     say = reporter or engine.reporter(quiet=True)
     recorded = loaded.contract or Contract(clauses=())
     rows, notes = _rows(loaded, workspace, data, ledger)
@@ -108,8 +112,17 @@ def verify(
         contract=Contract.of([clause.requirement for clause in recorded.clauses], measured),
         recorded=recorded,
         rows=len(rows.labelled.inputs) if rows else 0,
+        signature=_signature(folder, key),
         notes=tuple(notes),
     )
+
+
+def _signature(folder: Path, key: Path | None) -> str:
+    found = bundle.read_signature(folder)
+    if found is None:
+        return "none"
+    named = f"{found.public_key[:16]}…"
+    return f"of the trusted key {named}" if key is not None else f"names the key {named}; not checked: no key is given"
 
 
 def _rows(

@@ -81,7 +81,7 @@ class ChampionWatch:
             self.refresh()
 
     def _load(self, named: champions.Champion) -> Loaded:
-        opened = bundle.load(named.folder, threads=self._settings.threads)
+        opened = bundle.load(named.folder, threads=self._settings.threads, key=self._settings.key)
         if opened.digest != named.digest:
             problem = Problem(
                 str(named.folder), f"the bundle is {opened.digest}", f"promoted: {named.digest}", "restore it"

@@ -169,7 +169,7 @@ def _answer(example: JsonValue, prediction: bundle.Prediction) -> Answer:
 def _named(settings: ServeSettings) -> Loaded | None:
     if settings.bundle is None:
         return None
-    opened = bundle.load(settings.bundle, threads=settings.threads)
+    opened = bundle.load(settings.bundle, threads=settings.threads, key=settings.key)
     if not opened.labels or opened.digest is None:
         problem = Problem(str(settings.bundle), "this bundle has no labels, it only embeds", "", "serve a classifier")
         raise InputError([problem])

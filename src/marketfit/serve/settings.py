@@ -47,6 +47,9 @@ class ServeSettings(Settings):
         default=None, description="product; default: the bundle's, or the only one with a champion"
     )
     ledger_url: str | None = Field(default=None, description="the ledger's database; default: SQLite in the workspace")
+    key: Path | None = Field(
+        default=None, description="a trusted public key's file: a bundle that its owner has not signed is refused"
+    )
     audit_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.05, description="share of the predictions that is kept for review, drawn uniformly"
     )
