@@ -3,12 +3,8 @@
 from marketfit.loop.answers import write_csv, write_json
 from marketfit.loop.checking import Check, check
 from marketfit.loop.cycle import fit, improve
-<<<<<<< HEAD
-from marketfit.loop.market import MarketReport, report_market
-=======
 from marketfit.loop.keys import Keys
-from marketfit.loop.market import MarketReport, SimulatedMarket, report_market, simulate_market
->>>>>>> seal
+from marketfit.loop.market import MarketReport, report_market
 from marketfit.loop.operate import (
     Added,
     InService,
