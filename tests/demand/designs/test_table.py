@@ -21,7 +21,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 @settings(deadline=None)
 @given(
     text=st.lists(names, min_size=2, max_size=4, unique=True),
-    number=st.lists(numbers, min_size=2, max_size=4, unique_by=lambda x: f"{x:.15g}"),
+    number=st.lists(numbers, min_size=2, max_size=4, unique_by=lambda x: f"{x + 0.0:.15g}"),
     seed=st.integers(0, 99),
 )
 def test_any_levels_read_back_exactly(
