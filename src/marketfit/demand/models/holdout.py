@@ -51,15 +51,9 @@ def split_tasks(data: ChoiceData, *, held_out: int = 2, rng: Rng | None = 0) -> 
     >>> split.train.tasks, split.test.tasks
     (4, 2)
     """
-    problems = []
-    if data.respondent is None:
-        do = "name the respondent column in ChoiceData.from_table"
-        problems.append(Problem("the choice data", "do not say who chose", "tasks of named respondents", do))
-    if held_out < 1:
-        problems.append(Problem("held_out", f"is {held_out}", "at least 1", "hold a task or two of each person out"))
-    if problems or data.respondent is None:
-        raise DataError(problems)
-    held = _from_the_end(data.respondent, held_out, None if rng is None else np.random.default_rng(rng))
+    few = Problem("held_out", f"is {held_out}", "at least 1", "hold a task or two of each person out")
+    respondent = _respondent_of(data, [few] if held_out < 1 else [])
+    held = _from_the_end(respondent, held_out, None if rng is None else np.random.default_rng(rng))
     if not held.size:
         found, do = f"nobody answered more than {held_out} tasks", "hold fewer out, or ask more of each person"
         raise DataError([Problem("held_out", found, "fewer than people answered", do)])
@@ -74,17 +68,11 @@ def fold_tasks(data: ChoiceData, *, folds: int = 4, rng: Rng = 0) -> tuple[TaskS
     People with a single task stay in training altogether.
     Raises DataError when the data do not say who chose, or when nobody has two tasks.
     """
-    problems = []
-    if data.respondent is None:
-        do = "name the respondent column in ChoiceData.from_table"
-        problems.append(Problem("the choice data", "do not say who chose", "tasks of named respondents", do))
-    if folds < 2:
-        problems.append(Problem("folds", f"are {folds}", "at least 2", "take 4 or 5"))
-    if problems or data.respondent is None:
-        raise DataError(problems)
+    few = Problem("folds", f"are {folds}", "at least 2", "take 4 or 5")
+    respondent = _respondent_of(data, [few] if folds < 2 else [])
     generator = np.random.default_rng(rng)
-    order = np.lexsort((generator.permutation(data.tasks), data.respondent))
-    counts = np.unique(data.respondent, return_counts=True)[1]
+    order = np.lexsort((generator.permutation(data.tasks), respondent))
+    counts = np.unique(respondent, return_counts=True)[1]
     if counts.max() < 2:
         do = "ask more of each person"
         raise DataError([Problem("the choice data", "have a single task of each person", "at least two of some", do)])
@@ -118,6 +106,16 @@ def task_losses(data: ChoiceData, probabilities: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore"):
         losses: FloatArray = -np.log(_by_row(data, probabilities)[data.chosen])
     return losses
+
+
+def _respondent_of(data: ChoiceData, problems: list[Problem]) -> IntArray:
+    """(tasks,) who answered. Raises DataError with what else is wrong when the data do not say."""
+    if data.respondent is None:
+        do = "name the respondent column in ChoiceData.from_table"
+        problems = [Problem("the choice data", "do not say who chose", "tasks of named respondents", do), *problems]
+    if problems or data.respondent is None:
+        raise DataError(problems)
+    return data.respondent
 
 
 def _from_the_end(respondent: IntArray, count: int, rng: np.random.Generator | None) -> IntArray:
