@@ -129,6 +129,7 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
     population = Population(np.array([0.4]), np.array([[1.5]]), np.array([[1 / 1.5]]), np.ones(1))
     for iteration in range(120):
         if iteration < 60:
+            sampler.look(iteration)
             sampler.shape(population, iteration)
         sampler.move(population, rng)
         if iteration < 60:

@@ -84,8 +84,10 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
     recorder = _Recorder(length, columns, people)
     for iteration in range(length.iterations):
         warm = iteration < length.burn_in
+        if warm and sampler.look(iteration):
+            interweaver.look(sampler, population)
         if warm and sampler.shape(population, iteration):
-            interweaver.shape(sampler, population)
+            interweaver.shape()
         moved = sampler.move(population, rng)
         population = population.redrawn(sampler.latent.astype(np.float64), posterior.weights, rng)
         if alike:

@@ -2,30 +2,36 @@
 
 Given everybody's coefficients, Gibbs moves the population by little, and given the population nobody moves far: with
 few tasks per person the two hold each other back. Here people keep their places within it, θ_n in β_n = b + s ∘ U θ_n,
-while the means b, the log spreads log s and the unit lower triangle U move, with W = (diag(s) U)(diag(s) U)ᵀ: the
-answers and the priors decide. Alternating with the Gibbs draws, this is the interweaving of Yu & Meng (2011); the moves
-are Hamiltonian steps, as those of people. Above MOST_COLUMNS columns U stays: its curvature would cost too much.
+while the means b, the spreads s and the unit lower triangle U move, with W = (diag(s) U)(diag(s) U)ᵀ: the answers and
+the priors decide. Alternating with the Gibbs draws, this is the interweaving of Yu & Meng (2011); the moves are
+Hamiltonian steps, as those of people. A spread may cross 0, where a chain in its logarithm would get lost (Frühwirth-
+Schnatter & Wagner 2010). The scales a of W's prior are integrated out and drawn afresh after each move: given them, a
+spread could move by a fifth at a time, and they by a third given it. Above MOST_COLUMNS columns U stays: its curvature
+would cost too much.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
 from marketfit.demand.models.hierarchical.people import ACCEPTANCE, PeopleSampler
-from marketfit.demand.models.hierarchical.population import DEGREES, MEAN_SPREAD, Population
+from marketfit.demand.models.hierarchical.population import DEGREES, MEAN_SPREAD, SPREAD, Population, draw_scales
 
 MOST_COLUMNS = 30
 COORDINATES_PER_LEAP, MOST_LEAPS = 12, 10
 """More leaps carry many coordinates further: at equal time, ten gave several times the effective draws of two."""
+LEAST = 1e-6
+"""A spread closer to 0 than this is refused: W could not be inverted."""
 
 
 class Interweaver:
-    """Moves of b, log s and the lower entries of U, one coordinate each, given everybody's θ."""
+    """Moves of b, s and the lower entries of U, one coordinate each, given everybody's θ."""
 
     def __init__(self, columns: int) -> None:
         below = np.tril_indices(columns, -1)
@@ -34,46 +40,53 @@ class Interweaver:
         self._leaps = min(max(round(size / COORDINATES_PER_LEAP), 2), MOST_LEAPS)
         self._step = 1 / math.sqrt(self._leaps)
         self._factor = np.eye(size) / 10
+        self._sum = np.zeros((size, size))
+        self._looks = 0
         self._log_ratio = 0.0
 
-    def shape(self, sampler: PeopleSampler, population: Population) -> None:
-        """Shape the proposals by the curvature of the answers, as they were when people's own were shaped."""
+    def look(self, sampler: PeopleSampler, population: Population) -> None:
+        """Note the curvature of the answers and of the prior here, where people's own was noted."""
         place = _Place.of(population)
         columns = population.mean.size
         theta = place.theta(sampler.latent)
-        away = sampler.latent - place.means[:, None]
+        within = (sampler.latent - place.means[:, None]) / place.spreads[:, None]
         rows = np.concatenate([np.arange(columns), np.arange(columns), self._below[0]])
-        lower = np.exp(place.logs)[self._below[0], None] * theta[self._below[1]]
-        slopes = np.concatenate([np.ones_like(away), away, lower])
-        curvature = np.empty((rows.size, rows.size))
+        lower = place.spreads[self._below[0], None] * theta[self._below[1]]
+        slopes = np.concatenate([np.ones_like(within), within, lower])
         for one in range(columns):
             mine = np.flatnonzero(rows == one)
             # einsum rather than @: the same numbers whatever the number of threads that a product may use.
-            curvature[mine] = np.einsum("an,bn->ab", slopes[mine], slopes * sampler.information[:, one, rows].T)
-        pulls = place.pulls(population)
-        held = (place.inverse**2).sum(axis=0)
-        prior = np.concatenate([np.full(columns, MEAN_SPREAD**-2), 4 * pulls * held, 2 * pulls[self._below[1]]])
-        self._factor = np.linalg.cholesky(np.linalg.inv(curvature + np.diag(prior)))
+            self._sum[mine] += np.einsum("an,bn->ab", slopes[mine], slopes * sampler.seen[:, one, rows].T)
+        held = place.held
+        lengths = SPREAD**2 * DEGREES * held
+        self._sum += np.diag(np.concatenate([np.full(columns, MEAN_SPREAD**-2), held, lengths[self._below[1]]]))
+        self._looks += 1
+
+    def shape(self) -> None:
+        """Shape the proposals anew by the mean of what was noted: at one draw some spread may be next to nothing."""
+        self._factor = np.linalg.cholesky(np.linalg.inv(self._sum / self._looks))
+        self._sum[:] = 0
+        self._looks = 0
 
     def move(self, sampler: PeopleSampler, population: Population, rng: np.random.Generator) -> Population:
         """One Metropolis step for the population, with everybody in it."""
         place = _Place.of(population)
         theta = place.theta(sampler.latent).astype(np.float32)
         momentum = rng.standard_normal(len(self._factor))
-        value, slopes = self._density(population, place, sampler.value, sampler.gradient, theta)
+        value, slopes = self._density(place, sampler.value, sampler.gradient, theta)
         before = value - float(momentum @ momentum) / 2
         momentum += self._step / 2 * self._turned(slopes)
         for leap in range(self._leaps):
             place = place.moved(np.einsum("ij,j->i", self._factor, self._step * momentum), self._below)
             latent = place.latent(theta)
             own, gradient = sampler.likelihood_at(latent)
-            value, slopes = self._density(population, place, own, gradient, theta)
+            value, slopes = self._density(place, own, gradient, theta)
             momentum += self._step * (1.0 if leap < self._leaps - 1 else 0.5) * self._turned(slopes)
         self._log_ratio = value - float(momentum @ momentum) / 2 - before
-        if not self._log_ratio > -rng.standard_exponential():
+        if not self._log_ratio > -rng.standard_exponential() or np.abs(place.spreads).min() < LEAST:
             return population
         sampler.place(latent, own, gradient)
-        return place.population(population.scales)
+        return place.population(rng)
 
     def adapt(self, speed: float) -> None:
         """The step size towards the wanted acceptance; speed: how fast."""
@@ -86,53 +99,48 @@ class Interweaver:
         return turned
 
     def _density(
-        self, population: Population, place: _Place, values: SingleArray, gradient: SingleArray, theta: SingleArray
+        self, place: _Place, values: SingleArray, gradient: SingleArray, theta: SingleArray
     ) -> tuple[float, FloatArray]:
-        """Log density of b, log s and U given θ, and its gradient.
+        """Log density of b, s and U given θ, and its gradient.
 
         values, gradient: (people,) and (columns, people) of the log-likelihood there.
         """
-        columns = place.means.size
-        pulls = place.pulls(population)
-        held = pulls * (place.inverse**2).sum(axis=0)
-        # Of W's inverse-Wishart density, of the change from W to s and U.
-        slope = 1 - DEGREES - columns
         value = values.sum(dtype=np.float64) - place.means @ place.means / (2 * MEAN_SPREAD**2)
-        value += slope * place.logs.sum() - held.sum()
-        spreads = np.exp(place.logs)
-        across = spreads[:, None] * np.einsum("in,jn->ij", gradient, theta)
+        # Of W's prior, and of the change from W to s and U: what is left of either at s_k = 0 cancels.
+        value -= (DEGREES + place.means.size) / 2 * np.log(place.squares).sum()
+        across = np.einsum("in,jn->ij", gradient, theta)
         by_mean = gradient.sum(axis=1) - place.means / MEAN_SPREAD**2
-        by_log = (across * place.triangle).sum(axis=1) + slope + 2 * held
-        inverse = place.inverse
-        by_triangle = across + 2 * (inverse * pulls @ inverse.T @ inverse).T
-        return float(value), np.concatenate([by_mean, by_log, by_triangle[self._below]])
+        by_spread = (across * place.triangle).sum(axis=1) - place.held * place.spreads
+        inverse, pulls = place.inverse, DEGREES * SPREAD**2 * place.held
+        by_triangle = place.spreads[:, None] * across + (inverse * pulls @ inverse.T @ inverse).T
+        return float(value), np.concatenate([by_mean, by_spread, by_triangle[self._below]])
 
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """Where the population stands: means (columns,), logs of s (columns,), U and its inverse (columns, columns)."""
+    """Where the population stands: means (columns,), spreads s (columns,) of either sign, U (columns, columns), U⁻¹."""
 
     means: FloatArray
-    logs: FloatArray
+    spreads: FloatArray
     triangle: FloatArray
     inverse: FloatArray
 
     @classmethod
     def of(cls, population: Population) -> _Place:
         root = np.linalg.cholesky(population.covariance)
-        spreads = root.diagonal()
+        spreads: FloatArray = np.diagonal(root).astype(np.float64)
         triangle = root / spreads[:, None]
-        return cls(population.mean, np.log(spreads), triangle, _inverse(triangle))
+        return cls(population.mean, spreads, triangle, _inverse(triangle))
 
     def theta(self, latent: SingleArray) -> FloatArray:
         """(columns, people) everybody's places within the population."""
-        away = (latent - self.means[:, None]) / np.exp(self.logs)[:, None]
+        away = (latent - self.means[:, None]) / self.spreads[:, None]
         places: FloatArray = np.einsum("ij,jn->in", self.inverse, away)
         return places
 
     def latent(self, theta: SingleArray) -> SingleArray:
         """(columns, people) coefficients of the people at θ."""
-        root = (np.exp(self.logs)[:, None] * self.triangle).astype(np.float32)
+        root = (self.spreads[:, None] * self.triangle).astype(np.float32)
         latent: SingleArray = np.einsum("ij,jn->in", root, theta)
         latent += self.means.astype(np.float32)[:, None]
         return latent
@@ -141,16 +149,25 @@ class _Place:
         columns = self.means.size
         triangle = self.triangle.copy()
         triangle[below] += by[2 * columns :]
-        return _Place(self.means + by[:columns], self.logs + by[columns : 2 * columns], triangle, _inverse(triangle))
+        spreads = self.spreads + by[columns : 2 * columns]
+        return _Place(self.means + by[:columns], spreads, triangle, _inverse(triangle))
 
-    def pulls(self, population: Population) -> FloatArray:
-        """(columns,) how hard the prior pulls each spread upwards."""
-        return DEGREES / population.scales * np.exp(-2 * self.logs)
+    @cached_property
+    def squares(self) -> FloatArray:
+        """(columns,) s_k² (1 + DEGREES SPREAD² (W⁻¹)_kk), of which W's prior is a power once its scales are gone."""
+        lengths: FloatArray = (self.inverse**2).sum(axis=0)
+        return self.spreads**2 + DEGREES * SPREAD**2 * lengths
 
-    def population(self, scales: FloatArray) -> Population:
-        root = np.exp(self.logs)[:, None] * self.triangle
-        inverse = self.inverse / np.exp(self.logs)
-        return Population(self.means, root @ root.T, inverse.T @ inverse, scales)
+    @property
+    def held(self) -> FloatArray:
+        """(columns,) how hard the prior holds each spread, per unit."""
+        return (DEGREES + self.means.size) / self.squares
+
+    def population(self, rng: np.random.Generator) -> Population:
+        root = self.spreads[:, None] * self.triangle
+        inverse = self.inverse / self.spreads
+        precision = inverse.T @ inverse
+        return Population(self.means, root @ root.T, precision, draw_scales(precision, rng))
 
 
 def _inverse(triangle: FloatArray) -> FloatArray:

@@ -30,7 +30,7 @@ class PeopleSampler:
     """The state of everybody, and how they move.
 
     latent: (columns, people) coefficients; value, gradient: (people,) log-likelihood there, and (columns, people) its
-    gradient. information: (people, columns, columns) of the answers, by which proposals are shaped.
+    gradient. seen: (people, columns, columns) the information of the answers where it was last looked at.
     """
 
     def __init__(self, likelihood: PeopleLikelihood, signs: IntArray, start: SingleArray) -> None:
@@ -43,7 +43,7 @@ class PeopleSampler:
         columns, people = start.shape
         self._steps = np.full(people, 1 / math.sqrt(LEAPS), dtype=np.float32)
         self._log_ratio = np.zeros(people, dtype=np.float32)
-        self.information = np.zeros((people, columns, columns))
+        self.seen = np.zeros((people, columns, columns))
         self._sum = np.zeros((people, columns, columns))
         self._looks = 0
         self._factor = np.zeros((columns, columns, people), dtype=np.float32)
@@ -53,21 +53,27 @@ class PeopleSampler:
         """(columns, people) everybody's coefficients."""
         return self._link(self.latent)[0]
 
+    def look(self, iteration: int) -> bool:
+        """When it is due, note the information of the answers at everybody's coefficients."""
+        if iteration % LOOK:
+            return False
+        coefficients, slopes = self._link(self.latent)
+        across = 1 if slopes is None else slopes.T[:, :, None] * slopes.T[:, None, :]
+        self.seen = self._likelihood.information(coefficients) * across
+        self._sum += self.seen
+        self._looks += 1
+        return True
+
     def shape(self, population: Population, iteration: int) -> bool:
         """When it is due, shape each person's proposals anew, by (Lᵀ information of the answers L + 1)⁻¹ for θ.
 
         The information is a mean over draws, because that at one draw may suit one side of a bend only.
         """
-        if iteration % LOOK == 0:
-            coefficients, slopes = self._link(self.latent)
-            across = 1 if slopes is None else slopes.T[:, :, None] * slopes.T[:, None, :]
-            self._sum += self._likelihood.information(coefficients) * across
-            self._looks += 1
         if iteration < self._next_shape:
             return False
-        self.information = self._sum / self._looks
         root = population.root
-        roots = np.linalg.cholesky(np.linalg.inv(root.T @ self.information @ root + np.eye(len(root))))
+        information = self._sum / self._looks
+        roots = np.linalg.cholesky(np.linalg.inv(root.T @ information @ root + np.eye(len(root))))
         self._factor = np.ascontiguousarray(roots.transpose(1, 2, 0), dtype=np.float32)
         self._next_shape = max(FIRST_SHAPE, 2 * self._next_shape)
         self._sum[:] = 0

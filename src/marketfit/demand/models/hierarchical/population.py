@@ -61,9 +61,14 @@ class Population:
         squares = np.einsum("in,jn->ij", centred * weights, centred)
         squares.flat[:: columns + 1] += 2 * DEGREES / self.scales
         covariance, precision = _inverse_wishart(squares, DEGREES + columns - 1 + total, rng)
-        rates = DEGREES * precision.diagonal() + 1 / SPREAD**2
-        scales = rates / rng.standard_gamma((DEGREES + columns) / 2, columns)
-        return Population(mean, covariance, precision, scales)
+        return Population(mean, covariance, precision, draw_scales(precision, rng))
+
+
+def draw_scales(precision: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """(columns,) the a of the prior given W⁻¹ (columns, columns)."""
+    rates = DEGREES * precision.diagonal() + 1 / SPREAD**2
+    scales: FloatArray = rates / rng.standard_gamma((DEGREES + len(precision)) / 2, len(precision))
+    return scales
 
 
 def _inverse_wishart(squares: FloatArray, degrees: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
