@@ -20,13 +20,16 @@ BATCH = FeedbackBatch(rows=(), thumbs_up=8, thumbs_down=2, slices=(), proposals=
 
 
 @pytest.fixture(scope="module")
-def estimated(
-    tmp_path_factory: pytest.TempPathFactory, put_market: Callable[..., Path]
-) -> Iterator[tuple[MarketView, Run]]:
+def market(tmp_path_factory: pytest.TempPathFactory, put_market: Callable[..., Path]) -> Path:
+    """The brief of the market as it stands."""
+    return put_market(tmp_path_factory.mktemp("market"))
+
+
+@pytest.fixture(scope="module")
+def estimated(market: Path) -> Iterator[tuple[MarketView, Run]]:
     """The market as it stands, estimated once."""
-    folder = tmp_path_factory.mktemp("market")
-    brief = load_brief(put_market(folder))
-    with start(brief, workspace=folder / "workspace", command="test") as run:
+    brief = load_brief(market)
+    with start(brief, workspace=market.parent / "workspace", command="test") as run:
         yield research(brief, None, run=run), run
 
 
@@ -87,6 +90,16 @@ def test_everything_may_be_missing(brief: Brief, run: Run) -> None:
 def test_thumbs_are_told_as_satisfaction(brief: Brief, run: Run) -> None:
     notes = research(brief, BATCH, run=run).notes
     assert notes[-1].startswith("Satisfaction of users: 80.0% thumbs up (95 % interval 44.4% to 97.5%, n = 10")
+
+
+def test_feedback_estimates_nothing_again(
+    estimated: tuple[MarketView, Run], market: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, run = estimated
+    monkeypatch.setattr("marketfit.research.step.read_answers", None)
+    again = research(load_brief(market), BATCH, run=run)
+    assert again.notes[: len(view.notes)] == view.notes
+    assert len(again.notes) == len(view.notes) + 1
 
 
 def test_simulated_answers_are_labelled(write_market: Callable[..., Path], few: str, run: Run) -> None:

@@ -25,7 +25,7 @@ class _Typed(Protocol):
 
 
 def step(
-    *, version: int, gives: type[R], reads: Sequence[str]
+    *, version: int, gives: type[R], reads: Sequence[str], name: str = ""
 ) -> Callable[[Callable[Concatenate[Brief, P], R]], Callable[Concatenate[Brief, P], R]]:
     """Keep the results of a step `f(brief, record, …, *, run) -> record`.
 
@@ -33,31 +33,32 @@ def step(
         version: raise it when the step's result would differ for the same inputs.
         gives: the record that the step returns.
         reads: the sections of the brief that it reads; no other may influence it.
+        name: of the step, where its function is called otherwise.
     """
 
     def decorate(function: Callable[Concatenate[Brief, P], R]) -> Callable[Concatenate[Brief, P], R]:
-        name = cast("_Typed", function).__name__
+        called = name or cast("_Typed", function).__name__
 
         def kept(brief: Brief, /, *args: P.args, **kwargs: P.kwargs) -> R:
             run = kwargs.get("run")
             if not isinstance(run, Run):
-                raise TypeError(f"{name}() needs run=Run")
+                raise TypeError(f"{called}() needs run=Run")
             others = [*args, *(kwargs[key] for key in sorted(kwargs) if key != "run")]
-            key = digest_of([name, version, brief.product, brief.part(sorted(reads)), [_digest(x) for x in others]])
+            key = digest_of([called, version, brief.product, brief.part(sorted(reads)), [_digest(x) for x in others]])
             known = run.ledger.result(key)
             if known is not None:
                 record, seconds = known
-                run.seconds[name] = seconds
-                run.reporter.say(f"{name}: kept from an earlier run ({seconds:.1f} s then)")
+                run.seconds[called] = seconds
+                run.reporter.say(f"{called}: kept from an earlier run ({seconds:.1f} s then)")
                 return gives.model_validate_json(record)
-            run.reporter.say(f"{name} …")
+            run.reporter.say(f"{called} …")
             began = time.monotonic()
             result = function(brief, *args, **kwargs)
             seconds = time.monotonic() - began
             record = result.model_dump_json()
-            run.ledger.put_result(key, step=name, version=version, run=run.id, record=record, seconds=seconds)
-            run.seconds[name] = seconds
-            run.reporter.say(f"{name}: {seconds:.1f} s")
+            run.ledger.put_result(key, step=called, version=version, run=run.id, record=record, seconds=seconds)
+            run.seconds[called] = seconds
+            run.reporter.say(f"{called}: {seconds:.1f} s")
             return gives.model_validate_json(record)
 
         functools.update_wrapper(kept, function)

@@ -20,15 +20,22 @@ from marketfit.research.study.stage import set_stage
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
 
-@step(version=6, gives=MarketView, reads=("product", "task", "market", "require", "seed"))
 def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> MarketView:
     """What is known of the market: utilities, competitors, opinions. Every part may be missing, which is noted.
 
-    `batch` adds the satisfaction of users to the notes; survey answers come from the brief's files.
+    Survey answers come from the brief's files, and what they say is kept from one turn of the loop to the next;
+    `batch` adds the satisfaction of users to the notes.
 
     Raises:
         DataError: every mistake in the survey files, and every offer that the survey says nothing about.
     """
+    view = study_market(brief, run=run)
+    return view.model_copy(update={"notes": (*view.notes, *_satisfaction(batch))})
+
+
+@step(version=7, gives=MarketView, reads=("product", "task", "market", "require", "seed"), name="research")
+def study_market(brief: Brief, /, *, run: Run) -> MarketView:
+    """What the files of the brief say. Raises as `research` does."""
     market = brief.market
     instruments = Instruments.load()
     read = read_answers(brief, instruments)
@@ -49,7 +56,6 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
     findings += [survey.instrument.estimate(survey.answers, market, run=run) for survey in read.surveys.values()]
     notes += _opinion_notes(opinions)
     notes += _absent(market, competitors)
-    notes += _satisfaction(batch)
     return MarketView(
         choice=study, competitors=competitors, opinions=opinions, findings=tuple(findings), notes=tuple(notes)
     )
