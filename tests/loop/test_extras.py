@@ -25,6 +25,7 @@ def table(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow  # Ray starts, and then Ray Data on top of it
 def test_ray_gives_the_same_bytes(product: Path, call: Call, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     file = table(tmp_path)

@@ -90,6 +90,7 @@ def _searched(study: Study, run: Run, tuned: Tuned, first: int) -> list[Trial]:
     return found
 
 
+@pytest.mark.slow  # Ray itself has its exam in tests/engine; this is the search on top of it
 def test_a_search_with_parallel_is_the_same_in_processes_and_on_ray(
     study: Study, ray: RayJobs, run: Run, tmp_path: Path, make_brief: Callable[..., Brief], dataset: Dataset
 ) -> None:
