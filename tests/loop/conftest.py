@@ -1,16 +1,18 @@
-"""The starter's product, made quick: the static version of the real backbone, one run for all tests of this folder."""
+"""The starter's product, made quick: a small static backbone, one run for all tests of this folder."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from marketfit import cli
 from marketfit.starter import write_starter
+from marketfit.testing.encoders import small_minilm
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -32,12 +34,12 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     return run
 
 
-def quick(folder: Path, *, accuracy: str = ">= 0.3", budget: str = "{trials: 3, minutes: 0.1}") -> Path:
-    """The starter with a static backbone and few trials; gives the path of its brief."""
+def quick(backbone: Path, folder: Path, *, accuracy: str = ">= 0.3", budget: str = "{trials: 3, minutes: 0.1}") -> Path:
+    """The starter with the static version of a backbone and few trials; gives the path of its brief."""
     brief = write_starter(folder)
     text = brief.read_text(encoding="utf-8")
     for old, new in (
-        ("backbones: [minilm] ", "backbones: [minilm-static] "),
+        ("backbones: [minilm] ", f"backbones: ['{backbone}#static'] "),
         ("budget: {trials: 3, minutes: 2}", f"budget: {budget}"),
         ('accuracy: ">= 0.6"', f'accuracy: "{accuracy}"'),
         ('latency_p95_ms: "<= 25"', 'latency_p95_ms: "<= 500"'),
@@ -49,16 +51,16 @@ def quick(folder: Path, *, accuracy: str = ">= 0.3", budget: str = "{trials: 3, 
 
 
 @pytest.fixture(scope="session")
-def make_quick() -> Callable[..., Path]:
-    return quick
+def make_quick(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    return partial(quick, small_minilm(tmp_path_factory.mktemp("backbone") / "small"))
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def product(make_quick: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The brief of a product that has been run once."""
     import marketfit
 
-    brief = quick(tmp_path_factory.mktemp("shop") / "product")
+    brief = make_quick(tmp_path_factory.mktemp("shop") / "product")
     outcome = marketfit.fit(brief)
     assert outcome.status == "shipped", outcome.as_text()
     return brief

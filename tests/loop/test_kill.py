@@ -16,8 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from marketfit import registry
-
 KILLS = 10
 BUDGET = "{trials: 2, minutes: 30}"
 """A probe and a full fine-tuning. The minutes are far from what they take: how many trials fit into minutes depends on
@@ -58,8 +56,6 @@ def trials(brief: Path) -> dict[tuple[str, int], str]:
 @pytest.mark.timeout(900)
 def test_ten_kills_change_nothing(make_quick: Callable[..., Path], tmp_path: Path) -> None:
     brief = make_quick(tmp_path / "undisturbed", budget=BUDGET)
-    (backbone,) = registry.trainer("text-classification").backbones("minilm-static", base=tmp_path)
-    registry.trainer("text-classification").embedder(backbone, tmp_path / "embedder", base=tmp_path)  # fills its cache
     began = time.monotonic()
     undisturbed = finish(brief)
     whole = time.monotonic() - began
