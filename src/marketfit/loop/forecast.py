@@ -14,7 +14,7 @@ from marketfit.measure.features import embed, make_embedder
 from marketfit.measure.probe import PROCESSES, REQUESTS
 from marketfit.prepare import DataPreview
 from marketfit.prepare.sample import sample_inputs
-from marketfit.records import Record
+from marketfit.records import Backbone, Record
 from marketfit.shortlist.options import TRAIN_ROWS, VALID_ROWS
 from marketfit.task import Example
 
@@ -55,14 +55,15 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
         run.workspace.copy_folder(embedder, folder / "embedder")
         single = _median_seconds(load_unsealed(folder / "embedder", threads=brief.target.threads).embed, inputs)
     trainer = registry.trainer(brief.task)
-    backbones = sum(len(trainer.backbones(name, base=brief.base)) for name in brief.backbones)
-    rows, minutes, variants = sum(data.splits.values()), brief.budget.minutes, _PASSES * backbones
+    backbones = [found for name in brief.backbones for found in trainer.backbones(name, base=brief.base)]
+    rows, minutes, variants = sum(data.splits.values()), brief.budget.minutes, _PASSES * len(backbones)
+    probed = min(rows, TRAIN_ROWS + VALID_ROWS) * row * _work(backbones)
     timing = PROCESSES * (_PROCESS + REQUESTS * single * _QUICKER)
     return (
         StepTime(step="prepare", seconds=reading + loading + rows * (row + _CLEANLAB / 1000),
                  how=f"{rows:,} rows at {1 / row:,.0f} a second, then label errors"),
-        StepTime(step="shortlist", seconds=backbones * (loading + _PROBE + min(rows, TRAIN_ROWS + VALID_ROWS) * row),
-                 how=f"{backbones} backbones"),
+        StepTime(step="shortlist", seconds=len(backbones) * (loading + _PROBE) + probed,
+                 how=f"{len(backbones)} backbones"),
         StepTime(step="tune", seconds=60 * minutes,
                  how=f"at the most: {brief.budget.trials} trials, {minutes:g} minutes"),
         StepTime(step="compress",
@@ -70,6 +71,15 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
                  how=f"at most {variants} variants, each in {PROCESSES} processes of {REQUESTS} requests"),
         StepTime(step="position", seconds=_REPORT + data.splits["test"] * row, how="decision, locked test, report"),
     )  # fmt: skip
+
+
+def _work(backbones: Sequence[Backbone]) -> float:
+    """Work of the shortlist's embedding, that of the first backbone being 1: its features are there from `prepare`.
+
+    A lookup of tokens costs next to nothing beside an encoder; a smaller encoder at the most its share of parameters.
+    """
+    first, *others = backbones
+    return sum(min(1.0, other.parameters / first.parameters) for other in others if not other.static)
 
 
 def _median_seconds(answer: Callable[[Sequence[Example]], object], inputs: Sequence[Example]) -> float:
