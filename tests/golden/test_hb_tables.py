@@ -35,7 +35,7 @@ def data() -> ChoiceData:
 
 
 def test_population_of_electricity(data: ChoiceData) -> None:
-    fitted = fit_hb(data, iterations=4000)
+    fitted = fit_hb(data, iterations=2500)
     assert fitted.converged
     found = {name: fitted.coefficients[name] for name in PUBLISHED}
     assert found == pytest.approx(PUBLISHED, rel=0.25)
@@ -47,7 +47,7 @@ def test_population_of_electricity(data: ChoiceData) -> None:
 
 def test_foretells_the_last_two_tasks(data: ChoiceData) -> None:
     split = split_tasks(data, rng=None)
-    chances = fit_hb(split.train, iterations=1500).predict(split.test)
+    chances = fit_hb(split.train, iterations=1000).predict(split.test)
     loss, hits = log_loss(split.test, chances), hit_rate(split.test, chances)
     assert (loss.tasks, loss.respondents) == (722, 361)
     assert loss.value <= 0.80

@@ -148,7 +148,13 @@ class Making:
                 draws=blob,
                 provenance=Provenance(files={"choices.csv": "1" * 64}, respondents_read=120, tasks_read=960),
                 part_worths=tuple(
-                    PartWorth(name=name, value=value, standard_error=None if name == "none" else abs(value) / 6)
+                    PartWorth(
+                        name=name,
+                        value=value,
+                        standard_error=None if name == "none" else abs(value) / 6,
+                        step=f"{name}: low → high",
+                        factor=2.0,
+                    )
                     for name, value in zip(names, values, strict=True)
                 ),
                 willingness_to_pay=(

@@ -199,7 +199,7 @@ def test_simulated_answers_are_labelled_wherever_they_show(story: Story, show: S
     for name in ("contract", "data", "variants", "shortlist", "trials", "quality"):
         assert "SIMULATED" not in sections[name]
     figures = re.findall(r"<figure>.*?</figcaption>", sections["market"] + sections["position"], re.DOTALL)
-    assert len(figures) == 6
+    assert len(figures) == 5
     assert all("SIMULATED" in figure for figure in figures)
     assert "The choice survey and the opinions on single examples were made by a program" in page
 
@@ -251,7 +251,7 @@ def test_missing_parts_say_that_they_are_missing(bare: Story, show: Show) -> Non
 def test_charts_have_words_data_and_a_size_for_phones(story: Story, show: Show) -> None:
     page = show(story)
     figures = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
-    assert len(figures) == 10
+    assert len(figures) == 9
     for figure in figures:
         pictures = re.findall(r"<svg [^>]*>", figure)
         assert len(pictures) == 2

@@ -16,11 +16,17 @@ class Offer(Record):
 
 
 class PartWorth(Record):
-    """One coefficient of the choice model."""
+    """One coefficient of the choice model, and the step between two tested levels that it stands for.
+
+    The utility of the step is `value` × `factor`. What is no step (none of the offers, a constant, an interaction) is
+    called by the coefficient's name, with the factor 1.
+    """
 
     name: str
     value: float
     standard_error: float | None  # None: held at 0 by its sign constraint
+    step: str
+    factor: float
 
 
 class Ratio(Record):

@@ -7,7 +7,6 @@ from marketfit.report import figures
 from marketfit.report.blocks import (
     Block,
     Cell,
-    Chart,
     Fact,
     Facts,
     Heading,
@@ -69,19 +68,19 @@ def _study(study: ChoiceStudy) -> list[Block]:
         Fact("Log-likelihood", figures.number(study.log_likelihood, digits=5), f"{people}; no interval"),
     )
     blocks: list[Block] = [Heading("What buyers trade off", study.simulated), Facts(facts), *_worths(study, people)]
-    return [*blocks, *_money(study, people)]
+    if not study.willingness_to_pay:
+        blocks.append(Text("Nothing is expressed in money: see the notes on the market.", "quiet"))
+    return blocks
 
 
 def _worths(study: ChoiceStudy, people: str) -> list[Block]:
-    shown = [
-        Dot(
-            worth.name,
-            worth.value,
-            None if worth.standard_error is None else worth.value - _TWO_SIDED * worth.standard_error,
-            None if worth.standard_error is None else worth.value + _TWO_SIDED * worth.standard_error,
-        )
-        for worth in study.part_worths
-    ]
+    """Utilities of steps between tested levels: they have one unit, whatever the attributes are measured in."""
+    shown = []
+    for worth in study.part_worths:
+        error = None if worth.standard_error is None else _TWO_SIDED * abs(worth.factor) * worth.standard_error
+        value = worth.value * worth.factor
+        ends = (None, None) if error is None else (value - error, value + error)
+        shown.append(Dot(worth.step, value, *ends))
     rows = [
         row(
             dot.name,
@@ -91,47 +90,16 @@ def _worths(study: ChoiceStudy, people: str) -> list[Block]:
         )
         for dot in shown
     ]
-    caption = f"Part-worths: utility of one unit, with two-sided 95 % intervals ({people})"
-    data = table(caption, ("Attribute", "#Part-worth", "#Interval", "#n"), rows)
-    return [_per_unit(study, data)] if shown else [data]
-
-
-def _per_unit(study: ChoiceStudy, data: Table) -> Chart:
-    """Units differ (a point of accuracy, a millisecond), so what is drawn is how far each is from zero, in errors."""
-    scaled = []
-    for worth in study.part_worths:
-        if worth.standard_error:
-            errors = worth.value / worth.standard_error
-            scaled.append(Dot(worth.name, errors, errors - _TWO_SIDED, errors + _TWO_SIDED))
-    alt_text = "How surely each attribute moves choices: " + ", ".join(f"{dot.name} {dot.value:+.1f}" for dot in scaled)
-    return chart(
-        "How surely each attribute moves choices",
-        alt_text,
-        dots(scaled[:_DRAWN], Axis("part-worth in standard errors, with 95 % interval", marks=(0.0,), zero=True)),
-        data=data,
-        simulated=study.simulated,
-        opened=True,
-    )
-
-
-def _money(study: ChoiceStudy, people: str) -> list[Block]:
-    ratios = study.willingness_to_pay
-    if not ratios:
-        return [Text("Nothing is expressed in money: see the notes on the market.", "quiet")]
-    rows = [
-        row(
-            ratio.attribute, figures.number(ratio.value), figures.between(ratio.low, ratio.high), str(study.respondents)
-        )
-        for ratio in ratios
-    ]
-    caption = f"Willingness to pay for one unit, in units of price, with two-sided 95 % intervals ({people})"
-    data = table(caption, ("Attribute", "#Worth", "#Interval", "#n"), rows)
-    shown = [Dot(ratio.attribute, ratio.value, ratio.low, ratio.high) for ratio in ratios]
-    alt_text = "Willingness to pay: " + ", ".join(f"{dot.name} {dot.value:.3g}" for dot in shown)
-    axis = Axis("price of one unit, with 95 % interval", marks=(0.0,), zero=True)
+    caption = f"Part-worths: utility of a step between two tested levels, with two-sided 95 % intervals ({people})"
+    note = "Every step is worth its utility on its own: one that adds 1 multiplies the odds of being chosen by 2.7."
+    data = table(caption, ("Step", "#Part-worth", "#Interval", "#n"), rows, note=note)
+    if not shown:
+        return [data]
+    alt_text = "What moves choices: " + ", ".join(f"{dot.name} {dot.value:+.2f}" for dot in shown)
+    axis = Axis("utility of the step, with 95 % interval", marks=(0.0,), zero=True)
     return [
-        chart("What one unit of each attribute is worth in money", alt_text, dots(shown[:_DRAWN], axis), data=data,
-              simulated=study.simulated, opened=True)
+        chart("What moves choices", alt_text, dots(shown[:_DRAWN], axis), data=data, simulated=study.simulated,
+              opened=True)
     ]  # fmt: skip
 
 

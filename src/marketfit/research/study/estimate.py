@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,7 +66,7 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
         weights=None if drawn.weights is None else run.workspace.put_array(drawn.weights.astype(np.float32)),
         held_out=done.chosen.held_out,
         provenance=_provenance(data, counted, market, run),
-        part_worths=_part_worths(model, run),
+        part_worths=_part_worths(model, done.logit.signs, run),
         willingness_to_pay=worth,
         log_likelihood=done.logit.log_likelihood,
         log_likelihood_null=done.logit.log_likelihood_null,
@@ -114,7 +115,7 @@ def _drawn(chosen: Chosen, run: Run) -> UtilityDraws:
     return replace(drawn, values=drawn.values[:, :MOST_PEOPLE])
 
 
-def _part_worths(model: ChoiceModel, run: Run) -> tuple[PartWorth, ...]:
+def _part_worths(model: ChoiceModel, signs: Mapping[str, int], run: Run) -> tuple[PartWorth, ...]:
     """Population means of the coefficients, with standard errors; from draws where the model has none of its own."""
     names = model.coding.columns
     if isinstance(model, MNLResult):
@@ -122,8 +123,16 @@ def _part_worths(model: ChoiceModel, run: Run) -> tuple[PartWorth, ...]:
     else:
         rng = np.random.default_rng(run.seed_for("research", "part-worths"))
         errors = model.mean_draws(DRAWS, rng).std(axis=0, ddof=1).tolist()
+    steps = {step.column: step for step in steps_of(model.coding, signs)}
+    others = {model.coding.none: "choosing none of them"}
     return tuple(
-        PartWorth(name=name, value=value, standard_error=error if math.isfinite(error) else None)
+        PartWorth(
+            name=name,
+            value=value,
+            standard_error=error if math.isfinite(error) else None,
+            step=steps[name].words if name in steps else others.get(name, name),
+            factor=steps[name].factor if name in steps else 1.0,
+        )
         for name, value, error in zip(names, model.means.tolist(), errors, strict=True)
     )
 

@@ -30,14 +30,14 @@ class Step:
 
 
 def steps_of(coding: Coding, signs: Mapping[str, int]) -> tuple[Step, ...]:
-    """The steps of all attributes. signs: attribute → −1 where less is better: its steps lead downwards.
+    """The steps of all attributes. signs: attribute or column → −1 where less is better: its steps lead downwards.
 
     A straight line is one step over all that was tested; a bent one has a step between neighbouring levels; names are
     compared with the first of them.
     """
     found = []
     for term in coding.terms:
-        down = signs.get(term.attribute, 1) < 0
+        down = signs.get(term.attribute, signs.get(term.columns[0], 1)) < 0
         if isinstance(term, LevelsTerm):
             others = [level for level in term.levels if level != term.base]
             for column, level in zip(term.columns, others, strict=True):
