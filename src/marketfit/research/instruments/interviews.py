@@ -13,9 +13,10 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Drawing, Figure, Finding, FindingTable, Record
-from marketfit.records.questionnaire import Field, Question, Questionnaire
+from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.files import read_raw
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.themes import Statement, Theme, statements_of, themes_by_meaning, themes_by_rules
 
 COLUMNS = ("respondent", "text")
@@ -49,19 +50,30 @@ class Interviews:
 
     plan: ClassVar[type[Record]] = InterviewPlan
 
-    def design(self, plan: InterviewPlan, *, seed: int) -> Questionnaire:  # noqa: ARG002 - nothing is drawn
+    def design(
+        self,
+        plan: InterviewPlan,
+        *,
+        seed: int,  # noqa: ARG002 - nothing is drawn
+        language: Language = "en",
+    ) -> Questionnaire:
         """Every question to everybody, in its order."""
+        texts = INSTRUMENT_TEXTS[language]
         questions = tuple(
             Question(
                 id=str(number),
                 respondent="",
                 text=text,
-                fields=(Field(name="text", kind="text", text="Your answer", show="long"),),
+                fields=(Field(name="text", kind="text", text=texts.interviews_answer, show="long"),),
             )
             for number, text in enumerate(plan.questions, start=1)
         )
         return Questionnaire(
-            instrument="interviews", title="In your own words", columns=COLUMNS, keeps="cells", questions=questions
+            instrument="interviews",
+            title=texts.interviews_title,
+            columns=COLUMNS,
+            keeps="cells",
+            questions=questions,
         )
 
     def read(self, file: SurveyFile, market: MarketSpec) -> InterviewAnswers:  # noqa: ARG002 - no attributes are needed
