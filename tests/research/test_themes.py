@@ -50,13 +50,29 @@ def test_planted_groups_are_found_whatever_the_order() -> None:
     rows = centres[groups] + 0.15 * rng.normal(size=(90, 16))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     said = [Statement(f"word{group} common", place, place + 1) for place, group in enumerate(groups.tolist())]
-    found, apart = themes_by_meaning(said, rows, people=100)
-    assert apart > 0.5
+    grouped = themes_by_meaning(said, rows, people=100)
+    found = grouped.themes
+    assert grouped.silhouette > 0.5
+    assert grouped.other is None
+    assert themes_by_meaning(said, rows, people=100) == grouped
     assert sorted(theme.statements for theme in found) == sorted(np.bincount(groups).tolist())
     assert {theme.name.split(",")[0] for theme in found} == {"word0", "word1", "word2"}
     order = rng.permutation(90)
-    again, _ = themes_by_meaning([said[row] for row in order.tolist()], rows[order], people=100)
+    again = themes_by_meaning([said[row] for row in order.tolist()], rows[order], people=100).themes
     assert {(theme.name, theme.people) for theme in again} == {(theme.name, theme.people) for theme in found}
+
+
+def test_a_statement_between_the_groups_is_counted_as_other() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat([0, 1], 20)
+    rows = np.eye(8)[groups] + 0.2 * np.abs(rng.normal(size=(40, 8))) * (np.arange(8) > 1)
+    rows = np.vstack([rows, [[0, 0, 0, 0, 0, 0, -1.0, -1.0], [0, 0, 0, 0, 0, -1.0, 0, 0]]])
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    names = [*(f"word{group}" for group in groups.tolist()), "odd one", "odd two"]
+    found = themes_by_meaning([Statement(name, place, place + 1) for place, name in enumerate(names)], rows, people=50)
+    assert sum(theme.statements for theme in found.themes) + (found.other.statements if found.other else 0) == 42
+    assert found.other is not None
+    assert (found.other.people, set(found.other.quotes) <= {"odd one", "odd two"}) == (found.other.statements, True)
 
 
 def test_interviews_from_a_file(tmp_path: Path, run: Run) -> None:

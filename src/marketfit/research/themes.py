@@ -44,6 +44,17 @@ class Theme:
     quotes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Grouped:
+    """Themes, most people first; `other`: statements that fit nowhere, None without any. silhouette: of the groups
+    (1 well apart, 0 not apart).
+    """
+
+    themes: tuple[Theme, ...]
+    other: Theme | None
+    silhouette: float
+
+
 def statements_of(texts: Sequence[str], respondents: Sequence[int]) -> tuple[Statement, ...]:
     """Split answers into sentences; what has no letter is left out.
 
@@ -59,20 +70,38 @@ def statements_of(texts: Sequence[str], respondents: Sequence[int]) -> tuple[Sta
     return tuple(found)
 
 
-def themes_by_meaning(
-    statements: Sequence[Statement], embeddings: FloatMatrix, *, people: int
-) -> tuple[tuple[Theme, ...], float]:
+def themes_by_meaning(statements: Sequence[Statement], embeddings: FloatMatrix, *, people: int) -> Grouped:
     """Group statements by their embeddings; the number of groups has the largest silhouette. No randomness.
 
+    A statement nearer on average to another group than to the rest of its own, or alone in it, fits nowhere: its
+    silhouette width is not positive (Rousseeuw 1987).
+
     embeddings: (statements, dim) of unit length. people: who were asked, also those who said nothing of use.
-    Returns the themes, most people first, and the silhouette (1 well apart, 0 not apart).
     """
     most = min(MOST_THEMES, len(statements) // 4)
     if len(statements) < FEWEST_STATEMENTS or most < 2:
         everything = clusters(embeddings, 1)[1]
-        return _named(statements, everything, embeddings, people), 0.0
+        return Grouped(_named(statements, everything, embeddings, people), None, 0.0)
     _, groups, apart = best_clusters(embeddings, range(2, most + 1))
-    return _named(statements, groups, embeddings, people), apart
+    fit = _fits(embeddings, groups)
+    inside = [statement for statement, fits in zip(statements, fit.tolist(), strict=True) if fits]
+    outside = [statement for statement, fits in zip(statements, fit.tolist(), strict=True) if not fits]
+    themes = _named(inside, groups[fit], embeddings[fit], people)
+    return Grouped(themes, _theme("other", outside, outside, people) if outside else None, apart)
+
+
+def _fits(embeddings: FloatMatrix, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows (n,) have a positive silhouette width. Mean cosines are products with the sums of groups."""
+    names, place = np.unique(groups, return_inverse=True)
+    if names.size < 2:
+        return np.ones(len(groups), dtype=np.bool_)
+    rows, everyone = embeddings.astype(np.float64), np.arange(len(groups))
+    member = np.eye(names.size)[place]  # (rows, groups)
+    sizes = member.sum(axis=0)
+    alike = rows @ (member.T @ rows).T
+    own = (alike[everyone, place] - (rows * rows).sum(axis=1)) / np.maximum(sizes[place] - 1, 1)
+    nearest_other = np.where(member > 0, -np.inf, alike / sizes).max(axis=1)
+    return (own > nearest_other) & (sizes[place] > 1)
 
 
 def themes_by_rules(

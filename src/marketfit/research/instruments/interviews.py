@@ -106,9 +106,10 @@ class Interviews:
         """
         people = len(answers.respondents)
         with run.reporter.task("themes of the interviews") as progress:
-            found, apart = themes_by_meaning(answers.statements, _embedded(answers.statements, run), people=people)
+            grouped = themes_by_meaning(answers.statements, _embedded(answers.statements, run), people=people)
             progress(1.0)
-        tables = [_table("Themes, by meaning", found)]
+        found, apart, other = grouped.themes, grouped.silhouette, grouped.other
+        tables = [_table("Themes, by meaning", (*found, other) if other else found)]
         if market.codes:
             coded = themes_by_rules(answers.statements, market.codes, people=people)
             tables.insert(0, _table("Codes, by the rules of the brief", coded))
@@ -119,6 +120,8 @@ class Interviews:
                 f"A silhouette below {LOOSE} means groups that run into each other: read the quotes, and code "
                 "by rules (market.codes) before you count."
             )
+        if other:
+            notes.append(f"{other.statements} of the statements fit no theme: they are counted as 'other'.")
         if answers.empty:
             notes.append(f"{answers.empty} empty answers count as given, and say nothing.")
         return Finding(
