@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -12,9 +13,10 @@ from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
 from marketfit.records import Record
+from marketfit.records.questionnaire import LANGUAGES, Language, Questionnaire
 from marketfit.research.choice_design import ChoicePlan
 from marketfit.research.instruments import Instrument
-from marketfit.research.instruments.codings import CodingPlan
+from marketfit.research.instruments.codings import CodingPlan, Codings
 from marketfit.research.instruments.competitors import CompetitorPlan, Competitors, CompetitorTable
 from marketfit.research.instruments.importance import ImportancePlan
 from marketfit.research.instruments.interviews import InterviewPlan
@@ -70,6 +72,42 @@ def test_the_registered_instruments_are_those_of_the_list() -> None:
 def test_instrument_passes_the_exam(name: str, tmp_path: Path, run: Run) -> None:
     kind = cast("type[Instrument[Record, object, Record]]", registry.load("instruments", name))
     check_instrument(kind(), CASES[name], folder=tmp_path, run=run)
+
+
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_no_fixed_text_stays_english(name: str, language: Language) -> None:
+    kind = cast("type[Instrument[Record, object, Record]]", registry.load("instruments", name))
+    plan = CASES[name].plan
+    english, other = (read_texts(kind().design(plan, seed=1, language=one)) for one in ("en", language))
+    assert other - words_of(plan.model_dump())  # something fixed is said
+    assert not (english & other) - words_of(plan.model_dump())
+
+
+def read_texts(questionnaire: Questionnaire) -> set[str]:
+    """What respondents read of a questionnaire, but for the options, whose words are the plan's and the pages'."""
+    fields = [field for question in questionnaire.questions for field in question.fields]
+    answers = [field.labels.get(value, value) for field in fields for value in field.allowed]
+    asked = [question.text for question in questionnaire.questions]
+    return {questionnaire.title, *asked, *(field.text or field.name for field in fields), *answers}
+
+
+def words_of(plan: object) -> set[str]:
+    if isinstance(plan, Mapping):
+        return words_of(tuple(plan)) | words_of(tuple(plan.values()))
+    if isinstance(plan, tuple):
+        return {word for part in plan for word in words_of(part)}
+    return {str(plan)}
+
+
+def test_the_exam_fails_an_instrument_whose_answers_depend_on_the_language(tmp_path: Path, run: Run) -> None:
+    class Translating(Codings):
+        def design(self, plan: CodingPlan, *, seed: int, language: Language = "en") -> Questionnaire:
+            codes = tuple(f"{code} ({language})" for code in plan.codes)
+            return super().design(plan.model_copy(update={"codes": codes}), seed=seed, language=language)
+
+    with pytest.raises(AssertionError, match="in 'de' other answers are kept"):
+        check_instrument(Translating(), CASES["codings"], folder=tmp_path, run=run)  # type: ignore[arg-type]
 
 
 def test_the_exam_fails_an_instrument_that_swallows_mistakes(tmp_path: Path, run: Run) -> None:

@@ -9,6 +9,8 @@ import polars as pl
 
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
+from marketfit.measure.clusters import best_clusters
+from marketfit.measure.features import embed, make_embedder
 from marketfit.research.instruments.interviews import Interviews
 from marketfit.research.themes import Statement, statements_of, themes_by_meaning, themes_by_rules
 
@@ -20,6 +22,29 @@ SAID = {
     "privacy": ["I do not want my voice in the cloud.", "My recordings should stay at home.",
                 "Who listens to what I say in my house?", "I worry about privacy.", "Keep my data private.",
                 "I do not trust them with my personal data."],
+}  # fmt: skip
+
+
+VARIED = {
+    "battery": ["The battery dies before lunch.", "I have to charge it twice a day.", "It never lasts on one charge.",
+                "Charging takes the whole night.", "The battery drains even when idle.",
+                "Power is gone after two hours.",
+                "I always carry a charger around.", "It runs out of power on long trips.",
+                "A bigger battery would help.", "The charge level drops quickly."],
+    "service": ["Nobody answers the support hotline.", "Customer service was rude to me.",
+                "The support agent solved my problem.", "I waited a week for a reply from support.",
+                "The help desk never called back.", "Their staff on the phone were friendly.",
+                "My support ticket was closed without an answer.", "The agent did not understand my complaint.",
+                "Customer support is hard to reach.", "I had to call customer service three times."],
+    "price": ["The subscription is too expensive.", "I cannot afford the monthly fee.", "The price went up again.",
+              "It costs more than its rivals.", "A discount would make me buy it.",
+              "It is overpriced for what it does.",
+              "I would pay less for this.", "The yearly fee is too much money.", "Cheaper plans are missing.",
+              "The cost is not worth it."],
+    "sound": ["The speaker sounds tinny.", "Music has no bass at all.", "The volume is too low in the kitchen.",
+              "Songs sound muffled.", "The audio crackles at high volume.", "I love how clear the music sounds.",
+              "Sound quality is poor.", "The bass of the speaker is great.", "It distorts when I turn the music up.",
+              "The audio is crisp and loud."],
 }  # fmt: skip
 
 
@@ -50,13 +75,29 @@ def test_planted_groups_are_found_whatever_the_order() -> None:
     rows = centres[groups] + 0.15 * rng.normal(size=(90, 16))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     said = [Statement(f"word{group} common", place, place + 1) for place, group in enumerate(groups.tolist())]
-    found, apart = themes_by_meaning(said, rows, people=100)
-    assert apart > 0.5
+    grouped = themes_by_meaning(said, rows, people=100)
+    found = grouped.themes
+    assert grouped.silhouette > 0.5
+    assert grouped.other is None
+    assert themes_by_meaning(said, rows, people=100) == grouped
     assert sorted(theme.statements for theme in found) == sorted(np.bincount(groups).tolist())
-    assert {theme.name.split(",")[0] for theme in found} == {"word0", "word1", "word2"}
+    assert {theme.name for theme in found} == {f"word{group}, common" for group in range(3)}
     order = rng.permutation(90)
-    again, _ = themes_by_meaning([said[row] for row in order.tolist()], rows[order], people=100)
+    again = themes_by_meaning([said[row] for row in order.tolist()], rows[order], people=100).themes
     assert {(theme.name, theme.people) for theme in again} == {(theme.name, theme.people) for theme in found}
+
+
+def test_a_statement_between_the_groups_is_counted_as_other() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat([0, 1], 20)
+    rows = np.eye(8)[groups] + 0.2 * np.abs(rng.normal(size=(40, 8))) * (np.arange(8) > 1)
+    rows = np.vstack([rows, [[0, 0, 0, 0, 0, 0, -1.0, -1.0], [0, 0, 0, 0, 0, -1.0, 0, 0]]])
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    names = [*(f"word{group}" for group in groups.tolist()), "odd one", "odd two"]
+    found = themes_by_meaning([Statement(name, place, place + 1) for place, name in enumerate(names)], rows, people=50)
+    assert sum(theme.statements for theme in found.themes) + (found.other.statements if found.other else 0) == 42
+    assert found.other is not None
+    assert (found.other.people, set(found.other.quotes) <= {"odd one", "odd two"}) == (found.other.statements, True)
 
 
 def test_interviews_from_a_file(tmp_path: Path, run: Run) -> None:
@@ -73,3 +114,18 @@ def test_interviews_from_a_file(tmp_path: Path, run: Run) -> None:
     assert sum(float(row[5] or 0) for row in themes.rows) == 18
     assert all("“" in str(row[6]) for row in themes.rows)
     assert any("1 empty" in note for note in finding.notes)
+
+
+def test_varied_statements_are_grouped_as_their_writer_meant_them(run: Run) -> None:
+    from sklearn.metrics import adjusted_rand_score
+
+    said = [text for texts in VARIED.values() for text in texts]
+    meant = [topic for topic, texts in VARIED.items() for _ in texts]
+    embedded = embed(make_embedder("text-classification", "minilm", base=Path(), run=run), said, run)
+    groups = best_clusters(embedded, range(2, 11))[1]
+    assert adjusted_rand_score(meant, groups) >= 0.8
+    grouped = themes_by_meaning(
+        [Statement(text, place, place + 1) for place, text in enumerate(said)], embedded, people=40
+    )
+    named = " ".join(theme.name for theme in grouped.themes)
+    assert all(word in named for word in ("battery", "support")), named

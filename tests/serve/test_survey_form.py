@@ -136,3 +136,18 @@ def test_cards_show_labels_and_the_answer_keeps_the_levels() -> None:
     assert view.cards[1].rows == (("Answer time", "50"), ("Privacy", "on-device"), ("Price", "4"))
     filled = read_answer(part, 0, {"pick": view.cards[0].choice.value}, texts=german, max_characters=100)
     assert part.rows(filled.answer)[0]["latency_ms"] == 5.0
+
+
+def test_buttons_show_labels_and_send_the_values() -> None:
+    field = Field(name="missed", kind="text", allowed=("very", "not"), labels={"very": "Sehr"}, show="choice")
+    question = Question(id="1", respondent="", text="?", fields=(field,))
+    part = Questionnaire(
+        instrument="satisfaction", title="", columns=("respondent", "missed"), keeps="cells", questions=(question,)
+    )
+    german = texts_of("de")
+    (control,) = view_of(Asked(part=part, place=0), given={"f0": "very"}, errors={}, texts=german).controls
+    assert [(one.value, one.label, one.checked) for one in control.choices] == [
+        ("very", "Sehr", True),
+        ("not", "not", False),
+    ]
+    assert read_answer(part, 0, {"f0": "Sehr"}, texts=german, max_characters=9).errors == {"f0": german.unknown}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from pydantic import Field as Limits
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     Table: TypeAlias = Any  # a pyarrow.Table; pyarrow ships no types
 
 Cell: TypeAlias = float | str
+
+Language: TypeAlias = Literal["en", "de", "fr", "es", "zh"]
+"""Of the fixed texts that respondents read."""
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 RESPONDENT = "respondent"
 """The column that says who answered; filled in where a question is for anyone."""
@@ -38,14 +43,16 @@ class Labels(Record):
 class Field(Record):
     """One cell to fill in, asked for by `text` (default: its name).
 
-    allowed: the values of a closed field. low, high: the range of a number. show: how a page renders it; a scale is a
-    row of buttons for closed values or whole numbers.
+    allowed: the values of a closed field. labels: value → what a page shows in its place; the answers keep the value.
+    low, high: the range of a number. show: how a page renders it; a scale is a row of buttons for closed values or
+    whole numbers.
     """
 
     name: str
     kind: Literal["number", "text"]
     text: str = ""
     allowed: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
     low: float | None = None
     high: float | None = None
     required: bool = True
@@ -158,7 +165,7 @@ class Questionnaire(Record):
 class Survey(Record):
     """What a respondent is shown from first to last: the parts in their order, each a questionnaire.
 
-    language: of the fixed texts of the pages. seed: of everything that is drawn.
+    language: of the fixed texts of pages and instruments. seed: of everything that is drawn.
     """
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic import Field as Option
@@ -13,6 +13,7 @@ from marketfit import registry
 from marketfit.brief.lines import line_of, parse_yaml, plain, problems_of
 from marketfit.errors import BriefError, DataError, Problem, nearest
 from marketfit.records import Questionnaire, Record, Survey
+from marketfit.records.questionnaire import Language
 from marketfit.research.instruments import Instrument
 
 
@@ -27,9 +28,7 @@ class SurveySpec(BaseModel):
     title: str = Option(min_length=1, description="what respondents read first")
     introduction: str = Option(default="", description="who asks, why, how long it takes; blank lines part it")
     thanks: str = Option(default="", description="what respondents read last")
-    language: Literal["en", "de", "fr", "es", "zh"] = Option(
-        default="en", description="of the fixed texts of the pages"
-    )
+    language: Language = Option(default="en", description="of all fixed texts: those of the pages and of the questions")
     seed: Annotated[int, Option(ge=0, lt=2**31)] = Option(default=0, description="of everything that is drawn")
     parts: tuple[Mapping[str, JsonValue], ...] = Option(
         min_length=1, description="instrument: NAME, and the options of its plan"
@@ -86,7 +85,7 @@ def _designed(spec: SurveySpec, plans: Sequence[tuple[str, Record]]) -> Survey:
     problems: list[Problem] = []
     for place, (name, plan) in enumerate(plans):
         try:
-            parts.append(_instrument(name).design(plan, seed=spec.seed + place))
+            parts.append(_instrument(name).design(plan, seed=spec.seed + place, language=spec.language))
         except DataError as error:
             problems += [
                 Problem(f"parts.{place} ({name}): {p.where}", p.found, p.allowed, p.do) for p in error.problems

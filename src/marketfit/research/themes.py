@@ -19,7 +19,6 @@ FEWEST_STATEMENTS = 12  # below, statements are listed and not grouped
 MOST_THEMES = 12
 _QUOTES, _TERMS = 3, 4
 _ENDS = re.compile(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])\s*|\n+")  # Chinese sentences end without a space
-_PRIOR = 0.05  # weight of the whole text in the log-odds, for each of its words
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,17 @@ class Theme:
     quotes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Grouped:
+    """Themes, most people first; `other`: statements that fit nowhere, None without any. silhouette: of the groups
+    (1 well apart, 0 not apart).
+    """
+
+    themes: tuple[Theme, ...]
+    other: Theme | None
+    silhouette: float
+
+
 def statements_of(texts: Sequence[str], respondents: Sequence[int]) -> tuple[Statement, ...]:
     """Split answers into sentences; what has no letter is left out.
 
@@ -59,20 +69,39 @@ def statements_of(texts: Sequence[str], respondents: Sequence[int]) -> tuple[Sta
     return tuple(found)
 
 
-def themes_by_meaning(
-    statements: Sequence[Statement], embeddings: FloatMatrix, *, people: int
-) -> tuple[tuple[Theme, ...], float]:
+def themes_by_meaning(statements: Sequence[Statement], embeddings: FloatMatrix, *, people: int) -> Grouped:
     """Group statements by their embeddings; the number of groups has the largest silhouette. No randomness.
 
+    A statement nearer on average to another group than to the rest of its own, or alone in it, fits nowhere: its
+    silhouette width is not positive (Rousseeuw 1987).
+
     embeddings: (statements, dim) of unit length. people: who were asked, also those who said nothing of use.
-    Returns the themes, most people first, and the silhouette (1 well apart, 0 not apart).
     """
     most = min(MOST_THEMES, len(statements) // 4)
     if len(statements) < FEWEST_STATEMENTS or most < 2:
         everything = clusters(embeddings, 1)[1]
-        return _named(statements, everything, embeddings, people), 0.0
+        return Grouped(_named(statements, everything, embeddings, people), None, 0.0)
     _, groups, apart = best_clusters(embeddings, range(2, most + 1))
-    return _named(statements, groups, embeddings, people), apart
+    fit = _fits(embeddings, groups)
+    inside = [statement for statement, fits in zip(statements, fit.tolist(), strict=True) if fits]
+    outside = [statement for statement, fits in zip(statements, fit.tolist(), strict=True) if not fits]
+    themes = _named(inside, groups[fit], embeddings[fit], people)
+    return Grouped(themes, _theme("other", outside, outside, people) if outside else None, apart)
+
+
+def _fits(embeddings: FloatMatrix, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows (n,) have a positive silhouette width. Mean cosines are products with the sums of groups."""
+    names, place = np.unique(groups, return_inverse=True)
+    if names.size < 2:
+        return np.ones(len(groups), dtype=np.bool_)
+    rows, everyone = embeddings.astype(np.float64), np.arange(len(groups))
+    member = np.eye(names.size)[place]  # (rows, groups)
+    sizes = member.sum(axis=0)
+    alike = rows @ (member.T @ rows).T
+    own = (alike[everyone, place] - (rows * rows).sum(axis=1)) / np.maximum(sizes[place] - 1, 1)
+    nearest_other = np.where(member > 0, -np.inf, alike / sizes).max(axis=1)
+    fit: NDArray[np.bool_] = (own > nearest_other) & (sizes[place] > 1)
+    return fit
 
 
 def themes_by_rules(
@@ -102,14 +131,14 @@ def _named(
     words = {name: Counter[str]() for name in names}
     for statement, group in zip(statements, groups.tolist(), strict=True):
         words[group].update(_words(statement.text))
-    everything = sum(words.values(), Counter[str]())
+    counted = tuple(words.values())
     found = []
     for name in names:
         rows = np.flatnonzero(groups == name)
         centre = embeddings[rows].mean(axis=0)
         order = rows[np.argsort(-(embeddings[rows] @ centre), kind="stable")]
         mine = [statements[row] for row in rows.tolist()]
-        found.append(_theme(_name(words[name], everything), mine, [statements[row] for row in order.tolist()], people))
+        found.append(_theme(_name(words[name], counted), mine, [statements[row] for row in order.tolist()], people))
     return tuple(sorted(found, key=lambda theme: (-theme.people, theme.name)))
 
 
@@ -126,16 +155,12 @@ def _words(text: str) -> set[str]:
     return {word for word in re.findall(r"[^\W\d_][\w'’]*", text.lower()) if len(word) > 1}
 
 
-def _name(mine: Counter[str], everything: Counter[str]) -> str:
-    """The words that set a group apart: log-odds with an informative prior, in errors (Monroe et al. 2008)."""
-    total, here = sum(everything.values()), sum(mine.values())
-    scores = {}
-    for word, count in mine.items():
-        prior = _PRIOR * everything[word]
-        rest = everything[word] - count
-        inside, outside = count + prior, rest + prior
-        odds = math.log(inside / max(here + _PRIOR * total - inside, 1e-9))
-        odds -= math.log(outside / max(total - here + _PRIOR * total - outside, 1e-9))
-        scores[word] = odds / math.sqrt(1 / inside + 1 / outside)
-    ranked = sorted(scores, key=lambda word: (-scores[word], word))
+def _name(mine: Counter[str], groups: Sequence[Counter[str]]) -> str:
+    """The telling words of a group: class-based TF-IDF (Grootendorst 2022), frequency in the group times the logarithm
+    of groups over groups with the word, so that words of all groups come last; of equal ones the most frequent.
+    """
+    scores = {
+        word: count * math.log(len(groups) / sum(word in group for group in groups)) for word, count in mine.items()
+    }
+    ranked = sorted(scores, key=lambda word: (-scores[word], -mine[word], word))
     return ", ".join(ranked[:_TERMS]) or "(no words)"

@@ -21,7 +21,7 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
 from marketfit.records import Record
-from marketfit.records.questionnaire import Answer, Cell, Field, Question, Questionnaire
+from marketfit.records.questionnaire import LANGUAGES, Answer, Cell, Field, Question, Questionnaire
 from marketfit.research.files import Table
 from marketfit.research.instruments import Instrument
 
@@ -41,6 +41,7 @@ def check_instrument(
 ) -> None:
     """Run the whole exam. `folder` is for the files it writes, `run` for what the estimate stores."""
     check_design(instrument, case)
+    check_languages(instrument, case)
     check_reading(instrument, case, folder=folder, run=run)
     check_mistakes(instrument, case, folder=folder)
 
@@ -53,6 +54,20 @@ def check_design(instrument: Instrument[PlanT, object, Record], case: Instrument
     _demand(bool(first.questions) and bool(first.columns), "the questionnaire has no questions or no columns")
     empty = first.table(())
     _demand(tuple(empty.column_names) == first.columns and not empty.num_rows, "without answers the table is not empty")
+
+
+def check_languages(instrument: Instrument[PlanT, object, Record], case: InstrumentCase[PlanT]) -> None:
+    """A language changes what people read and nothing of what is kept, so that no reader need know it."""
+    plain = instrument.design(case.plan, seed=1)
+    for language in LANGUAGES:
+        made = instrument.design(case.plan, seed=1, language=language)
+        again = instrument.design(case.plan, seed=1, language=language)
+        _demand(made == again, f"design() gave two questionnaires for one seed in '{language}'")
+        _demand(
+            _without_texts(made) == _without_texts(plain), f"in '{language}' other answers are kept than in English"
+        )
+        answers = [simulated_answers(one, seed=2) for one in (made, plain)]
+        _demand(answers[0].equals(answers[1]), f"the same answers make another file in '{language}'")
 
 
 def check_reading(
@@ -106,6 +121,19 @@ def simulated_answers(questionnaire: Questionnaire, *, seed: int, forms: int = 4
             cells = _cells(question, number, rng)
             answers.append(Answer(question=place, cells=cells, respondent=f"p{number + 1}"))
     return questionnaire.table(answers)
+
+
+def _without_texts(questionnaire: Questionnaire) -> Questionnaire:
+    questions = tuple(
+        question.model_copy(
+            update={
+                "text": "",
+                "fields": tuple(field.model_copy(update={"text": "", "labels": {}}) for field in question.fields),
+            }
+        )
+        for question in questionnaire.questions
+    )
+    return questionnaire.model_copy(update={"title": "", "questions": questions})
 
 
 def _cells(question: Question, number: int, rng: np.random.Generator) -> dict[str, Cell]:

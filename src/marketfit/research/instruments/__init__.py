@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol, TypeVar
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.records import Record
-from marketfit.records.questionnaire import Questionnaire
+from marketfit.records.questionnaire import Language, Questionnaire
 
 PlanT_contra = TypeVar("PlanT_contra", bound=Record, contravariant=True)
 AnswersT = TypeVar("AnswersT")
@@ -25,8 +25,11 @@ class Instrument(Protocol[PlanT_contra, AnswersT, FindingT_co]):
     plan: ClassVar[type[Record]]
     """The record that declares its questionnaires; a survey file is checked against it."""
 
-    def design(self, plan: PlanT_contra, *, seed: int) -> Questionnaire:
+    def design(self, plan: PlanT_contra, *, seed: int, language: Language = "en") -> Questionnaire:
         """The questionnaire of a plan; the same plan and seed give the same one.
+
+        language: of the words that are not the plan's (`instruments.texts` has those of the built-in ones). Only texts
+        and labels are in it: columns, values and their order are the same in all, so that `read` need not know it.
 
         Raises:
             DataError: everything that makes the plan impossible.

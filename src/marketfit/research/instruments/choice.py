@@ -14,12 +14,13 @@ from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Record
-from marketfit.records.questionnaire import Option, Question, Questionnaire
+from marketfit.records.questionnaire import Language, Option, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import declaration_problems, is_number
 from marketfit.research.choice_design import ChoicePlan, design_of
 from marketfit.research.choice_labels import label_problems, labels_of
 from marketfit.research.files import RawFile, Table, read_raw
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.study.estimate import ChoiceFinding, estimate_study
 from marketfit.research.study.people import People, read_people
 from marketfit.research.wide import read_wide
@@ -45,7 +46,14 @@ class Choice:
 
     plan: ClassVar[type[Record]] = ChoicePlan
 
-    def design(self, plan: ChoicePlan, *, seed: int, progress: Callable[[float], None] | None = None) -> Questionnaire:
+    def design(
+        self,
+        plan: ChoicePlan,
+        *,
+        seed: int,
+        language: Language = "en",
+        progress: Callable[[float], None] | None = None,
+    ) -> Questionnaire:
         """The questionnaire of the plan's design (see `ChoicePlan.method`). progress: is called with the part done."""
         problems = label_problems(plan)
         design: ChoiceDesign | None = None
@@ -55,7 +63,7 @@ class Choice:
             problems += error.problems
         if problems or design is None:
             raise DataError(problems)
-        made = questionnaire_of(design, respondents=plan.respondents)
+        made = questionnaire_of(design, respondents=plan.respondents, language=language)
         return made.model_copy(update={"labels": labels_of(plan)})
 
     def read(self, file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
@@ -110,12 +118,12 @@ class Choice:
         return estimate_study(answers.data, answers.people, market, run=run)
 
 
-def questionnaire_of(design: ChoiceDesign, *, respondents: int) -> Questionnaire:
+def questionnaire_of(design: ChoiceDesign, *, respondents: int, language: Language = "en") -> Questionnaire:
     """A choice design, made or read from a file, as questions to people, who get its versions in turn.
 
     Raises DataError for attributes with the name of a column of the survey file.
     """
-    names = design.space.names
+    texts, names = INSTRUMENT_TEXTS[language], design.space.names
     if taken := [name for name in names if name in (*KEYS, CHOSEN)]:
         problems = [Problem(f"levels.{name}", "is a column of the survey file", "another", "rename") for name in taken]
         raise DataError(problems)
@@ -125,13 +133,11 @@ def questionnaire_of(design: ChoiceDesign, *, respondents: int) -> Questionnaire
         for task in range(design.space.tasks):
             offers = design.offers(person % design.space.versions, task)
             shown = [Option(name=str(place), values=offer) for place, offer in enumerate(offers, start=1)]
-            text = "Which of these would you choose?"
-            questions.append(
-                Question(id=str(task + 1), respondent=f"r{person + 1:03d}", text=text, options=(*shown, *none))
-            )
+            respondent, text = f"r{person + 1:03d}", texts.choice_question
+            questions.append(Question(id=str(task + 1), respondent=respondent, text=text, options=(*shown, *none)))
     return Questionnaire(
         instrument="choice",
-        title="Choice survey",
+        title=texts.choice_title,
         columns=(*KEYS, CHOSEN, *names),
         keeps="options",
         questions=tuple(questions),

@@ -12,10 +12,11 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Drawing, Figure, Finding, FindingTable, Record
-from marketfit.records.questionnaire import Field, Question, Questionnaire
+from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.agreement import RELIABLE, TENTATIVE, Agreement, Codes, krippendorff_alpha
 from marketfit.research.files import RawFile, name_rows, read_raw
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 
 COLUMNS = ("unit", "respondent", "code")
 
@@ -43,10 +44,11 @@ class Codings:
 
     plan: ClassVar[type[Record]] = CodingPlan
 
-    def design(self, plan: CodingPlan, *, seed: int) -> Questionnaire:
+    def design(self, plan: CodingPlan, *, seed: int, language: Language = "en") -> Questionnaire:
         """Every unit to every coder, in an order of their own."""
         rng = np.random.default_rng(seed)
-        field = Field(name="code", kind="text", text="Which code fits?", allowed=plan.codes, show="choice")
+        texts = INSTRUMENT_TEXTS[language]
+        field = Field(name="code", kind="text", text=texts.codings_question, allowed=plan.codes, show="choice")
         questions = [
             Question(
                 id=f"{coder}-{unit}", respondent=f"c{coder + 1}", text=plan.units[unit], fields=(field,),
@@ -56,7 +58,7 @@ class Codings:
             for unit in rng.permutation(len(plan.units)).tolist()
         ]  # fmt: skip
         return Questionnaire(
-            instrument="codings", title="Coding", columns=COLUMNS, keeps="cells", questions=tuple(questions)
+            instrument="codings", title=texts.codings_title, columns=COLUMNS, keeps="cells", questions=tuple(questions)
         )
 
     def read(self, file: SurveyFile, market: MarketSpec) -> CodingAnswers:  # noqa: ARG002 - no attributes are needed

@@ -13,10 +13,11 @@ from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Offer, Record
-from marketfit.records.questionnaire import Cell, Field, Question, Questionnaire
+from marketfit.records.questionnaire import Cell, Field, Language, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import is_number
 from marketfit.research.files import RawFile, name_rows, read_raw
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 
 NAME = "offer"
 
@@ -39,16 +40,26 @@ class Competitors:
 
     plan: ClassVar[type[Record]] = CompetitorPlan
 
-    def design(self, plan: CompetitorPlan, *, seed: int) -> Questionnaire:  # noqa: ARG002 - nothing is drawn
+    def design(
+        self,
+        plan: CompetitorPlan,
+        *,
+        seed: int,  # noqa: ARG002 - nothing is drawn
+        language: Language = "en",
+    ) -> Questionnaire:
         """One form, to be filled in once for each competitor."""
-        names = tuple(plan.attributes)
-        fields = [Field(name=NAME, kind="text")]
+        texts, names = INSTRUMENT_TEXTS[language], tuple(plan.attributes)
+        fields = [Field(name=NAME, kind="text", text=texts.competitors_name)]
         for name, levels in plan.attributes.items():
             text = tuple(level for level in levels if isinstance(level, str))
             fields.append(Field(name=name, kind="text" if text else "number", allowed=text))
-        form = Question(id=NAME, respondent="", text="What does this competitor offer?", fields=tuple(fields))
+        form = Question(id=NAME, respondent="", text=texts.competitors_question, fields=tuple(fields))
         return Questionnaire(
-            instrument="competitors", title="Competitors", columns=(NAME, *names), keeps="cells", questions=(form,)
+            instrument="competitors",
+            title=texts.competitors_title,
+            columns=(NAME, *names),
+            keeps="cells",
+            questions=(form,),
         )
 
     def read(self, file: SurveyFile, market: MarketSpec) -> CompetitorTable:

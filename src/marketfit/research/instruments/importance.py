@@ -18,9 +18,10 @@ from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Record
 from marketfit.records.findings import Drawing, Finding, FindingTable, Proposal
-from marketfit.records.questionnaire import Field, Question, Questionnaire
+from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import interval_cells
 from marketfit.research.importance_performance import AttributePosition, Grid, RatedAnswers, importance_performance
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.sheet import Sheet
 from marketfit.research.weighted import Estimate
 
@@ -50,18 +51,16 @@ class Importance:
 
     plan: ClassVar[type[Record]] = ImportancePlan
 
-    def design(self, plan: ImportancePlan, *, seed: int) -> Questionnaire:
+    def design(self, plan: ImportancePlan, *, seed: int, language: Language = "en") -> Questionnaire:
         """Two ratings for each attribute, attributes in random order."""
         if len(set(plan.attributes)) < len(plan.attributes):
             raise DataError([Problem("attributes", "one is there twice", "every attribute once", "drop the copies")])
         order = np.random.default_rng(seed).permutation(len(plan.attributes)).tolist()
-        texts = {
-            "importance": f"How important is this to you? (1 not at all, {plan.scale} extremely)",
-            "performance": f"How well is it done? (1 badly, {plan.scale} very well; leave it empty if you can't say)",
-        }
+        words = INSTRUMENT_TEXTS[language]
+        texts = {"importance": words.importance, "performance": words.performance}
         fields = tuple(
             Field(
-                name=name, kind="number", text=text, low=1.0, high=float(plan.scale),
+                name=name, kind="number", text=text.format(scale=plan.scale), low=1.0, high=float(plan.scale),
                 show="scale", required=name == "importance",
             )
             for name, text in texts.items()
@@ -70,7 +69,7 @@ class Importance:
             Question(id=name, respondent="", text=name, fields=fields, given={"attribute": name, "scale": plan.scale})
             for name in (plan.attributes[place] for place in order)
         )
-        title = "What matters, and how well is it done?"
+        title = words.importance_title
         return Questionnaire(instrument="importance", title=title, columns=COLUMNS, keeps="cells", questions=questions)
 
     def read(self, file: SurveyFile, market: MarketSpec) -> ImportanceAnswers:  # noqa: ARG002 - nothing of the brief

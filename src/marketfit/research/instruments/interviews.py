@@ -13,9 +13,10 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Drawing, Figure, Finding, FindingTable, Record
-from marketfit.records.questionnaire import Field, Question, Questionnaire
+from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.files import read_raw
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.themes import Statement, Theme, statements_of, themes_by_meaning, themes_by_rules
 
 COLUMNS = ("respondent", "text")
@@ -49,19 +50,30 @@ class Interviews:
 
     plan: ClassVar[type[Record]] = InterviewPlan
 
-    def design(self, plan: InterviewPlan, *, seed: int) -> Questionnaire:  # noqa: ARG002 - nothing is drawn
+    def design(
+        self,
+        plan: InterviewPlan,
+        *,
+        seed: int,  # noqa: ARG002 - nothing is drawn
+        language: Language = "en",
+    ) -> Questionnaire:
         """Every question to everybody, in its order."""
+        texts = INSTRUMENT_TEXTS[language]
         questions = tuple(
             Question(
                 id=str(number),
                 respondent="",
                 text=text,
-                fields=(Field(name="text", kind="text", text="Your answer", show="long"),),
+                fields=(Field(name="text", kind="text", text=texts.interviews_answer, show="long"),),
             )
             for number, text in enumerate(plan.questions, start=1)
         )
         return Questionnaire(
-            instrument="interviews", title="In your own words", columns=COLUMNS, keeps="cells", questions=questions
+            instrument="interviews",
+            title=texts.interviews_title,
+            columns=COLUMNS,
+            keeps="cells",
+            questions=questions,
         )
 
     def read(self, file: SurveyFile, market: MarketSpec) -> InterviewAnswers:  # noqa: ARG002 - no attributes are needed
@@ -94,9 +106,10 @@ class Interviews:
         """
         people = len(answers.respondents)
         with run.reporter.task("themes of the interviews") as progress:
-            found, apart = themes_by_meaning(answers.statements, _embedded(answers.statements, run), people=people)
+            grouped = themes_by_meaning(answers.statements, _embedded(answers.statements, run), people=people)
             progress(1.0)
-        tables = [_table("Themes, by meaning", found)]
+        found, apart, other = grouped.themes, grouped.silhouette, grouped.other
+        tables = [_table("Themes, by meaning", (*found, other) if other else found)]
         if market.codes:
             coded = themes_by_rules(answers.statements, market.codes, people=people)
             tables.insert(0, _table("Codes, by the rules of the brief", coded))
@@ -107,6 +120,8 @@ class Interviews:
                 f"A silhouette below {LOOSE} means groups that run into each other: read the quotes, and code "
                 "by rules (market.codes) before you count."
             )
+        if other:
+            notes.append(f"{other.statements} of the statements fit no theme: they are counted as 'other'.")
         if answers.empty:
             notes.append(f"{answers.empty} empty answers count as given, and say nothing.")
         return Finding(

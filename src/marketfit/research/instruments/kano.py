@@ -2,7 +2,7 @@
 
 File: one row for each feature of a respondent: `respondent`, `feature`, `functional` (how they feel with it) and
 `dysfunctional` (without it). Both are one of like, expect (or must-be), neutral, tolerate (or live-with), dislike, or
-1 to 5, or what respondents are shown (`SAID`), in this order. Optional: `weight`.
+1 to 5, in this order. Optional: `weight`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Record
 from marketfit.records.findings import Drawing, Finding, FindingTable, Proposal
-from marketfit.records.questionnaire import Field, Question, Questionnaire
+from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import figure, interval_cells
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS, InstrumentTexts
 from marketfit.research.kano import ALSO, ANSWERS, CATEGORIES, CROSSHAIR, KanoAnswers, KanoFeature, categories, kano
 from marketfit.research.sheet import Sheet
 from marketfit.research.weighted import means
 
 COLUMNS = ("respondent", "feature", "functional", "dysfunctional")
 MOST_FEATURES = 300
-
-SAID = ("I like it", "I expect it", "I don't mind", "I can live with it", "I dislike it")
-"""The answers as respondents read them."""
 
 NAMES = {
     "M": "must-be",
@@ -61,13 +59,14 @@ class Kano:
 
     plan: ClassVar[type[Record]] = KanoPlan
 
-    def design(self, plan: KanoPlan, *, seed: int) -> Questionnaire:
+    def design(self, plan: KanoPlan, *, seed: int, language: Language = "en") -> Questionnaire:
         """Two questions for each feature, features in random order."""
         if len(set(plan.features)) < len(plan.features):
             raise DataError([Problem("features", "one is there twice", "every feature once", "drop the copies")])
         order = np.random.default_rng(seed).permutation(len(plan.features)).tolist()
-        questions = tuple(_question(plan.features[place]) for place in order)
-        title = "How would you feel?"
+        texts = INSTRUMENT_TEXTS[language]
+        questions = tuple(_question(plan.features[place], texts) for place in order)
+        title = texts.kano_title
         return Questionnaire(instrument="kano", title=title, columns=COLUMNS, keeps="cells", questions=questions)
 
     def read(self, file: SurveyFile, market: MarketSpec) -> KanoSurvey:  # noqa: ARG002 - nothing of the brief
@@ -75,7 +74,7 @@ class Kano:
         sheet = Sheet.of(file, needs=COLUMNS)
         person, feature = sheet.names("respondent"), sheet.names("feature", most=MOST_FEATURES)
         numbered = tuple(str(number) for number in range(1, len(ANSWERS) + 1))
-        functional, dysfunctional = (sheet.choices(name, ANSWERS, ALSO, numbered, SAID) for name in COLUMNS[2:])
+        functional, dysfunctional = (sheet.choices(name, ANSWERS, ALSO, numbered) for name in COLUMNS[2:])
         sheet.once(person, feature, found="a respondent answers on a feature more than once")
         weights = sheet.weights(person)
         sheet.check()
@@ -106,11 +105,11 @@ class Kano:
         )
 
 
-def _question(feature: str) -> Question:
-    texts = ("How would you feel if the product had this?", "And if it did not have it?")
+def _question(feature: str, texts: InstrumentTexts) -> Question:
+    labels = dict(zip(ANSWERS, texts.kano_answers, strict=True))
     fields = tuple(
-        Field(name=name, kind="text", text=text, allowed=SAID, show="scale")
-        for name, text in zip(COLUMNS[2:], texts, strict=True)
+        Field(name=name, kind="text", text=text, allowed=ANSWERS, labels=labels, show="scale")
+        for name, text in zip(COLUMNS[2:], (texts.kano_with, texts.kano_without), strict=True)
     )
     return Question(id=feature, respondent="", text=feature, fields=fields, given={"feature": feature})
 

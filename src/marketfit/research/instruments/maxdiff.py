@@ -15,8 +15,9 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Finding, FindingTable
-from marketfit.records.questionnaire import Field, Question, Questionnaire
+from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import interval_cells
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS, InstrumentTexts
 from marketfit.research.maxdiff import BestWorst, BestWorstFit, best_worst_counts, comparable, fit_best_worst
 from marketfit.research.maxdiff_design import MaxDiffPlan, best_worst_design
 from marketfit.research.sheet import Names, Sheet, rows_of
@@ -42,19 +43,18 @@ class MaxDiff:
 
     plan: ClassVar[type[Record]] = MaxDiffPlan
 
-    def design(self, plan: MaxDiffPlan, *, seed: int) -> Questionnaire:
+    def design(self, plan: MaxDiffPlan, *, seed: int, language: Language = "en") -> Questionnaire:
         """Balanced incomplete blocks, whose versions respondents take in turn: see `maxdiff_design`."""
-        versions = [_version(plan, tasks) for tasks in best_worst_design(plan, seed=seed)]
+        texts = INSTRUMENT_TEXTS[language]
+        versions = [_version(plan, tasks, texts) for tasks in best_worst_design(plan, seed=seed)]
         questions = tuple(
             question.model_copy(update={"respondent": f"r{person + 1:03d}"})
             for person in range(plan.respondents)
             for question in versions[person % len(versions)]
         )
         shown = tuple(f"item_{place + 1}" for place in range(plan.shown))
-        title = "What matters most, and least?"
-        return Questionnaire(
-            instrument="maxdiff", title=title, columns=(*KEYS, *shown, *PICKS), keeps="cells", questions=questions
-        )
+        columns, title = (*KEYS, *shown, *PICKS), texts.maxdiff_title
+        return Questionnaire(instrument="maxdiff", title=title, columns=columns, keeps="cells", questions=questions)
 
     def read(self, file: SurveyFile, market: MarketSpec) -> MaxDiffAnswers:  # noqa: ARG002 - nothing of the brief
         """Read the tasks; every cell filled, no item twice in a task, best and worst among those shown.
@@ -108,16 +108,16 @@ class MaxDiff:
         )
 
 
-def _version(plan: MaxDiffPlan, tasks: Ints) -> list[Question]:
+def _version(plan: MaxDiffPlan, tasks: Ints, texts: InstrumentTexts) -> list[Question]:
     questions = []
     for number, task in enumerate(tasks.tolist(), start=1):
         shown = tuple(plan.items[item] for item in task)
         fields = (
-            Field(name="best", kind="text", text="Matters most", allowed=shown, show="choice"),
-            Field(name="worst", kind="text", text="Matters least", allowed=shown, show="choice"),
+            Field(name="best", kind="text", text=texts.maxdiff_best, allowed=shown, show="choice"),
+            Field(name="worst", kind="text", text=texts.maxdiff_worst, allowed=shown, show="choice"),
         )
         given = {"task": float(number), **{f"item_{place}": item for place, item in enumerate(shown, start=1)}}
-        text = "Which of these matters most to you, and which least?"
+        text = texts.maxdiff_question
         questions.append(Question(id=str(number), respondent="", text=text, fields=fields, given=given, distinct=PICKS))
     return questions
 

@@ -16,10 +16,11 @@ from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Opinions as OpinionRecord
 from marketfit.records import Record
-from marketfit.records.questionnaire import Option, Question, Questionnaire
+from marketfit.records.questionnaire import Language, Option, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.dawid_skene import Answers, full_confusion, one_coin, unreliable
 from marketfit.research.files import Column, name_rows, read_raw
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.task import normalise_text
 
 COLUMNS = ("item", "respondent", "label")
@@ -53,7 +54,7 @@ class Opinions:
 
     plan: ClassVar[type[Record]] = OpinionPlan
 
-    def design(self, plan: OpinionPlan, *, seed: int) -> Questionnaire:
+    def design(self, plan: OpinionPlan, *, seed: int, language: Language = "en") -> Questionnaire:
         """Who is asked about which item: `answers` different people for each, loads that differ by one at most.
 
         Each item, in random order, goes to those who have the least to do; ties are drawn.
@@ -82,7 +83,7 @@ class Opinions:
             ]
         questions.sort(key=lambda pair: pair[0])  # stable: each respondent's items stay in random order
         ordered = tuple(question for _, question in questions)
-        title = "Which label fits?"
+        title = INSTRUMENT_TEXTS[language].opinions_title
         return Questionnaire(instrument="opinions", title=title, columns=COLUMNS, keeps="pick", questions=ordered)
 
     def read(self, file: SurveyFile, market: MarketSpec) -> OpinionAnswers:  # noqa: ARG002 - opinions need no attributes

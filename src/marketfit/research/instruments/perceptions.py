@@ -19,8 +19,9 @@ from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
 from marketfit.records import Record
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
-from marketfit.records.questionnaire import Field, Question, Questionnaire
+from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import interval_cells
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.perceptions import PerceptionAnswers, PerceptionMap, mean_perceptions, perception_map
 from marketfit.research.sheet import Sheet
 
@@ -52,7 +53,7 @@ class Perceptions:
 
     plan: ClassVar[type[Record]] = PerceptionPlan
 
-    def design(self, plan: PerceptionPlan, *, seed: int) -> Questionnaire:
+    def design(self, plan: PerceptionPlan, *, seed: int, language: Language = "en") -> Questionnaire:
         """One question for each attribute of each offer; offers and attributes in random order."""
         problems = [
             Problem(name, "one is there twice", "every one once", "drop the copies")
@@ -63,20 +64,22 @@ class Perceptions:
             raise DataError(problems)
         rng = np.random.default_rng(seed)
         low, high = (0.0, 1.0) if plan.scale == 1 else (1.0, float(plan.scale))
-        text = "1 yes, 0 no" if plan.scale == 1 else f"1 not at all, {plan.scale} completely"
+        texts = INSTRUMENT_TEXTS[language]
+        text = texts.fits_answers if plan.scale == 1 else texts.fits_scale.format(scale=plan.scale)
+        asked = texts.fits if plan.scale == 1 else texts.fits_how_well
         field = Field(name="rating", kind="number", text=text, low=low, high=high, show="scale")
         questions = tuple(
             Question(
                 id=f"{offer}: {attribute}",
                 respondent="",
-                text=f"{'Does' if plan.scale == 1 else 'How well does'} “{attribute}” fit {offer}?",
+                text=asked.format(attribute=attribute, offer=offer),
                 fields=(field,),
                 given={"offer": offer, "attribute": attribute, "scale": float(plan.scale)},
             )
             for offer in (plan.offers[place] for place in rng.permutation(len(plan.offers)).tolist())
             for attribute in (plan.attributes[place] for place in rng.permutation(len(plan.attributes)).tolist())
         )
-        title = "What fits whom?"
+        title = texts.perceptions_title
         return Questionnaire(instrument="perceptions", title=title, columns=COLUMNS, keeps="cells", questions=questions)
 
     def read(self, file: SurveyFile, market: MarketSpec) -> Perceived:  # noqa: ARG002 - nothing of the brief

@@ -16,8 +16,9 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.records import Record
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
-from marketfit.records.questionnaire import Field, Question, Questionnaire
+from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import figure
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.price_sensitivity import (
     CALIBRATION,
     FEWEST,
@@ -34,13 +35,6 @@ from marketfit.research.weighted import Flags, Floats, Ints
 PRICES = ("too_cheap", "cheap", "expensive", "too_expensive")
 CHANCES = ("buy_cheap", "buy_expensive")
 MOST_LISTED, MOST_POINTS = 100, 60
-
-TEXTS = (
-    "At what price would it be so cheap that you would doubt its quality?",
-    "At what price would it be a bargain, good value for the money?",
-    "At what price would it begin to be expensive, so that you would think twice but might still buy it?",
-    "At what price would it be too expensive to consider?",
-)
 
 
 class PricePlan(Record):
@@ -73,19 +67,30 @@ class PriceSensitivity:
 
     plan: ClassVar[type[Record]] = PricePlan
 
-    def design(self, plan: PricePlan, *, seed: int) -> Questionnaire:  # noqa: ARG002 - nothing is drawn
+    def design(
+        self,
+        plan: PricePlan,
+        *,
+        seed: int,  # noqa: ARG002 - nothing is drawn
+        language: Language = "en",
+    ) -> Questionnaire:
         """One form for everybody."""
-        unit = f" ({plan.unit})" if plan.unit else ""
-        fields = [
-            Field(name=name, kind="number", text=text + unit, low=0.0) for name, text in zip(PRICES, TEXTS, strict=True)
+        texts = INSTRUMENT_TEXTS[language]
+        asked = [
+            texts.price_in_unit.format(question=text, unit=plan.unit) if plan.unit else text for text in texts.prices
         ]
-        for name, price in zip(CHANCES, ("a bargain", "expensive"), strict=True) if plan.purchase else ():
-            text = f"Would you buy it at the price that you called {price}? (1 definitely not, 5 definitely)"
+        fields = [Field(name=name, kind="number", text=text, low=0.0) for name, text in zip(PRICES, asked, strict=True)]
+        for name, text in zip(CHANCES, texts.chances, strict=True) if plan.purchase else ():
             fields.append(Field(name=name, kind="number", text=text, low=1.0, high=5.0, show="scale"))
-        form = Question(id="prices", respondent="", text=f"What should {plan.product} cost?", fields=tuple(fields))
+        question = texts.prices_question.format(product=plan.product)
+        form = Question(id="prices", respondent="", text=question, fields=tuple(fields))
         columns = ("respondent", *(field.name for field in fields))
         return Questionnaire(
-            instrument="price-sensitivity", title="Prices", columns=columns, keeps="cells", questions=(form,)
+            instrument="price-sensitivity",
+            title=texts.prices_title,
+            columns=columns,
+            keeps="cells",
+            questions=(form,),
         )
 
     def read(self, file: SurveyFile, market: MarketSpec) -> PriceSurvey:  # noqa: ARG002 - nothing of the brief

@@ -18,8 +18,9 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.records import Record
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
-from marketfit.records.questionnaire import Cell, Field, Question, Questionnaire
+from marketfit.records.questionnaire import Cell, Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import figure, interval_cells
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.satisfaction import MISSED, disappointment, net_promoter, top_two
 from marketfit.research.sheet import Names, Sheet
 from marketfit.research.weighted import Estimate, Flags, Floats
@@ -56,20 +57,28 @@ class SatisfactionSurvey:
 
     plan: ClassVar[type[Record]] = SatisfactionPlan
 
-    def design(self, plan: SatisfactionPlan, *, seed: int) -> Questionnaire:  # noqa: ARG002 - nothing is drawn
+    def design(
+        self,
+        plan: SatisfactionPlan,
+        *,
+        seed: int,  # noqa: ARG002 - nothing is drawn
+        language: Language = "en",
+    ) -> Questionnaire:
         """One form for everybody."""
+        texts, product = INSTRUMENT_TEXTS[language], plan.product
         of_question = {
             "recommend": Field(
                 name="recommend", kind="number", low=0.0, high=10.0, show="scale",
-                text=f"How likely are you to recommend {plan.product} to a friend? (0 not at all, 10 extremely)",
+                text=texts.recommend.format(product=product),
             ),
             "satisfied": Field(
                 name="satisfied", kind="number", low=1.0, high=float(plan.scale), show="scale",
-                text=f"How satisfied are you with {plan.product}? (1 not at all, {plan.scale} fully)",
+                text=texts.satisfied.format(product=product, scale=plan.scale),
             ),
             "disappointed": Field(
                 name="disappointed", kind="text", allowed=WORDS, show="choice",
-                text=f"How disappointed would you be if you could no longer use {plan.product}?",
+                labels=dict(zip(WORDS, texts.disappointed_answers, strict=True)),
+                text=texts.disappointed.format(product=product),
             ),
         }  # fmt: skip
         asked = tuple(name for name in ASKED if name in plan.questions)
@@ -77,13 +86,13 @@ class SatisfactionSurvey:
         form = Question(
             id="satisfaction",
             respondent="",
-            text=f"What do you think of {plan.product}?",
+            text=texts.satisfaction_question.format(product=product),
             fields=tuple(of_question[name] for name in asked),
             given=given,
         )
         return Questionnaire(
             instrument="satisfaction",
-            title="Satisfaction",
+            title=texts.satisfaction_title,
             columns=("respondent", *given, *asked),
             keeps="cells",
             questions=(form,),

@@ -129,7 +129,10 @@ def _row(labels: Labels | None, name: str, value: Cell, texts: Texts) -> tuple[s
 
 def _control(field: Field, name: str, value: str, error: str) -> Control:
     kind, values = _kind(field)
-    choices = tuple(Choice(f"{name}-{place}", text, text, value == text) for place, text in enumerate(values))
+    choices = tuple(
+        Choice(f"{name}-{place}", text, field.labels.get(text, text), value == text)
+        for place, text in enumerate(values)
+    )
     label = field.text or _words(field.name)
     return Control(name, kind, label, field.required, value, error, choices)
 
