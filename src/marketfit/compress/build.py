@@ -22,7 +22,7 @@ from marketfit.errors import InputError, RunError
 from marketfit.records import Folder, Recipe, Trial
 from marketfit.task import Trainer
 
-ORDER = ("int8", "int8-embeddings")
+ORDER = ("vocabulary-trim", "int8", "int8-embeddings")
 
 
 @dataclass(frozen=True)
