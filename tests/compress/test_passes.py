@@ -16,7 +16,7 @@ from marketfit.task import Labelled
 from marketfit.testing.encoders import WORDS, tiny_encoder
 from marketfit.testing.passes import check_pass
 
-PASSES = ("int8", "int8-embeddings")
+PASSES = ("int8", "int8-embeddings", "vocabulary-trim")
 ROWS = Labelled(
     inputs=[f"{first} the {second}" for first in WORDS[:4] for second in WORDS[4:9]],
     targets=np.arange(20) % 2,

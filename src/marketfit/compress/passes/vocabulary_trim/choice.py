@@ -20,7 +20,7 @@ _IN_USE = 1e-3
 def kept_ids(vocabulary: Vocabulary, texts: Sequence[str], wishes: Wishes) -> frozenset[int]:
     """Ids of all tokens that stay."""
     names = {number: token for token, number in vocabulary.ids.items()}
-    base = (vocabulary.ids[token] for token in vocabulary.pieces.base())
+    base = (vocabulary.ids[token] for token in vocabulary.pieces.base() if _comes_out(vocabulary, token))
     kept: set[int] = set()
     for number in {*vocabulary.fixed, *base, *seen_ids(vocabulary, [*texts, *wishes.keep])}:
         kept |= _with_parts(vocabulary, names[number])
@@ -46,6 +46,11 @@ def seen_ids(vocabulary: Vocabulary, texts: Iterable[str]) -> frozenset[int]:
 def _with_parts(vocabulary: Vocabulary, token: str) -> set[int]:
     parts = {token} | vocabulary.pieces.parts(token)
     return {vocabulary.ids[part] for part in parts if part in vocabulary.ids}
+
+
+def _comes_out(vocabulary: Vocabulary, token: str) -> bool:
+    text = vocabulary.pieces.surface(token)
+    return text is None or comes_out(vocabulary, text)
 
 
 def _is_wanted(vocabulary: Vocabulary, token: str, scripts: frozenset[str]) -> bool:

@@ -9,6 +9,8 @@ from typing import cast
 
 from pydantic import JsonValue
 from tokenizers import Tokenizer
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from marketfit.compress.passes.vocabulary_trim.pieces import BytePair, Json, Pieces, Unigram, WordPiece
 from marketfit.errors import RunError
@@ -68,13 +70,16 @@ def read_vocabulary(tokenizer: Tokenizer) -> Vocabulary:
 
 
 def comes_out(vocabulary: Vocabulary, text: str) -> bool:
-    """Whether a word piece can come out of any text: what is normalised otherwise, or taken apart before, can't."""
-    if not isinstance(vocabulary.pieces, WordPiece):
+    """Whether a token that reads so can come out of any text, as far as we know.
+
+    BERT's tokenizer never gives what it normalises otherwise or takes apart before: `[unused7]`, capitals in a
+    vocabulary of small letters, several Chinese characters at once.
+    """
+    normalizer, splitter = vocabulary.tokenizer.normalizer, vocabulary.tokenizer.pre_tokenizer
+    if not isinstance(normalizer, BertNormalizer) or not isinstance(splitter, BertPreTokenizer):
         return True
-    tokenizer = vocabulary.tokenizer
-    if tokenizer.normalizer is not None and tokenizer.normalizer.normalize_str(text) != text:
-        return False
-    return tokenizer.pre_tokenizer is None or len(tokenizer.pre_tokenizer.pre_tokenize_str(text)) == 1
+    # Spaces are put around Chinese characters.
+    return normalizer.normalize_str(text).strip() == text and len(splitter.pre_tokenize_str(text)) == 1
 
 
 def restricted(vocabulary: Vocabulary, kept: Collection[int]) -> tuple[Tokenizer, Mapping[int, int]]:
