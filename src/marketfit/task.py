@@ -1,6 +1,7 @@
 """The Task contract: a heavy `Trainer` that adapts and exports, a light `Runtime` that predicts.
 
-The two halves are found through two separate entry-point groups, so a server never imports the heavy one.
+The two halves are found through two separate entry-point groups, so a server never imports the heavy one. A task whose
+models have layers may offer a `Surgeon` as well, through a third.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ Example = object
 """One raw input: `str` for text, `bytes` for pictures and sound, a mapping for tables."""
 
 FloatMatrix = NDArray[np.float32]
+FloatVector = NDArray[np.float64]
 IntVector = NDArray[np.int64]
 
 Progress = Callable[[float], None]
@@ -138,6 +140,58 @@ class Trainer(Protocol):
 
     def export(self, model: Path, into: Path, *, product: str, lineage: Sequence[str]) -> None:
         """Write a model folder as an unsealed bundle: one ONNX file with fused operators, preprocessor, spec."""
+        ...
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What a model folder has that can be cut: of each layer its attention heads and its feed-forward width.
+
+    `obstacle` says why nothing can be cut, and is empty otherwise. `head_dim`: values of one head.
+    """
+
+    heads: tuple[int, ...]
+    widths: tuple[int, ...]
+    head_dim: int
+    obstacle: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """How much the loss depends on parts: of each layer a score for every head, and one for every neuron."""
+
+    heads: tuple[FloatVector, ...]
+    neurons: tuple[FloatVector, ...]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stays of a model: layers in their order, and of each of these its heads and its neurons, ascending."""
+
+    layers: tuple[int, ...]
+    heads: tuple[tuple[int, ...], ...]
+    neurons: tuple[tuple[int, ...], ...]
+
+
+class Surgeon(Protocol):
+    """Cuts parts out of a task's model folders. Light to make; may import torch inside its methods only."""
+
+    def anatomy(self, model: Path) -> Anatomy:
+        """What can be cut, read from the model's configuration."""
+        ...
+
+    def losses(
+        self, model: Path, rows: Labelled, without: Sequence[Sequence[int]], *, progress: Progress
+    ) -> tuple[float, ...]:
+        """Mean log-loss on the rows (natural logarithm) of the model without each of these sets of layers."""
+        ...
+
+    def importance(self, model: Path, rows: Labelled, *, progress: Progress) -> Importance:
+        """First-order estimates of what the loss of a row gains or loses without a head or a neuron, in the mean."""
+        ...
+
+    def cut(self, model: Path, kept: Kept, into: Path) -> None:
+        """Write the smaller model folder. Every layer must keep as many neurons as the others, and one head."""
         ...
 
 

@@ -166,8 +166,8 @@ def test_a_kept_word_stays_whole() -> None:
     assert "[UNK]" not in cut
 
 
-def test_the_default_keeps_the_scripts_of_the_training_texts() -> None:
-    made = trim(word_piece(), TEXTS, Wishes(), special={}, seed=0)
+def test_without_languages_it_keeps_the_scripts_of_the_training_texts() -> None:
+    made = trim(word_piece(), TEXTS, Wishes(share=1.0), special={}, seed=0)
     for text in ("constantinople is not istanbul", "naïve café", "42 + 1 = 43 €"):
         assert made.tokenizer.encode(text).tokens == word_piece().encode(text).tokens
     assert {"##ович", "##ης", "##ان"} < word_piece().get_vocab().keys()
@@ -177,7 +177,7 @@ def test_the_default_keeps_the_scripts_of_the_training_texts() -> None:
 
 
 def test_named_languages_keep_their_scripts() -> None:
-    made = trim(word_piece(), TEXTS, Wishes(languages=("en", "ru")), special={}, seed=0)
+    made = trim(word_piece(), TEXTS, Wishes(languages=("en", "ru"), share=1.0), special={}, seed=0)
     assert "##ович" in made.tokenizer.encode("петрович").tokens
     assert "##ης" not in made.tokenizer.get_vocab()
 
@@ -194,7 +194,7 @@ def test_held_out_texts_have_no_say_and_their_figures_are_right() -> None:
     report = trim(word_piece(), words, Wishes(share=0.0), special={"unknown_id": 100}, seed=0).report
     assert (report.fidelity.texts, report.fidelity.identical) == (20, 0)
     assert (report.fidelity.unknown_before, report.fidelity.unknown_after) == (0.0, 0.0)
-    assert trim(word_piece(), words, Wishes(), special={}, seed=0).report.fidelity.identical == 20
+    assert trim(word_piece(), words, Wishes(share=1.0), special={}, seed=0).report.fidelity.identical == 20
     assert "too few texts" in trim(word_piece(), words[:9], Wishes(), special={}, seed=0).report.words()
 
 

@@ -10,7 +10,7 @@ Names are stable; every node is called as its first output, every weight is an i
     embeddings.position        (positions, dim)    sliced to the batch's length; token type 0 is added in
     embeddings.norm.gamma|beta
     embeddings.project.weight|bias                 where the table is narrower than the model (ELECTRA)
-    layer.I.attention.qkv.weight|bias              (dim, 3·dim): Attention, com.microsoft
+    layer.I.attention.qkv.weight|bias              (dim, 3·heads·head): Attention, com.microsoft
     layer.I.attention.out.weight, .bias            MatMul; its bias is an input of the next norm
     layer.I.attention.norm.gamma|beta              SkipLayerNormalization
     layer.I.ffn.in.weight, .bias                   MatMul, then BiasGelu (FastGelu, or Add and Relu)
@@ -19,7 +19,8 @@ Names are stable; every node is called as its first output, every weight is an i
     head.weight, head.bias                         (dim, classes): Gemm
 
 The word table is read by a Gather of its own, so that a pass may swap the table for int8 rows and scales without
-touching what follows. MatMul weights are (in, out). There are no local paths and no metadata.
+touching what follows. A layer with fewer heads has a narrower qkv; Attention finds the sizes in it (told in its
+attribute `qkv_hidden_sizes`, onnxruntime's quantiser would leave the operator out). MatMul weights are (in, out). There are no local paths and no metadata.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def _layer(graph: _Graph, weights: EncoderWeights, layer: int, hidden: str) -> s
         [hidden, *qkv, "attention_lengths"],
         f"{at}.attention.context",
         fused=True,
-        num_heads=weights.heads,
+        num_heads=weights.heads[layer],
     )
     attended = _project_and_norm(graph, weights, f"{at}.attention", context, hidden)
     inner = _product(graph, weights, f"{at}.ffn.in", attended)

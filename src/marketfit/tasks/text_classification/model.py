@@ -27,6 +27,7 @@ from marketfit.task import FloatMatrix
 from marketfit.tasks.text_classification.runtime import Preprocessor
 from marketfit.tasks.text_classification.sources import Source, refused
 from marketfit.tasks.text_classification.tokens import save_tokenizer
+from marketfit.tasks.text_classification.weights import HEADS, heads_of, layers_of, module_of
 
 STATIC_TYPE = "marketfit-static"
 
@@ -163,8 +164,26 @@ def _encoder_of(folder: Path, state: Mapping[str, Tensor]) -> nn.Module:
     if config["model_type"] == STATIC_TYPE:
         return StaticEncoder(state["word.weight"])
     encoder = without_pooler(transformers.AutoModel.from_config(transformers.AutoConfig.from_pretrained(folder)))
+    if HEADS in config:
+        narrow_attention(encoder, config)
     encoder.load_state_dict(state)
     return encoder
+
+
+def narrow_attention(encoder: nn.Module, config: Mapping[str, JsonValue]) -> None:
+    """Give each layer projections for the heads that the configuration says, in place; the weights come later."""
+    for layer, heads in enumerate(heads_of(config, layers=len(encoder.get_submodule(layers_of(config))))):  # type: ignore[arg-type]
+        query = module_of(config, layer, "attention.query")
+        attention = encoder.get_submodule(query.rpartition(".")[0])
+        inner = heads * int(cast("int", attention.attention_head_size))
+        for part in ("attention.query", "attention.key", "attention.value"):
+            _replace(encoder, module_of(config, layer, part), outputs=inner)
+        _replace(encoder, module_of(config, layer, "attention.out"), inputs=inner)
+
+
+def _replace(encoder: nn.Module, name: str, *, inputs: int | None = None, outputs: int | None = None) -> None:
+    old = cast("nn.Linear", encoder.get_submodule(name))
+    encoder.set_submodule(name, nn.Linear(inputs or old.in_features, outputs or old.out_features))
 
 
 def config_of(encoder: nn.Module) -> Mapping[str, JsonValue]:

@@ -12,8 +12,21 @@ from marketfit.compress.passes.vocabulary_trim.scripts import SCRIPTS
 from marketfit.errors import BriefError, Problem, nearest
 
 NAME = "vocabulary-trim"
-SHARE = 1.0
-"""Default share of the tokens in the wanted scripts that stay without being seen."""
+SHARE = 0.5
+"""Default share of the tokens in the wanted scripts that stay without being seen.
+
+Measured on a probe of MiniLM on CLINC150 (in scope, 30,522 tokens at first; accuracy on valid, n = 3,000, and test,
+n = 4,500; texts of test with identical tokens):
+
+    share   tokens   valid    test     identical
+    –       30,522   95.83 %  95.36 %  100 %
+    1       29,513   95.83 %  95.36 %  100 %
+    0.75    23,879   95.77 %  95.38 %  98.1 %
+    0.5     18,246   95.63 %  95.31 %  96.0 %
+    0.25    12,613   95.40 %  95.20 %  92.9 %
+    0.1      9,232   95.53 %  95.07 %  89.1 %
+    0        6,979   95.10 %  94.98 %  84.8 %
+"""
 
 _OPTIONS = ("keep", "languages", "share", "size")
 
