@@ -7,16 +7,20 @@ from typing import cast
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from marketfit import registry
 from marketfit.bundle import load_unsealed, read_spec, size_mb, write_spec
+from marketfit.compress.build import registered_passes
 from marketfit.compress.passes import Artefact, Context, Pass
 from marketfit.records import Recipe
 from marketfit.task import Labelled
-from marketfit.testing.encoders import WORDS, tiny_encoder
-from marketfit.testing.passes import check_pass
+from marketfit.testing.encoders import WORDS, Shape, tiny_encoder
+from marketfit.testing.passes import NEAR_OF_CUTS, check_pass
 
-PASSES = ("int8", "int8-embeddings", "vocabulary-trim")
+GRAPH_PASSES = ("int8", "int8-embeddings", "vocabulary-trim")
+CUTS = ("layer-drop", "width-prune")
+PASSES = tuple(sorted((*GRAPH_PASSES, *CUTS)))
 ROWS = Labelled(
     inputs=[f"{first} the {second}" for first in WORDS[:4] for second in WORDS[4:9]],
     targets=np.arange(20) % 2,
@@ -44,13 +48,67 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tuned encoder that is large enough to be cut."""
+    folder = tmp_path_factory.mktemp("model")
+    tiny_encoder(folder / "tiny", shape=Shape(layers=4, heads=4, width=128))
+    trainer = registry.trainer("text-classification")
+    backbone = trainer.backbones("tiny", base=folder)[0]
+    recipe = Recipe(method="full", learning_rate=1e-3, epochs=20, batch_size=4)
+    trainer.fit(backbone, recipe, ROWS, folder / "model", base=folder, seed=0, progress=lambda _done: None)
+    return folder / "model"
+
+
 def test_the_registered_passes_are_those_of_the_list() -> None:
     assert registry.names("passes") == PASSES
 
 
-@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize("name", GRAPH_PASSES)
 def test_pass_passes_the_exam(name: str, exported: dict[str, Path], tmp_path: Path) -> None:
     check_pass(name, load(name), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_a_cut_passes_the_exam(name: str, model: Path, tmp_path: Path) -> None:
+    trainer = registry.trainer("text-classification")
+    check_pass(name, load(name), Artefact("model", model), ROWS, folder=tmp_path, trainer=trainer, near=NEAR_OF_CUTS)
+
+
+def test_cuts_compose_and_are_not_made_unasked(model: Path, tmp_path: Path) -> None:
+    trainer, made = registry.trainer("text-classification"), Artefact("model", model)
+    for name in CUTS:
+        made = check_pass(name, load(name), made, ROWS, folder=tmp_path / name, trainer=trainer, near=NEAR_OF_CUTS)
+    trainer.export(made.folder, tmp_path / "bundle", product="x", lineage=())
+    assert load("vocabulary-trim").applies(Artefact("graph", tmp_path / "bundle")) == "only 19 tokens"
+    assert tuple(item.name for item in registered_passes()) == ("vocabulary-trim", "int8", "int8-embeddings")
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_a_static_model_is_not_cut(name: str, exported: dict[str, Path]) -> None:
+    static = exported["static"].parent / "mstatic"
+    assert "'marketfit-static'" in load(name).applies(Artefact("model", static))
+
+
+def test_the_exam_fails_a_pass_on_models_that_changes_the_answers(model: Path, tmp_path: Path) -> None:
+    honest = load("layer-drop")
+
+    class Ruinous:
+        stage = honest.stage
+
+        def applies(self, artefact: Artefact) -> str:
+            return honest.applies(artefact)
+
+        def apply(self, artefact: Artefact, options: dict[str, object], context: Context) -> Artefact:
+            made = honest.apply(artefact, options, context)
+            tensors = load_file(made.folder / "model.safetensors")
+            tensors["head.bias"] += np.array([9.0, -9.0], dtype=np.float32)
+            save_file(tensors, made.folder / "model.safetensors")
+            return made
+
+    trainer, start = registry.trainer("text-classification"), Artefact("model", model)
+    with pytest.raises(AssertionError, match="probabilities moved"):
+        check_pass("ruinous", Ruinous(), start, ROWS, folder=tmp_path, trainer=trainer, near=NEAR_OF_CUTS)
 
 
 def test_passes_compose(exported: dict[str, Path], tmp_path: Path) -> None:
@@ -66,7 +124,7 @@ def test_a_static_model_has_no_products_but_a_table(exported: dict[str, Path], t
 
 
 def test_a_pass_does_not_apply_twice(exported: dict[str, Path], tmp_path: Path) -> None:
-    for name in PASSES:
+    for name in GRAPH_PASSES:
         made = check_pass(name, load(name), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path / name)
         assert load(name).applies(made), name
 

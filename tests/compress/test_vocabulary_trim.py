@@ -19,7 +19,7 @@ from marketfit import registry
 from marketfit.bundle import load_unsealed, read_spec, write_spec
 from marketfit.compress.passes import Artefact, Context, Options
 from marketfit.compress.passes.int8_embeddings import Int8Embeddings
-from marketfit.compress.passes.vocabulary_trim import VocabularyTrim, Wishes, trim
+from marketfit.compress.passes.vocabulary_trim import Trimmed, VocabularyTrim, Wishes, trim
 from marketfit.compress.passes.vocabulary_trim.vocabulary import obstacle
 from marketfit.errors import BriefError, DataError
 from marketfit.records import Recipe
@@ -33,7 +33,13 @@ TEXTS = (
     "the meeting was rescheduled to wednesday", "remind me to water the plants", "is it going to rain this weekend",
     "play something relaxing by norah jones", "cancel the reservation under my name", "increase the volume slightly",
 )  # fmt: skip
-CORPUS = (*TEXTS, "Straße und Brücke, über den Fluß", "Ответ на вопрос: сорок два", "東京の天気は晴れです", "🙂 emoji, too! 1234")
+CORPUS = (
+    *TEXTS,
+    "Straße und Brücke, über den Fluß",
+    "Ответ на вопрос: сорок два",
+    "東京の天気は晴れです",
+    "🙂 emoji, too! 1234",
+)
 
 
 @cache
@@ -95,7 +101,7 @@ KINDS: dict[str, tuple[Callable[[], Tokenizer], str | None]] = {
 
 
 @cache
-def trimmed(kind: str, share: float = 0.0):  # type: ignore[no-untyped-def]
+def trimmed(kind: str, share: float = 0.0) -> tuple[Tokenizer, Trimmed]:
     tokenizer, unknown = KINDS[kind][0](), KINDS[kind][1]
     special = {} if unknown is None else {"unknown_id": tokenizer.token_to_id(unknown)}
     return tokenizer, trim(tokenizer, TEXTS[:6], Wishes(share=share), special=special, seed=0)
@@ -296,7 +302,12 @@ def test_what_it_does_not_apply_to(bundle: Path, tmp_path: Path) -> None:
 
 def test_rows_that_are_no_text_are_refused(bundle: Path, tmp_path: Path) -> None:
     context = Context(
-        into=tmp_path / "made", inputs=[b"sound"], targets=np.array([0]), labels=("a",), seed=0, progress=lambda _d: None
+        into=tmp_path / "made",
+        inputs=[b"sound"],
+        targets=np.array([0]),
+        labels=("a",),
+        seed=0,
+        progress=lambda _d: None,
     )
     with pytest.raises(DataError, match="no text"):
         VocabularyTrim().apply(Artefact("graph", bundle), {}, context)

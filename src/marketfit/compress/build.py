@@ -2,7 +2,7 @@
 
 Order of passes: those on models come before export, those on graphs after it; within a stage the built-in ones in the
 order of `ORDER`, then others by name. Variants are the prefixes of that sequence, a pass that does not apply being left
-out: for an encoder nothing, int8, int8 and int8-embeddings; for a static model nothing, int8-embeddings.
+out: for an encoder nothing, vocabulary-trim, then int8, then int8-embeddings too; a static model goes without int8.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from marketfit.errors import InputError, RunError
 from marketfit.records import Folder, Recipe, Trial
 from marketfit.task import Trainer
 
-ORDER = ("vocabulary-trim", "int8", "int8-embeddings")
+ORDER = ("layer-drop", "width-prune", "vocabulary-trim", "int8", "int8-embeddings")
+
+CUTS = ("layer-drop", "width-prune")
+"""Passes whose result is only a start for distillation: none of the variants that are made without being asked for."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class Named:
 
 
 def registered_passes() -> tuple[Named, ...]:
-    """All registered passes in the order in which they are applied."""
-    found = [Named(name, cast("type[Pass]", registry.load("passes", name))()) for name in registry.names("passes")]
+    """All registered passes but the cuts, in the order in which they are applied."""
+    names = [name for name in registry.names("passes") if name not in CUTS]
+    found = [Named(name, cast("type[Pass]", registry.load("passes", name))()) for name in names]
     return tuple(sorted(found, key=lambda item: (item.works.stage != "model", _place(item.name), item.name)))
 
 

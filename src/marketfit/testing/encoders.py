@@ -23,7 +23,12 @@ class Shape:
 
 
 def tiny_encoder(
-    into: Path, *, kind: str = "bert", seed: int = 0, unused: int = 0, shape: Shape = Shape()  # noqa: B008 - frozen
+    into: Path,
+    *,
+    kind: str = "bert",
+    seed: int = 0,
+    unused: int = 0,
+    shape: Shape = Shape(),
 ) -> Path:
     """Save an untrained encoder of a few kilobytes; `kind` is a model type of transformers, such as roberta.
 

@@ -11,20 +11,29 @@ The result is a start for distillation, not a model to ship.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
 from marketfit.compress.passes.cuts import anatomy_of, sampled, surgeon_of
 from marketfit.errors import BriefError, Problem
-from marketfit.task import Anatomy, FloatVector, Kept
+from marketfit.task import FloatVector, Kept
 
 _NAME = "width-prune"
-_SHARE, _MULTIPLE = 0.5, 64
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of all heads and of the width that stay, and what the width is a multiple of."""
+
+    heads: float = 0.5
+    width: float = 0.5
+    multiple: int = 64
 
 
 class WidthPrune:
-    """Narrower layers. Options `heads` and `width`: shares that stay (a half each); `multiple` of the width (64)."""
+    """Narrower layers. Options: see `Shares`."""
 
     stage: Stage = "model"
 
@@ -33,7 +42,7 @@ class WidthPrune:
         found = anatomy_of(artefact.folder)
         if found.obstacle:
             return found.obstacle
-        narrow = max(found.heads) == 1 and max(found.widths) <= _MULTIPLE
+        narrow = max(found.heads) == 1 and max(found.widths) <= Shares.multiple
         return f"its layers have one head and {max(found.widths)} neurons or fewer" if narrow else ""
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
@@ -42,21 +51,15 @@ class WidthPrune:
         Raises:
             BriefError: an option that it does not take, or a value that it can't be.
         """
-        refuse_unknown(_NAME, options, ("heads", "width", "multiple"))
-        problems = list(_problems(options))
-        if problems:
-            raise BriefError(problems)
+        wanted = _wanted(options)
         surgeon = surgeon_of(artefact.folder)
         anatomy = surgeon.anatomy(artefact.folder)
-        found = surgeon.importance(
-            artefact.folder, sampled(context), progress=lambda done: context.progress(0.99 * done)
-        )
-        width = width_of(
-            min(anatomy.widths), share=_share(options, "width"), multiple=int(options.get("multiple", _MULTIPLE))
-        )
+        rows = sampled(context)
+        found = surgeon.importance(artefact.folder, rows, progress=lambda done: context.progress(0.99 * done))
+        width = width_of(min(anatomy.widths), share=wanted.width, multiple=wanted.multiple)
         kept = Kept(
             layers=tuple(range(len(anatomy.heads))),
-            heads=best_heads(found.heads, share=_share(options, "heads")),
+            heads=best_heads(found.heads, share=wanted.heads),
             neurons=tuple(_best(scores, width) for scores in found.neurons),
         )
         surgeon.cut(artefact.folder, kept, context.into)
@@ -67,8 +70,8 @@ class WidthPrune:
 def width_of(width: int, *, share: float, multiple: int) -> int:
     """The multiple nearest to a share of a width, one at least; the width itself where it is no larger than one.
 
-    >>> width_of(1536, share=0.5, multiple=64), width_of(1536, share=0.01, multiple=64), width_of(48, share=0.5, multiple=64)
-    (768, 64, 48)
+    >>> [width_of(width, share=share, multiple=64) for width, share in ((1536, 0.5), (1536, 0.01), (48, 0.5))]
+    [768, 64, 48]
     """
     return min(width, multiple * max(1, round(share * width / multiple)))
 
@@ -97,16 +100,19 @@ def _best(scores: FloatVector, count: int) -> tuple[int, ...]:
     return tuple(np.sort(np.argsort(-scores, kind="stable")[:count]).tolist())
 
 
-def _share(options: Options, name: str) -> float:
-    value = options.get(name, _SHARE)
-    return float(value) if isinstance(value, int | float) else _SHARE
+def _wanted(options: Options) -> Shares:
+    refuse_unknown(_NAME, options, tuple(field.name for field in fields(Shares)))
+    problems = list(_problems(options))
+    if problems:
+        raise BriefError(problems)
+    return replace(Shares(), **options)  # type: ignore[arg-type]  # their types were checked
 
 
 def _problems(options: Options) -> Iterator[Problem]:
     for name in ("heads", "width"):
-        value = options.get(name, _SHARE)
+        value = options.get(name, 1)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
             yield Problem(f"pass {_NAME}: {name}", f"{value!r}", "a share above 0, at most 1", "change it")
-    multiple = options.get("multiple", _MULTIPLE)
+    multiple = options.get("multiple", 1)
     if isinstance(multiple, bool) or not isinstance(multiple, int) or multiple < 1:
         yield Problem(f"pass {_NAME}: multiple", f"{multiple!r}", "a whole number from 1", "change it")

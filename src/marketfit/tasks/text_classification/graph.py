@@ -19,8 +19,9 @@ Names are stable; every node is called as its first output, every weight is an i
     head.weight, head.bias                         (dim, classes): Gemm
 
 The word table is read by a Gather of its own, so that a pass may swap the table for int8 rows and scales without
-touching what follows. A layer with fewer heads has a narrower qkv; Attention finds the sizes in it (told in its
-attribute `qkv_hidden_sizes`, onnxruntime's quantiser would leave the operator out). MatMul weights are (in, out). There are no local paths and no metadata.
+touching what follows. A layer with fewer heads has a narrower qkv, whose width tells Attention all sizes (were they in
+its attribute `qkv_hidden_sizes`, onnxruntime's quantiser would leave the operator out). MatMul weights are (in, out).
+There are no local paths and no metadata.
 """
 
 from __future__ import annotations

@@ -31,9 +31,7 @@ class _Loaded:
     layers: nn.ModuleList
 
 
-def losses(
-    folder: Path, rows: Labelled, without: Sequence[Sequence[int]], *, progress: Progress
-) -> tuple[float, ...]:
+def losses(folder: Path, rows: Labelled, without: Sequence[Sequence[int]], *, progress: Progress) -> tuple[float, ...]:
     """Mean log-loss without each set of layers. See `Surgeon.losses`."""
     loaded, found = _load(folder, rows), []
     for number, dropped in enumerate(without, start=1):

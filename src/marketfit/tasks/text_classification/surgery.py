@@ -1,8 +1,9 @@
 """Cut layers, heads and neurons out of a model folder. Tensors in, tensors out: numpy only.
 
-Neurons are those of the feed-forward part: a row and a bias of `ffn.in`, a column of `ffn.out`. All layers keep as many,
-so that `intermediate_size` of the configuration says it. Heads may differ from layer to layer, which transformers'
-configurations can't say: our own field `marketfit_heads` does, and `model.load_model` builds the layers from it.
+Neurons are those of the feed-forward part: a row and a bias of `ffn.in`, a column of `ffn.out`. All layers keep as
+many, so that `intermediate_size` of the configuration says it. Heads may differ from layer to layer, which
+transformers' configurations can't say: our own field `marketfit_heads` does, and `model.load_model` builds the layers
+from it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from marketfit.task import Anatomy, Kept
+from marketfit.task import Anatomy, FloatMatrix, IntVector, Kept
 from marketfit.tasks.text_classification.weights import HEADS, Arrays, heads_of, is_bert_shaped, our_name
 
 Config = Mapping[str, JsonValue]
@@ -71,7 +71,7 @@ def _check(whole: Anatomy, kept: Kept) -> None:
 
 
 def _ascends(numbers: tuple[int, ...], *, below: int) -> bool:
-    return bool(numbers) and list(numbers) == sorted(set(numbers)) and 0 <= numbers[0] and numbers[-1] < below
+    return bool(numbers) and list(numbers) == sorted(set(numbers)) and numbers[0] >= 0 and numbers[-1] < below
 
 
 def _cut_config(config: Config, whole: Anatomy, kept: Kept) -> dict[str, JsonValue]:
@@ -91,10 +91,10 @@ def _cut_config(config: Config, whole: Anatomy, kept: Kept) -> dict[str, JsonVal
     return changed
 
 
-def _cut_tensors(tensors: Arrays, config: Config, kept: Kept, *, head_dim: int) -> Arrays:
+def _cut_tensors(tensors: Arrays, config: Config, kept: Kept, *, head_dim: int) -> dict[str, FloatMatrix]:
     kind = str(config["model_type"])
     places = {layer: place for place, layer in enumerate(kept.layers)}
-    made = {}
+    made: dict[str, FloatMatrix] = {}
     for name, tensor in tensors.items():
         part = our_name(name.removeprefix(_ENCODER), kind=kind) if name.startswith(_ENCODER) else None
         if part is None or not part.startswith("layer."):
@@ -110,9 +110,7 @@ def _cut_tensors(tensors: Arrays, config: Config, kept: Kept, *, head_dim: int) 
     return made
 
 
-def _cut_part(
-    part: str, tensor: NDArray[np.float32], values: NDArray[np.int64], neurons: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def _cut_part(part: str, tensor: FloatMatrix, values: IntVector, neurons: IntVector) -> FloatMatrix:
     """`values`: of the heads that stay. Weights are (out, in)."""
     if part.startswith(("attention.query.", "attention.key.", "attention.value.")):
         return np.ascontiguousarray(tensor[values])

@@ -73,7 +73,8 @@ class EncoderWeights:
 
     `arrays`: `embeddings.word` (vocabulary, e), `embeddings.position` (positions, e; the vector of token type 0 is
     added in), `embeddings.norm.*`, optionally `embeddings.project.*`, and for each layer i `layer.{i}.attention.`
-    {query, key, value, out, norm} and `layer.{i}.ffn.`{in, out, norm}, each `.weight` (out, in) and `.bias`. `heads`: those of each layer.
+    {query, key, value, out, norm} and `layer.{i}.ffn.`{in, out, norm}, each `.weight` (out, in) and `.bias`.
+    `heads`: those of each layer.
     """
 
     arrays: Arrays

@@ -90,8 +90,7 @@ def measure_fidelity(
         identical += same_rows and old.tokens == new.tokens
         for side, (encoding, number) in enumerate(((old, unknown), (new, new_unknown))):
             tokens[side] += encoding.special_tokens_mask.count(0)
-            lost[side] += encoding.ids.count(number)
+            lost[side] += 0 if number is None else encoding.ids.count(number)
     low = clopper_pearson(identical, len(texts), confidence=_CONFIDENCE).low
     shares = [lost[side] / max(1, tokens[side]) for side in (0, 1)]
     return Fidelity(len(texts), identical, low, shares[0], shares[1])
-

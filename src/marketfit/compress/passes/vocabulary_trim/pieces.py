@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, cast
 
 from pydantic import JsonValue
@@ -132,7 +133,7 @@ class BytePair:
         symbols = self._symbols(token)
         found = set(symbols)
         while len(symbols) > 1:
-            pairs = list(zip(symbols, symbols[1:], strict=False))
+            pairs = list(pairwise(symbols))
             best = min(range(len(pairs)), key=lambda at: self._ranks.get(pairs[at], len(self._merges)))
             if pairs[best] not in self._ranks:
                 break  # no merge leads there: it comes about only as a whole word, if the model takes those
@@ -147,9 +148,7 @@ class BytePair:
 
     def restricted(self, ids: Ids) -> Json:
         """Fewer tokens, and the merges between them in the old order."""
-        merges: list[JsonValue] = [
-            [*pair] for pair in self._merges if {*pair, self._product(pair)} <= ids.keys()
-        ]
+        merges: list[JsonValue] = [[*pair] for pair in self._merges if {*pair, self._product(pair)} <= ids.keys()]
         return {**self._model, "vocab": dict(ids), "merges": merges}
 
     def _symbols(self, token: str) -> list[str]:
@@ -157,7 +156,9 @@ class BytePair:
         ends = bool(self._suffix) and token.endswith(self._suffix) and token != self._suffix
         starts = bool(self._prefix) and token.startswith(self._prefix) and token != self._prefix
         text = token[len(self._prefix) if starts else 0 : -len(self._suffix) if ends else None]
-        symbols = [character if not at and not starts else self._prefix + character for at, character in enumerate(text)]
+        symbols = [
+            character if not at and not starts else self._prefix + character for at, character in enumerate(text)
+        ]
         if ends:
             symbols[-1] += self._suffix
         return symbols

@@ -9,39 +9,43 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 
-_LATIN, _CYRILLIC, _ARABIC, _DEVANAGARI = ("LATIN",), ("CYRILLIC",), ("ARABIC",), ("DEVANAGARI",)
-
-SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it lt lv ms nl no pl pt ro sk sl sq sv sw tr vi".split(),
-        _LATIN,
+# Script → ISO 639-1 codes of the languages that are written in it.
+_LANGUAGES: Mapping[str, tuple[str, ...]] = {
+    "ARABIC": ("ar", "fa", "ps", "ur"),
+    "ARMENIAN": ("hy",),
+    "BENGALI": ("bn",),
+    "CJK": ("ja", "zh"),
+    "CYRILLIC": ("be", "bg", "kk", "mk", "mn", "ru", "sr", "uk"),
+    "DEVANAGARI": ("hi", "mr", "ne"),
+    "ETHIOPIC": ("am",),
+    "GEORGIAN": ("ka",),
+    "GREEK": ("el",),
+    "GUJARATI": ("gu",),
+    "GURMUKHI": ("pa",),
+    "HANGUL": ("ko",),
+    "HEBREW": ("he",),
+    "HIRAGANA": ("ja",),
+    "KANNADA": ("kn",),
+    "KATAKANA": ("ja",),
+    "KHMER": ("km",),
+    "LAO": ("lo",),
+    "LATIN": (
+        "af", "ca", "cs", "cy", "da", "de", "en", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr", "hu", "id", "is",
+        "it", "lt", "lv", "ms", "nl", "no", "pl", "pt", "ro", "sk", "sl", "sq", "sr", "sv", "sw", "tr", "vi",
     ),
-    **dict.fromkeys("be bg kk mk mn ru uk".split(), _CYRILLIC),
-    **dict.fromkeys("ar fa ps ur".split(), _ARABIC),
-    **dict.fromkeys("hi mr ne".split(), _DEVANAGARI),
-    "sr": ("CYRILLIC", "LATIN"),
-    "zh": ("CJK",),
-    "ja": ("CJK", "HIRAGANA", "KATAKANA"),
-    "ko": ("HANGUL",),
-    "am": ("ETHIOPIC",),
-    "bn": ("BENGALI",),
-    "el": ("GREEK",),
-    "gu": ("GUJARATI",),
-    "he": ("HEBREW",),
-    "hy": ("ARMENIAN",),
-    "ka": ("GEORGIAN",),
-    "km": ("KHMER",),
-    "kn": ("KANNADA",),
-    "lo": ("LAO",),
-    "ml": ("MALAYALAM",),
-    "my": ("MYANMAR",),
-    "pa": ("GURMUKHI",),
-    "si": ("SINHALA",),
-    "ta": ("TAMIL",),
-    "te": ("TELUGU",),
-    "th": ("THAI",),
+    "MALAYALAM": ("ml",),
+    "MYANMAR": ("my",),
+    "SINHALA": ("si",),
+    "TAMIL": ("ta",),
+    "TELUGU": ("te",),
+    "THAI": ("th",),
+}  # fmt: skip
+
+SCRIPTS: Mapping[str, frozenset[str]] = {
+    code: frozenset(script for script, codes in _LANGUAGES.items() if code in codes)
+    for code in sorted({code for codes in _LANGUAGES.values() for code in codes})
 }
 """ISO 639-1 code → scripts that the language is written in."""
 
@@ -50,7 +54,7 @@ _WIDTHS = ("FULLWIDTH", "HALFWIDTH")
 _SHARED = frozenset({"COMBINING", "MODIFIER", "MATHEMATICAL", "SUPERSCRIPT", "SUBSCRIPT", "FEMININE", "MASCULINE", ""})
 
 
-@lru_cache(maxsize=None)
+@cache
 def script_of(character: str) -> str:
     """The script of a letter or mark; empty for what all scripts share: digits, punctuation, symbols, space.
 

@@ -64,9 +64,7 @@ def read_vocabulary(tokenizer: Tokenizer) -> Vocabulary:
     if model["type"] == "Unigram":
         scores = dict(cast("list[tuple[str, float]]", model["vocab"]))
     order = sorted(ids, key=lambda token: (-scores.get(token, 0.0), ids[token]))
-    return Vocabulary(
-        tokenizer, ids, pieces, frozenset(cast("set[int]", fixed)), tuple(ids[token] for token in order)
-    )
+    return Vocabulary(tokenizer, ids, pieces, frozenset(cast("set[int]", fixed)), tuple(ids[token] for token in order))
 
 
 def comes_out(vocabulary: Vocabulary, text: str) -> bool:
