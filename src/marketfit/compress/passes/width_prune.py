@@ -80,7 +80,7 @@ def best_heads(scores: Sequence[FloatVector], *, share: float) -> tuple[tuple[in
     """The heads that stay of each layer: its best one, and the best of all others up to the share of all heads.
 
     >>> best_heads([np.array([3.0, 4.0]), np.array([0.1, 0.0, 0.0, 0.1])], share=0.5)
-    ((0, 1), (0,))
+    ((1,), (0, 3))
     """
     scaled = [layer / (np.linalg.norm(layer) or 1.0) for layer in scores]
     kept = [{int(np.argmax(layer))} for layer in scaled]
