@@ -34,12 +34,9 @@ TEXTS = (
     "play something relaxing by norah jones", "cancel the reservation under my name", "increase the volume slightly",
 )  # fmt: skip
 CORPUS = (
-    *TEXTS,
-    "Straße und Brücke, über den Fluß",
-    "Ответ на вопрос: сорок два",
-    "東京の天気は晴れです",
-    "🙂 emoji, too! 1234",
-)
+    *TEXTS, "Straße und Brücke, über den Fluß", "Ответ на вопрос: сорок два", "東京の天気は晴れです", "🙂 emoji, too! 1234",
+    "characters of byte tokens: <0x0123456789ABCDEF>",
+)  # fmt: skip
 
 
 @cache
@@ -157,9 +154,13 @@ def test_merges_keep_their_order_and_lead_only_through_kept_tokens() -> None:
 
 
 def test_a_worst_piece_stays_so_that_unknown_characters_cost_what_they_did() -> None:
-    tokenizer, made = trimmed("Unigram")
-    old, new = (dict(json.loads(one.to_str())["model"]["vocab"]) for one in (tokenizer, made.tokenizer))
-    assert min(new.values()) == min(old.values())
+    """An x costs ten more than the worst piece: 50 with it, so that xa + b (42) is cheaper than x + ab; 40 without."""
+    pieces = [("<unk>", 0.0), ("a", -5.0), ("b", -12.0), ("ab", -1.0), ("xa", -30.0), ("aa", -40.0), ("aab", -6.0)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=False))
+    assert tokenizer.encode("xab").tokens == ["xa", "b"]
+    made = trim(tokenizer, ["ab", "xab"], Wishes(share=0.0), special={"unknown_id": 0}, seed=0)
+    assert set(made.tokenizer.get_vocab()) == {"<unk>", "a", "b", "ab", "xa", "aa"}
+    assert made.tokenizer.encode("xab").tokens == ["xa", "b"]
 
 
 def test_a_kept_word_stays_whole() -> None:

@@ -156,6 +156,23 @@ def test_importance_is_the_change_of_the_loss_to_first_order(models: Models, row
     assert abs(changes[1] - changes[0]) / (2 * step) == pytest.approx(found.neurons[1][5], rel=0.1, abs=1e-5)
 
 
+def test_importance_is_a_mean_of_sizes_over_rows(models: Models, rows: Labelled) -> None:
+    surgeon = registry.surgeon("text-classification")
+    alone = [
+        surgeon.importance(
+            models("distilbert"),
+            Labelled(inputs=[rows.inputs[row]], targets=rows.targets[row : row + 1], labels=rows.labels),
+            progress=quiet,
+        )
+        for row in range(len(rows))
+    ]
+    found = surgeon.importance(models("distilbert"), rows, progress=quiet)
+    for part in ("heads", "neurons"):
+        of_rows = np.array([getattr(one, part) for one in alone])
+        assert of_rows.min() >= 0
+        assert np.allclose(of_rows.mean(axis=0), getattr(found, part), rtol=1e-3, atol=1e-7)
+
+
 def test_losses_are_those_of_the_cut_model(models: Models, rows: Labelled, tmp_path: Path) -> None:
     surgeon = registry.surgeon("text-classification")
     without = [(), (1,), (0, 2)]
