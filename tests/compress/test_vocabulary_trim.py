@@ -34,8 +34,8 @@ TEXTS = (
     "play something relaxing by norah jones", "cancel the reservation under my name", "increase the volume slightly",
 )  # fmt: skip
 CORPUS = (
-    *TEXTS, "Straße und Brücke, über den Fluß", "Ответ на вопрос: сорок два", "東京の天気は晴れです", "🙂 emoji, too! 1234",
-    "characters of byte tokens: <0x0123456789ABCDEF>",
+    *TEXTS, "Straße und Brücke, über den Fluß", "Ответ на вопрос: сорок два", "東京の天気は晴れです",
+    "🙂 emoji, too! 1234", "characters of byte tokens: <0x0123456789ABCDEF>",
 )  # fmt: skip
 
 
