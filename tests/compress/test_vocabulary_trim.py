@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from marketfit import registry
 from marketfit.bundle import load_unsealed, read_spec, write_spec
@@ -51,8 +51,10 @@ def byte_level() -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     tokenizer.train_from_iterator(
-        CORPUS, trainers.BpeTrainer(vocab_size=520, special_tokens=["<s>", "<pad>"], initial_alphabet=alphabet)
+        CORPUS, trainers.BpeTrainer(vocab_size=520, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet)
     )
+    tokenizer.add_special_tokens(["<mask>"])  # after all others, outside of the model's own list
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 1), ("<s>", 0))
     return tokenizer
 
 
@@ -83,8 +85,12 @@ def unigram() -> Tokenizer:
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.train_from_iterator(
-        CORPUS, trainers.UnigramTrainer(vocab_size=300, special_tokens=["<s>", "<unk>"], unk_token="<unk>")
+        CORPUS, trainers.UnigramTrainer(vocab_size=300, special_tokens=["<unk>"], unk_token="<unk>")
     )
+    tokenizer.add_special_tokens(["<cls>", "<sep>"])
+    marks = [(name, tokenizer.token_to_id(name)) for name in ("<cls>", "<sep>")]
+    template = processors.TemplateProcessing(single="<cls> $A <sep>", special_tokens=marks)
+    tokenizer.post_processor = processors.Sequence([template])
     return tokenizer
 
 
@@ -134,6 +140,20 @@ def test_seen_texts_keep_their_tokens_and_the_rest_goes(kind: str) -> None:
     for text in TEXTS[:6]:
         assert made.tokenizer.encode(text).tokens == tokenizer.encode(text).tokens
     assert made.rows == tuple(sorted(made.rows))
+
+
+def test_start_and_end_marks_and_added_tokens_move_along() -> None:
+    for kind, ends in (("BPE of bytes", ["<s>", "</s>"]), ("Unigram", ["<cls>", "<sep>"])):
+        tokenizer, made = trimmed(kind)
+        encoded = made.tokenizer.encode("weather")
+        assert [encoded.tokens[0], encoded.tokens[-1]] == ends
+        assert [encoded.ids[0], encoded.ids[-1]] == [made.tokenizer.token_to_id(end) for end in ends]
+        assert made.tokenizer.token_to_id(ends[1]) != tokenizer.token_to_id(ends[1]) or kind == "BPE of bytes"
+    assert made.tokenizer.get_vocab_size(with_added_tokens=True) > made.tokenizer.get_vocab_size(
+        with_added_tokens=False
+    )
+    _tokenizer, made = trimmed("BPE of bytes")
+    assert made.tokenizer.token_to_id("<mask>") == len(made.rows) - 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -34,7 +34,7 @@ def trim(
     vocabulary = read_vocabulary(tokenizer)
     tokens = set(vocabulary.ids.values())
     kept = kept_ids(vocabulary, chosen_by, wishes) | (tokens & set(special.values()))
-    smaller, renumbered = restricted(vocabulary, kept)
+    smaller = restricted(vocabulary, kept)
     rows = (*sorted(kept), *sorted(set(special.values()) - tokens))
     renumbered = {old: new for new, old in enumerate(rows)}
     fidelity = measure_fidelity(

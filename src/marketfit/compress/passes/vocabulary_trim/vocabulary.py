@@ -80,8 +80,8 @@ def comes_out(vocabulary: Vocabulary, text: str) -> bool:
     return normalizer.normalize_str(text).strip() == text and len(splitter.pre_tokenize_str(text)) == 1
 
 
-def restricted(vocabulary: Vocabulary, kept: Collection[int]) -> tuple[Tokenizer, Mapping[int, int]]:
-    """The tokenizer with the kept tokens only, in the old order; and old id → new id.
+def restricted(vocabulary: Vocabulary, kept: Collection[int]) -> Tokenizer:
+    """The tokenizer with the kept tokens only, numbered in the order of their old ids.
 
     Raises:
         RunError: the library that reads it numbers the tokens otherwise.
@@ -96,7 +96,7 @@ def restricted(vocabulary: Vocabulary, kept: Collection[int]) -> tuple[Tokenizer
     tokenizer = Tokenizer.from_str(json.dumps(file, ensure_ascii=False))
     if tokenizer.get_vocab(with_added_tokens=True) != ids:
         raise RunError("the trimmed tokenizer numbers its tokens otherwise than was asked: trim another kind of it")
-    return tokenizer, renumbered
+    return tokenizer
 
 
 def _file(tokenizer: Tokenizer) -> Json:
