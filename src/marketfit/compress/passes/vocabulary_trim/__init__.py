@@ -5,8 +5,8 @@ stay keeps exactly its tokens, and the answers to it are the same bit for bit: t
 merges that were made are still there and still come first, the best segmentation is still the best. Another text
 is spelt in smaller tokens; nothing that was known becomes unknown, since all single characters and bytes stay.
 
-What stays is told in `choice`. Scripts can't tell two
-languages apart that share one: `languages: [en]` keeps the French pieces of a multilingual vocabulary.
+What stays is told in `choice`. Scripts can't tell two languages apart that share one: `languages: [en]` keeps the
+French pieces of a multilingual vocabulary.
 
 The line that joins the lineage says how many held-out texts keep their tokens, and the share of unknown tokens before
 and after; `trim` gives the same as a record.
