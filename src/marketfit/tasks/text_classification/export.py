@@ -19,8 +19,9 @@ from marketfit.errors import RunError
 from marketfit.records import Backbone, BundleSpec, SessionSettings
 from marketfit.tasks.text_classification.fitting import prepare
 from marketfit.tasks.text_classification.graph import Head, encoder_graph, static_graph
-from marketfit.tasks.text_classification.model import StaticEncoder, TextModel, config_of, encoder_arrays, load_model
+from marketfit.tasks.text_classification.model import TextModel, config_of, encoder_arrays, load_model
 from marketfit.tasks.text_classification.runtime import Preprocessor, open_session
+from marketfit.tasks.text_classification.static_encoder import StaticEncoder
 from marketfit.tasks.text_classification.tokens import save_tokenizer
 from marketfit.tasks.text_classification.traced import traced_graph
 from marketfit.tasks.text_classification.weights import encoder_weights, is_bert_shaped
