@@ -11,12 +11,15 @@ import pytest
 from marketfit import registry
 from marketfit.bundle import load_unsealed, read_spec, size_mb, write_spec
 from marketfit.compress.passes import Artefact, Context, Pass
+from marketfit.errors import BriefError
 from marketfit.records import Recipe
-from marketfit.task import Labelled
+from marketfit.task import Labelled, unreported
 from marketfit.testing.encoders import WORDS, tiny_encoder
 from marketfit.testing.passes import check_pass
 
-PASSES = ("int8", "int8-embeddings")
+PASSES = ("distil", "int8", "int8-embeddings", "static")
+GRAPH_PASSES = ("int8", "int8-embeddings")
+SHORT = {"epochs": 2, "batch_size": 8}
 ROWS = Labelled(
     inputs=[f"{first} the {second}" for first in WORDS[:4] for second in WORDS[4:9]],
     targets=np.arange(20) % 2,
@@ -30,7 +33,7 @@ def load(name: str) -> Pass:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A tuned tiny encoder and its static version, exported."""
+    """A tuned tiny encoder, its first layer and its static version: model folders, and exported."""
     folder = tmp_path_factory.mktemp("exported")
     tiny_encoder(folder / "tiny", unused=3500)
     trainer = registry.trainer("text-classification")
@@ -40,17 +43,49 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         recipe = Recipe(method="probe", learning_rate=0, epochs=0, regularisation=0.1)
         trainer.fit(backbone, recipe, ROWS, folder / f"m{kind}", base=folder, seed=0, progress=lambda _done: None)
         trainer.export(folder / f"m{kind}", folder / kind, product="x", lineage=("tiny",))
-        found[kind] = folder / kind
+        found[kind], found[f"model {kind}"] = folder / kind, folder / f"m{kind}"
     return found
+
+
+def context(made: dict[str, Path], into: Path) -> Context:
+    return Context(
+        into=into / "unused", inputs=ROWS.inputs, targets=ROWS.targets, labels=ROWS.labels, unlabelled=(),
+        trainer=registry.trainer("text-classification"), teacher=made["model whole"], seed=0, progress=unreported,
+    )  # fmt: skip
 
 
 def test_the_registered_passes_are_those_of_the_list() -> None:
     assert registry.names("passes") == PASSES
 
 
-@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize("name", GRAPH_PASSES)
 def test_pass_passes_the_exam(name: str, exported: dict[str, Path], tmp_path: Path) -> None:
     check_pass(name, load(name), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path)
+
+
+def test_distil_passes_the_exam(exported: dict[str, Path], tmp_path: Path) -> None:
+    teacher, cut = exported["model whole"], Artefact("model", exported["model 1"])
+    check_pass("distil", load("distil"), cut, ROWS, folder=tmp_path, teacher=teacher, options=SHORT)
+    assert (
+        load("distil").applies(Artefact("model", teacher), context(exported, tmp_path))
+        == "the model is its own teacher"
+    )
+
+
+def test_static_passes_the_exam_and_is_compressed_on(exported: dict[str, Path], tmp_path: Path) -> None:
+    whole = Artefact("model", exported["model whole"])
+    made = check_pass("static", load("static"), whole, ROWS, folder=tmp_path, options={**SHORT, "pairs": 9})
+    assert load("static").applies(made, context(exported, tmp_path)) == "the model is static"
+    graph = Artefact("graph", tmp_path / "exported")
+    check_pass("int8-embeddings", load("int8-embeddings"), graph, ROWS, folder=tmp_path / "int8")
+
+
+@pytest.mark.parametrize(("name", "options"), [("static", {"pairs": -1}), ("distil", {"epochs": "many"})])
+def test_options_that_are_refused(
+    name: str, options: dict[str, int | str], exported: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(BriefError, match=next(iter(options))):
+        load(name).apply(Artefact("model", exported["model 1"]), options, context(exported, tmp_path))
 
 
 def test_passes_compose(exported: dict[str, Path], tmp_path: Path) -> None:
@@ -61,14 +96,14 @@ def test_passes_compose(exported: dict[str, Path], tmp_path: Path) -> None:
 
 def test_a_static_model_has_no_products_but_a_table(exported: dict[str, Path], tmp_path: Path) -> None:
     static = Artefact("graph", exported["static"])
-    assert "weights are in matrix products" in load("int8").applies(static)
+    assert "weights are in matrix products" in load("int8").applies(static, context(exported, tmp_path))
     check_pass("int8-embeddings", load("int8-embeddings"), static, ROWS, folder=tmp_path)
 
 
 def test_a_pass_does_not_apply_twice(exported: dict[str, Path], tmp_path: Path) -> None:
-    for name in PASSES:
+    for name in GRAPH_PASSES:
         made = check_pass(name, load(name), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path / name)
-        assert load(name).applies(made), name
+        assert load(name).applies(made, context(exported, tmp_path)), name
 
 
 def test_the_exam_fails_a_pass_that_ruins_the_model(exported: dict[str, Path], tmp_path: Path) -> None:
@@ -77,8 +112,8 @@ def test_the_exam_fails_a_pass_that_ruins_the_model(exported: dict[str, Path], t
     class Ruinous:
         stage = honest.stage
 
-        def applies(self, artefact: Artefact) -> str:
-            return honest.applies(artefact)
+        def applies(self, artefact: Artefact, context: Context) -> str:
+            return honest.applies(artefact, context)
 
         def apply(self, artefact: Artefact, options: dict[str, object], context: Context) -> Artefact:
             made = honest.apply(artefact, options, context)

@@ -1,8 +1,8 @@
 """The ONNX graph of a static model: ids to rows of one table, their sum, unit length, head.
 
 Its one input is `input_ids`; the padding token's row is zero, so no mask is needed. Listed pairs of neighbours have
-rows of their own behind the tokens'. The graph finds them itself in a sparse table by row displacement (Tarjan & Yao 1979):
-the pair (a, b) is at slot offset[a] + b, and is listed if that slot belongs to a.
+rows of their own behind the tokens'. The graph finds them itself in a sparse table by row displacement (Tarjan & Yao
+1979): the pair (a, b) is at slot offset[a] + b, and is listed if that slot belongs to a.
 
     pairs.offsets       (tokens,) int32     where the row of each first token starts
     pairs.owners        (slots,) int32      the first token that a slot belongs to, or −1
