@@ -23,6 +23,8 @@ from marketfit.tasks.text_classification.graph import GraphParts, Head, finished
 
 Ids = NDArray[np.int64]
 
+_LOOK_AHEAD = 256  # offsets that are tried at once
+
 
 @dataclass(frozen=True, eq=False)
 class StaticWeights:
@@ -93,13 +95,23 @@ def displaced(pairs: Ids, *, tokens: int) -> Slots:
     owners = np.full(tokens, -1, dtype=np.int64)
     places = np.zeros(tokens, dtype=np.int64)
     for first, members in rows:
-        seconds, offset = pairs[members, 1], 0
-        while (owners[offset + seconds] >= 0).any():
-            offset += 1
-            if offset + tokens > len(owners):
-                owners = np.append(owners, np.full(tokens, -1))
-                places = np.append(places, np.zeros(tokens, dtype=np.int64))
+        seconds = pairs[members, 1]
+        offset = _first_fit(owners, seconds)
+        if offset + tokens > len(owners):
+            more = offset + tokens - len(owners)
+            owners, places = np.append(owners, np.full(more, -1)), np.append(places, np.zeros(more, dtype=np.int64))
         offsets[first] = offset
         owners[offset + seconds], places[offset + seconds] = first, members
     slots = int(offsets.max(initial=0)) + tokens
     return Slots(offsets, owners[:slots], places[:slots])
+
+
+def _first_fit(owners: Ids, seconds: Ids) -> int:
+    """The first offset at which all slots are free; behind the last slot all are."""
+    taken = np.append(owners >= 0, np.zeros(_LOOK_AHEAD, dtype=np.bool_))
+    for start in range(0, len(owners), _LOOK_AHEAD):
+        slots = start + np.arange(_LOOK_AHEAD)[:, None] + seconds
+        fits = ~taken[np.minimum(slots, len(taken) - 1)].any(axis=1)
+        if fits.any():
+            return start + int(fits.argmax())
+    return len(owners)
