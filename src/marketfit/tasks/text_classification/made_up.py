@@ -19,7 +19,7 @@ def made_up(texts: Sequence[str], count: int, *, seed: int) -> list[str]:
     """`count` texts; the same arguments give the same ones. None where the given ones hold no words.
 
     >>> made_up(["turn on the light", "play a song"], 2, seed=3)
-    ['turn on the the light', 'play song']
+    ['play song', 'turn light turn on the light']
     """
     random = np.random.default_rng(seed)
     split = [words for words in (text.split() for text in texts) if words]
