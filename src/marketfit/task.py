@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,10 @@ IntVector = NDArray[np.int64]
 
 Progress = Callable[[float], None]
 """Called with the fraction done, from 0 to 1."""
+
+
+def unreported(done: float) -> None:
+    """Nobody watches the progress."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,26 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class Study:
+    """How a student learns from its teacher: the objective and the course of its training.
+
+    Minimised is `labels` × cross-entropy on the labels + `logits` × T² KL to the teacher's answers softened by the
+    `temperature` T + `logits` × `hidden` × the mean squared error of the layers that can be matched.
+    `made_up` is how many examples the task makes up of each given one, for the teacher to answer.
+    """
+
+    epochs: float = 6.0
+    learning_rate: float = 2e-4
+    batch_size: int = 32
+    temperature: float = 2.0
+    labels: float = 1.0
+    logits: float = 1.0
+    hidden: float = 1.0
+    dropout: float = 0.0
+    made_up: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +158,24 @@ class Trainer(Protocol):
         """Logits (n, classes) of a model folder, to rank trials before anything is exported."""
         ...
 
+    def distil(
+        self,
+        student: Path,
+        teacher: Path,
+        train: Labelled,
+        into: Path,
+        *,
+        unlabelled: Sequence[Example],
+        study: Study,
+        seed: int,
+        progress: Progress,
+    ) -> FitSummary:
+        """Train a model folder on what another one says of the same labels; write it as a new model folder.
+
+        Of `unlabelled` examples only the teacher's answers are learnt. The same arguments give the same model.
+        """
+        ...
+
     def seconds_per_epoch(self, backbone: Backbone, recipe: Recipe, train: Labelled, *, base: Path) -> float:
         """Estimate one epoch's time from a few real steps, once, so that minutes can become trials."""
         ...
@@ -192,6 +234,30 @@ class Surgeon(Protocol):
 
     def cut(self, model: Path, kept: Kept, into: Path) -> None:
         """Write the smaller model folder. Every layer must keep as many neurons as the others, and one head."""
+        ...
+
+
+@dataclass(frozen=True)
+class StaticShape:
+    """Of a static model: dimensions of a vector, and how many pairs of neighbouring tokens get one at most."""
+
+    dimensions: int = 128
+    pairs: int = 16_384
+
+
+@runtime_checkable
+class StaticTrainer(Protocol):
+    """A Trainer whose models have static versions: a lookup and a sum in the place of an encoder."""
+
+    def static(
+        self, model: Path, train: Labelled, into: Path, *, unlabelled: Sequence[Example], shape: StaticShape,
+        seed: int, progress: Progress,
+    ) -> None:  # fmt: skip
+        """Write the static version of a model folder, before it is trained on anything but its own vectors."""
+        ...
+
+    def is_static(self, model: Path) -> bool:
+        """Whether a model folder holds a static model."""
         ...
 
 

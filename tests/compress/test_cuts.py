@@ -21,6 +21,7 @@ from marketfit.errors import BriefError, RunError
 from marketfit.records import Recipe
 from marketfit.task import Anatomy, FloatMatrix, Labelled
 from marketfit.testing.encoders import WORDS, Shape, tiny_encoder
+from marketfit.testing.passes import context_for
 
 ROWS = Labelled(
     inputs=[f"{first} the {second}" for first in WORDS[:4] for second in WORDS[4:9]],
@@ -46,7 +47,7 @@ def anatomy(folder: Path) -> Anatomy:
 
 
 def context(into: Path, rows: Labelled = ROWS) -> Context:
-    return Context(into, rows.inputs, rows.targets, rows.labels, seed=0, progress=lambda _done: None)
+    return context_for(rows, into, teacher=into)
 
 
 def changed(model: Path, into: Path, change: Callable[[dict[str, FloatMatrix]], None]) -> Artefact:
@@ -90,7 +91,7 @@ def test_half_of_the_layers_stay_unless_more_are_asked_for(model: Path, tmp_path
     half = works.apply(start, {}, context(tmp_path / "half"))
     assert len(anatomy(half.folder).heads) == 2
     one = works.apply(start, {"layers": 1}, context(tmp_path / "one"))
-    assert works.applies(one) == "one layer is all that it has"
+    assert works.applies(one, context(tmp_path)) == "one layer is all that it has"
 
 
 @given(worth=st.lists(st.floats(0, 10), min_size=2, max_size=7, unique=True), data=st.data())
@@ -191,7 +192,7 @@ def test_options_that_are_refused(
 def test_models_that_no_surgeon_knows(model: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "mpnet"}')
     for works in (LayerDrop(), WidthPrune()):
-        assert "text-classification: a 'mpnet' model" in works.applies(Artefact("model", tmp_path))
-        assert works.applies(Artefact("model", model)) == ""
+        assert "text-classification: a 'mpnet' model" in works.applies(Artefact("model", tmp_path), context(tmp_path))
+        assert works.applies(Artefact("model", model), context(tmp_path)) == ""
         with pytest.raises(RunError, match="mpnet"):
             works.apply(Artefact("model", tmp_path), {}, context(tmp_path / "made"))

@@ -26,6 +26,7 @@ from marketfit.records import Recipe
 from marketfit.task import Labelled
 from marketfit.tasks.text_classification.sources import locate
 from marketfit.testing.encoders import WORDS, tiny_encoder
+from marketfit.testing.passes import context_for
 
 TEXTS = (
     "transfer money to my savings account", "what is the weather in london tomorrow", "book a table for two people",
@@ -307,8 +308,8 @@ def test_the_special_ids_of_the_preprocessor_move_along(bundle: Path, tmp_path: 
 def test_what_it_does_not_apply_to(bundle: Path, tmp_path: Path) -> None:
     works = VocabularyTrim()
     made = works.apply(Artefact("graph", bundle), {}, _context(tmp_path / "made"))
-    assert "trimmed before" in works.applies(made)
-    assert works.applies(Artefact("graph", bundle)) == ""
+    assert "trimmed before" in works.applies(made, _context(tmp_path))
+    assert works.applies(Artefact("graph", bundle), _context(tmp_path)) == ""
     folder = tmp_path / "other"
     folder.mkdir()
     for file in bundle.iterdir():
@@ -316,20 +317,13 @@ def test_what_it_does_not_apply_to(bundle: Path, tmp_path: Path) -> None:
     model = onnx.load(str(folder / "model.onnx"))
     model.graph.node.insert(0, helper.make_node("Equal", ["input_ids", "input_ids"], ["same"]))
     onnx.save(model, str(folder / "model.onnx"))
-    assert "an operator Equal too" in works.applies(Artefact("graph", folder))
+    assert "an operator Equal too" in works.applies(Artefact("graph", folder), _context(tmp_path))
     (folder / "tokenizer.json").unlink()
-    assert works.applies(Artefact("graph", folder)) == "no tokenizer.json"
+    assert works.applies(Artefact("graph", folder), _context(tmp_path)) == "no tokenizer.json"
 
 
 def test_rows_that_are_no_text_are_refused(bundle: Path, tmp_path: Path) -> None:
-    context = Context(
-        into=tmp_path / "made",
-        inputs=[b"sound"],
-        targets=np.array([0]),
-        labels=("a",),
-        seed=0,
-        progress=lambda _d: None,
-    )
+    context = context_for(Labelled([b"sound"], np.array([0]), ("a",)), tmp_path / "made", teacher=tmp_path)
     with pytest.raises(DataError, match="no text"):
         VocabularyTrim().apply(Artefact("graph", bundle), {}, context)
 
@@ -341,9 +335,7 @@ def _plain(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def _context(into: Path) -> Context:
-    return Context(
-        into=into, inputs=ROWS.inputs, targets=ROWS.targets, labels=ROWS.labels, seed=0, progress=lambda _done: None
-    )
+    return context_for(ROWS, into, teacher=into)
 
 
 def _tables(folder: Path) -> dict[str, np.ndarray]:

@@ -14,11 +14,12 @@ from safetensors.numpy import load_file, save_file
 
 from marketfit import registry
 from marketfit.bundle import load_unsealed
-from marketfit.compress.passes import Artefact, Context
+from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.int8 import Int8
 from marketfit.records import Recipe
 from marketfit.task import FloatMatrix, Kept, Labelled
 from marketfit.testing.encoders import Shape, tiny_encoder
+from marketfit.testing.passes import context_for
 
 FAMILIES = ("bert", "electra", "roberta", "xlm-roberta", "camembert", "distilbert")
 SHAPE = Shape(layers=3, heads=4, width=24)
@@ -199,7 +200,7 @@ def test_a_cut_model_is_cut_again_and_quantised(models: Models, rows: Labelled, 
         (tmp_path / "again" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes() for name in names
     )
     trainer.export(tmp_path / "cut", tmp_path / "bundle", product="x", lineage=())
-    context = Context(tmp_path / "int8", rows.inputs, rows.targets, rows.labels, seed=0, progress=quiet)
+    context = context_for(rows, tmp_path / "int8", teacher=models("bert"))
     made = Int8().apply(Artefact("graph", tmp_path / "bundle"), {}, context)
     import onnx
 

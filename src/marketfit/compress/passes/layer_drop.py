@@ -36,7 +36,7 @@ class LayerDrop:
 
     stage: Stage = "model"
 
-    def applies(self, artefact: Artefact) -> str:
+    def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - as the protocol has it
         """It needs two layers or more, of a model that a surgeon knows."""
         found = anatomy_of(artefact.folder)
         if found.obstacle:

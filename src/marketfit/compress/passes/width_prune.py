@@ -37,7 +37,7 @@ class WidthPrune:
 
     stage: Stage = "model"
 
-    def applies(self, artefact: Artefact) -> str:
+    def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - as the protocol has it
         """It needs a layer with two heads, or one wider than 64 neurons, in a model that a surgeon knows."""
         found = anatomy_of(artefact.folder)
         if found.obstacle:

@@ -36,7 +36,7 @@ def losses(folder: Path, rows: Labelled, without: Sequence[Sequence[int]], *, pr
     loaded, found = _load(folder, rows), []
     for number, dropped in enumerate(without, start=1):
         with _without(loaded, dropped):
-            logits = outputs_of(loaded.model, loaded.ids, loaded.how, "logits")
+            logits = outputs_of(loaded.model, loaded.ids, loaded.how)["logits"]
         loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(rows.targets))
         found.append(float(loss))
         progress(number / len(without))

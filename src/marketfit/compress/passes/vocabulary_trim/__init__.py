@@ -42,7 +42,7 @@ class VocabularyTrim:
 
     stage: Stage = "graph"
 
-    def applies(self, artefact: Artefact) -> str:
+    def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - as the protocol has it
         """It needs a tokenizer of 1,000 tokens or more, of a kind that spells, and a graph that only looks ids up."""
         if not (artefact.folder / _FILE).is_file():
             return f"no {_FILE}"
