@@ -120,10 +120,10 @@ def learn(
             batch["teacher_layers"] = answers.layers[chosen]
         return batch
 
-    with_dropout(model.encoder, study.dropout)
     static = model.encoder if isinstance(model.encoder, StaticEncoder) else None
     if static is not None:
         model.encoder = WeightedEncoder(static, ids)
+    with_dropout(model.encoder, study.dropout)
     facts = Facts(rows=len(texts), asked=0, classes=len(rows.labels), unlabelled=len(texts) - len(rows), taught=True)
     course = Course(lengths=[len(row) for row in ids], collate=collate)
     summary = train(model, course, objective_of(study, facts), recipe_of(study), seed=seed, progress=progress)
