@@ -2,7 +2,8 @@
 
 Order of passes: those on models come before export, those on graphs after it; within a stage the built-in ones in the
 order of `ORDER`, then others by name. Variants are the prefixes of that sequence, a pass that does not apply being left
-out: for an encoder nothing, int8, int8 and int8-embeddings; for a static model nothing, int8-embeddings.
+out: for an encoder nothing, int8, int8 and int8-embeddings, then static, static and int8-embeddings; for a static
+model nothing, int8-embeddings.
 """
 
 from __future__ import annotations

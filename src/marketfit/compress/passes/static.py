@@ -3,7 +3,8 @@
 `StaticTrainer.static` takes the vectors of tokens and frequent pairs out of the encoder, `Trainer.distil` trains them
 with a weight each on the teacher's answers. Options: `dimensions`, `pairs` (how many at most) and the numbers of
 `marketfit.task.Study`. Leaving out 30 % of tokens and pairs in training is what keeps the vectors from learning the
-training rows by heart: 92.9 % of 3,000 CLINC150 rows in the place of 91.5 (labels only, vectors of an untuned encoder).
+training rows by heart: 92.9 % of 3,000 CLINC150 rows in the place of 91.5 (labels only, vectors of an
+untuned encoder). With all of it: 94.7 % of these rows, the teacher 96.1.
 """
 
 from __future__ import annotations
