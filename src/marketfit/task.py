@@ -75,7 +75,6 @@ class Study:
 
     Minimised is `labels` × cross-entropy on the labels + `logits` × T² KL to the teacher's answers softened by the
     `temperature` T + `logits` × `hidden` × the mean squared error of the layers that can be matched.
-    `made_up` is how many examples the task makes up of each given one, for the teacher to answer.
     """
 
     epochs: float = 6.0
@@ -86,7 +85,6 @@ class Study:
     logits: float = 1.0
     hidden: float = 1.0
     dropout: float = 0.0
-    made_up: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,7 @@ class Surgeon(Protocol):
 class StaticShape:
     """Of a static model: dimensions of a vector, and how many pairs of neighbouring tokens get one at most."""
 
-    dimensions: int = 128
+    dimensions: int = 256
     pairs: int = 16_384
 
 

@@ -2,7 +2,8 @@
 
 Order of passes: those on models come before export, those on graphs after it; within a stage the built-in ones in the
 order of `ORDER`, then others by name. Variants are the prefixes of that sequence, a pass that does not apply being left
-out: for an encoder nothing, vocabulary-trim, then int8, then int8-embeddings too; a static model goes without int8.
+out: for an encoder nothing, int8, int8 and int8-embeddings; for a static model nothing, int8-embeddings. The passes of
+`ON_REQUEST` make none of them.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from marketfit.task import Trainer, unreported
 
 ORDER = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "int8", "int8-embeddings")
 
-CUTS = ("layer-drop", "width-prune")
-"""Passes whose result is only a start for distillation: none of the variants that are made without being asked for."""
+ON_REQUEST = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim")
+"""Passes that make no variants unasked: they train for minutes, give a start for distillation, or (vocabulary-trim)
+cost a tenth of a point. Which of them a contract is worth is for a plan to find, that does not exist yet."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Named:
 
 
 def registered_passes() -> tuple[Named, ...]:
-    """All registered passes but the cuts, in the order in which they are applied."""
-    names = [name for name in registry.names("passes") if name not in CUTS]
+    """All registered passes but those on request, in the order in which they are applied."""
+    names = [name for name in registry.names("passes") if name not in ON_REQUEST]
     found = [Named(name, cast("type[Pass]", registry.load("passes", name))()) for name in names]
     return tuple(sorted(found, key=lambda item: (item.works.stage != "model", _place(item.name), item.name)))
 

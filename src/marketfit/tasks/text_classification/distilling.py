@@ -21,7 +21,6 @@ from marketfit.errors import BriefError, Problem
 from marketfit.records import FitSummary, Recipe, TermSpec
 from marketfit.task import Example, Labelled, Progress, Study
 from marketfit.tasks.text_classification.fitting import head_scale, outputs_of
-from marketfit.tasks.text_classification.made_up import made_up
 from marketfit.tasks.text_classification.model import Card, TextModel, config_of, load_model, pad, save_model
 from marketfit.tasks.text_classification.runtime import checked_texts
 from marketfit.tasks.text_classification.static_encoder import StaticEncoder, WeightedEncoder
@@ -68,7 +67,6 @@ def distil(
     torch.manual_seed(seed)
     pupil = pupil_of(student)
     texts = [*checked_texts(rows.inputs), *checked_texts(unlabelled)]
-    texts += made_up(texts, round(study.made_up * len(texts)), seed=seed)
     elder, card = load_model(teacher)
     _check(pupil.card, card, rows, texts)
     if study.hidden:
@@ -120,10 +118,10 @@ def learn(
             batch["teacher_layers"] = answers.layers[chosen]
         return batch
 
-    with_dropout(model.encoder, study.dropout)
     static = model.encoder if isinstance(model.encoder, StaticEncoder) else None
     if static is not None:
         model.encoder = WeightedEncoder(static, ids)
+    with_dropout(model.encoder, study.dropout)
     facts = Facts(rows=len(texts), asked=0, classes=len(rows.labels), unlabelled=len(texts) - len(rows), taught=True)
     course = Course(lengths=[len(row) for row in ids], collate=collate)
     summary = train(model, course, objective_of(study, facts), recipe_of(study), seed=seed, progress=progress)

@@ -56,12 +56,14 @@ class StaticEncoder(nn.Module):
 class WeightedEncoder(nn.Module):
     """A static encoder in training: only the rows that some text reads, each times exp of a learned scalar.
 
-    What no text reads would get no gradient; leaving it out saves the optimiser most of its time.
+    What no text reads would get no gradient; leaving it out saves the optimiser most of its time. Dropout leaves out
+    whole tokens and pairs: a text must be known by any part of it.
     """
 
     def __init__(self, static: StaticEncoder, ids: Sequence[Sequence[int]]) -> None:
         super().__init__()
         self.static = static.requires_grad_(False)
+        self.dropout = nn.Dropout(0.0)
         tokens, pairs = _used(static, ids)
         self.register_buffer("tokens", tokens)
         self.register_buffer("pairs", pairs)
@@ -76,14 +78,14 @@ class WeightedEncoder(nn.Module):
         """Vectors (b, tokens, dim) of ids that are among those of the texts."""
         tokens = cast("Tensor", self.tokens)
         row = torch.searchsorted(tokens, input_ids).clamp_(max=len(tokens) - 1)
-        hidden = self.word(row) * self.word_weight(row).exp()
+        hidden = self.word(row) * self.dropout(self.word_weight(row).exp())
         if self.pair is not None and input_ids.shape[1] > 1:
             pairs = cast("Tensor", self.pairs)
             listed, known = self.static.pair_rows(input_ids)
             row = torch.searchsorted(pairs, listed).clamp_(max=len(pairs) - 1)
             known = known * attention_mask[:, 1:]
             hidden = hidden + functional.pad(
-                self.pair(row) * self.pair_weight(row).exp() * known.unsqueeze(-1), (0, 0, 0, 1)
+                self.pair(row) * self.dropout(self.pair_weight(row).exp() * known.unsqueeze(-1)), (0, 0, 0, 1)
             )
         return BaseModelOutput(last_hidden_state=cast("torch.FloatTensor", hidden))
 
