@@ -1,18 +1,16 @@
-"""The starter's product, made quick: a small static backbone, one run for all tests of this folder."""
+"""The starter's product, made quick: a static backbone, one run for all tests of this folder."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from marketfit import cli
 from marketfit.starter import write_starter
-from marketfit.testing.encoders import small_minilm
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -39,7 +37,7 @@ def quick(backbone: Path, folder: Path, *, accuracy: str = ">= 0.3", budget: str
     brief = write_starter(folder)
     text = brief.read_text(encoding="utf-8")
     for old, new in (
-        ("backbones: [minilm] ", f"backbones: ['{backbone}#static'] "),
+        ("backbones: [minilm] ", f"backbones: ['{backbone}'] "),
         ("budget: {trials: 3, minutes: 2}", f"budget: {budget}"),
         ('accuracy: ">= 0.6"', f'accuracy: "{accuracy}"'),
         ('latency_p95_ms: "<= 25"', 'latency_p95_ms: "<= 500"'),
@@ -51,8 +49,8 @@ def quick(backbone: Path, folder: Path, *, accuracy: str = ">= 0.3", budget: str
 
 
 @pytest.fixture(scope="session")
-def make_quick(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    return partial(quick, small_minilm(tmp_path_factory.mktemp("backbone") / "small"))
+def make_quick() -> Callable[..., Path]:
+    return quick
 
 
 @pytest.fixture(scope="session")

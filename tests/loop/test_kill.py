@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from marketfit.testing.encoders import small_minilm
+
 KILLS = 10
 BUDGET = "{trials: 2, minutes: 30}"
 """A probe and a full fine-tuning. The minutes are far from what they take: how many trials fit into minutes depends on
@@ -55,11 +57,12 @@ def trials(brief: Path) -> dict[tuple[str, int], str]:
 
 @pytest.mark.timeout(900)
 def test_ten_kills_change_nothing(make_quick: Callable[..., Path], tmp_path: Path) -> None:
-    brief = make_quick(tmp_path / "undisturbed", budget=BUDGET)
+    backbone = f"{small_minilm(tmp_path / 'small')}#static"  # pretrained, and tuned in seconds
+    brief = make_quick(tmp_path / "undisturbed", budget=BUDGET, backbone=backbone)
     began = time.monotonic()
     undisturbed = finish(brief)
     whole = time.monotonic() - began
-    brief = make_quick(tmp_path / "killed", budget=BUDGET)
+    brief = make_quick(tmp_path / "killed", budget=BUDGET, backbone=backbone)
     moments, seen, killed = random.Random(0), {}, 0
     for _ in range(KILLS):
         process = start(brief)
