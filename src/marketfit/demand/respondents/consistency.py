@@ -29,7 +29,7 @@ LOST = 0.05
 """A higher level catches more robots and loses more people: benchmarks/research_quality.py measures both."""
 SIMULATED = 20  # random answerers on the tasks of each person; those of all with as many tasks make a cut-off
 FEWEST_TASKS = 4  # with fewer, a half has a single task, and nothing is said
-ITERATIONS = 1500  # of hierarchical Bayes: a sketch of the population is enough
+ITERATIONS = 1000  # of hierarchical Bayes: a sketch of the population is enough
 POPULATIONS, PEOPLE = 800, 10  # draws of the population, and people from each
 
 

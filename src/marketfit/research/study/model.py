@@ -28,7 +28,7 @@ Kind: TypeAlias = Literal["logit", "hierarchical-bayes", "latent-class"]
 
 FEWEST_PEOPLE, FEWEST_TASKS = 25, 4
 """With fewer people, or fewer tasks of the median person, tastes of single people can't be told from noise."""
-ITERATIONS, TRYING, FOLDS = (4000, 12_000), 1500, 4
+ITERATIONS, TRYING, FOLDS = (3000, 9000), 1000, 4
 """Of hierarchical Bayes: for the last word, the more only where chains have not settled; in each fold when compared."""
 CLASSES = (1, 2, 3, 4, 5)
 
