@@ -32,8 +32,14 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     return run
 
 
-def quick(backbone: Path, folder: Path, *, accuracy: str = ">= 0.3", budget: str = "{trials: 3, minutes: 0.1}") -> Path:
-    """The starter with the static version of a backbone and few trials; gives the path of its brief."""
+def quick(
+    folder: Path,
+    *,
+    accuracy: str = ">= 0.3",
+    budget: str = "{trials: 3, minutes: 0.1}",
+    backbone: str = "minilm-static",
+) -> Path:
+    """The starter with a static backbone and few trials; gives the path of its brief."""
     brief = write_starter(folder)
     text = brief.read_text(encoding="utf-8")
     for old, new in (

@@ -53,8 +53,8 @@ def tiny_encoder(
 def small_minilm(into: Path, *, tokens: int = 4000) -> Path:
     """Save the first layer of the built-in model with its first tokens: pretrained, and quick to fine-tune.
 
-    The vocabulary begins with marks, characters and the most frequent words, so that nothing becomes unknown that was
-    known: a rare word falls into pieces.
+    The vocabulary begins with marks, characters and the most frequent English words; a rarer word falls into pieces,
+    one in another script may become unknown.
 
     Needs torch, transformers and the package of the built-in model.
     """

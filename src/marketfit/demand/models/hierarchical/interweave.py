@@ -57,9 +57,8 @@ class Interweaver:
             mine = np.flatnonzero(rows == one)
             # einsum rather than @: the same numbers whatever the number of threads that a product may use.
             self._sum[mine] += np.einsum("an,bn->ab", slopes[mine], slopes * sampler.seen[:, one, rows].T)
-        held = place.held
-        lengths = SPREAD**2 * DEGREES * held
-        self._sum += np.diag(np.concatenate([np.full(columns, MEAN_SPREAD**-2), held, lengths[self._below[1]]]))
+        prior = [np.full(columns, MEAN_SPREAD**-2), place.held, place.pulls[self._below[1]]]
+        self._sum += np.diag(np.concatenate(prior))
         self._looks += 1
 
     def shape(self) -> None:
@@ -111,8 +110,8 @@ class Interweaver:
         across = np.einsum("in,jn->ij", gradient, theta)
         by_mean = gradient.sum(axis=1) - place.means / MEAN_SPREAD**2
         by_spread = (across * place.triangle).sum(axis=1) - place.held * place.spreads
-        inverse, pulls = place.inverse, DEGREES * SPREAD**2 * place.held
-        by_triangle = place.spreads[:, None] * across + (inverse * pulls @ inverse.T @ inverse).T
+        inverse = place.inverse
+        by_triangle = place.spreads[:, None] * across + (inverse * place.pulls @ inverse.T @ inverse).T
         return float(value), np.concatenate([by_mean, by_spread, by_triangle[self._below]])
 
 
@@ -162,6 +161,11 @@ class _Place:
     def held(self) -> FloatArray:
         """(columns,) how hard the prior holds each spread, per unit."""
         return (DEGREES + self.means.size) / self.squares
+
+    @property
+    def pulls(self) -> FloatArray:
+        """(columns,) the same for the squared lengths of the columns of U⁻¹."""
+        return DEGREES * SPREAD**2 * self.held
 
     def population(self, rng: np.random.Generator) -> Population:
         root = self.spreads[:, None] * self.triangle
