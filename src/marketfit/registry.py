@@ -10,12 +10,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Literal, cast
 
 from marketfit.errors import InputError, MissingExtraError, Problem, nearest
-from marketfit.task import Runtime, Trainer
+from marketfit.task import Runtime, Surgeon, Trainer
 
-Kind = Literal["trainers", "runtimes", "terms", "passes", "instruments"]
+Kind = Literal["trainers", "runtimes", "surgeons", "terms", "passes", "instruments"]
 
 # The extra that a kind's heavy packages belong to, for the error that says what to install.
-_EXTRA: dict[str, str] = {"trainers": "train", "terms": "train", "passes": "train"}
+_EXTRA: dict[str, str] = {"trainers": "train", "surgeons": "train", "terms": "train", "passes": "train"}
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -50,6 +50,11 @@ def trainer(task: str) -> Trainer:
 def runtime(task: str) -> type[Runtime]:
     """The Runtime class of a task; imports nothing heavy."""
     return cast("type[Runtime]", load("runtimes", task))
+
+
+def surgeon(task: str) -> Surgeon:
+    """The Surgeon of a task."""
+    return cast("type[Surgeon]", load("surgeons", task))()
 
 
 def is_installed(package: str) -> bool:

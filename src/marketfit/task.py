@@ -1,6 +1,7 @@
 """The Task contract: a heavy `Trainer` that adapts and exports, a light `Runtime` that predicts.
 
-The two halves are found through two separate entry-point groups, so a server never imports the heavy one.
+The two halves are found through two separate entry-point groups, so a server never imports the heavy one. A task whose
+models have layers may offer a `Surgeon` as well, through a third.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,15 @@ Example = object
 """One raw input: `str` for text, `bytes` for pictures and sound, a mapping for tables."""
 
 FloatMatrix = NDArray[np.float32]
+FloatVector = NDArray[np.float64]
 IntVector = NDArray[np.int64]
 
 Progress = Callable[[float], None]
 """Called with the fraction done, from 0 to 1."""
+
+
+def unreported(done: float) -> None:
+    """Nobody watches the progress."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,24 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class Study:
+    """How a student learns from its teacher: the objective and the course of its training.
+
+    Minimised is `labels` × cross-entropy on the labels + `logits` × T² KL to the teacher's answers softened by the
+    `temperature` T + `logits` × `hidden` × the mean squared error of the layers that can be matched.
+    """
+
+    epochs: float = 6.0
+    learning_rate: float = 2e-4
+    batch_size: int = 32
+    temperature: float = 2.0
+    labels: float = 1.0
+    logits: float = 1.0
+    hidden: float = 1.0
+    dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -132,12 +156,106 @@ class Trainer(Protocol):
         """Logits (n, classes) of a model folder, to rank trials before anything is exported."""
         ...
 
+    def distil(
+        self,
+        student: Path,
+        teacher: Path,
+        train: Labelled,
+        into: Path,
+        *,
+        unlabelled: Sequence[Example],
+        study: Study,
+        seed: int,
+        progress: Progress,
+    ) -> FitSummary:
+        """Train a model folder on what another one says of the same labels; write it as a new model folder.
+
+        Of `unlabelled` examples only the teacher's answers are learnt. The same arguments give the same model.
+        """
+        ...
+
     def seconds_per_epoch(self, backbone: Backbone, recipe: Recipe, train: Labelled, *, base: Path) -> float:
         """Estimate one epoch's time from a few real steps, once, so that minutes can become trials."""
         ...
 
     def export(self, model: Path, into: Path, *, product: str, lineage: Sequence[str]) -> None:
         """Write a model folder as an unsealed bundle: one ONNX file with fused operators, preprocessor, spec."""
+        ...
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What a model folder has that can be cut: of each layer its attention heads and its feed-forward width.
+
+    `obstacle` says why nothing can be cut, and is empty otherwise. `head_dim`: values of one head.
+    """
+
+    heads: tuple[int, ...]
+    widths: tuple[int, ...]
+    head_dim: int
+    obstacle: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """How much the loss depends on parts: of each layer a score for every head, and one for every neuron."""
+
+    heads: tuple[FloatVector, ...]
+    neurons: tuple[FloatVector, ...]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stays of a model: layers in their order, and of each of these its heads and its neurons, ascending."""
+
+    layers: tuple[int, ...]
+    heads: tuple[tuple[int, ...], ...]
+    neurons: tuple[tuple[int, ...], ...]
+
+
+class Surgeon(Protocol):
+    """Cuts parts out of a task's model folders. Light to make; may import torch inside its methods only."""
+
+    def anatomy(self, model: Path) -> Anatomy:
+        """What can be cut, read from the model's configuration."""
+        ...
+
+    def losses(
+        self, model: Path, rows: Labelled, without: Sequence[Sequence[int]], *, progress: Progress
+    ) -> tuple[float, ...]:
+        """Mean log-loss on the rows (natural logarithm) of the model without each of these sets of layers."""
+        ...
+
+    def importance(self, model: Path, rows: Labelled, *, progress: Progress) -> Importance:
+        """First-order estimates of what the loss of a row gains or loses without a head or a neuron, in the mean."""
+        ...
+
+    def cut(self, model: Path, kept: Kept, into: Path) -> None:
+        """Write the smaller model folder. Every layer must keep as many neurons as the others, and one head."""
+        ...
+
+
+@dataclass(frozen=True)
+class StaticShape:
+    """Of a static model: dimensions of a vector, and how many pairs of neighbouring tokens get one at most."""
+
+    dimensions: int = 256
+    pairs: int = 16_384
+
+
+@runtime_checkable
+class StaticTrainer(Protocol):
+    """A Trainer whose models have static versions: a lookup and a sum in the place of an encoder."""
+
+    def static(
+        self, model: Path, train: Labelled, into: Path, *, unlabelled: Sequence[Example], shape: StaticShape,
+        seed: int, progress: Progress,
+    ) -> None:  # fmt: skip
+        """Write the static version of a model folder, before it is trained on anything but its own vectors."""
+        ...
+
+    def is_static(self, model: Path) -> bool:
+        """Whether a model folder holds a static model."""
         ...
 
 

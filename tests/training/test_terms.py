@@ -20,6 +20,10 @@ from marketfit.training.terms.survey import Survey, fitted_consensus, fitted_val
 
 SPECS = {
     "cross-entropy": (TermSpec(name="cross-entropy", weight=1.0),),
+    "distillation": (
+        TermSpec(name="distillation", weight=0.5),
+        TermSpec(name="distillation", weight=2.0, options={"temperature": 4.0, "hidden": 1.0}),
+    ),
     "survey": (
         TermSpec(name="survey", weight=0.5),
         TermSpec(name="survey", weight=0.5, options={"sign": "supportive", "fit": True, "tau": 2.0}),

@@ -2,14 +2,15 @@
 
 Order of passes: those on models come before export, those on graphs after it; within a stage the built-in ones in the
 order of `ORDER`, then others by name. Variants are the prefixes of that sequence, a pass that does not apply being left
-out: for an encoder nothing, int8, int8 and int8-embeddings; for a static model nothing, int8-embeddings.
+out: for an encoder nothing, int8, int8 and int8-embeddings; for a static model nothing, int8-embeddings. The passes of
+`ON_REQUEST` make none of them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -20,9 +21,13 @@ from marketfit.compress.passes import Artefact, Context, Pass, Stage
 from marketfit.engine import Run
 from marketfit.errors import InputError, RunError
 from marketfit.records import Folder, Recipe, Trial
-from marketfit.task import Trainer
+from marketfit.task import Trainer, unreported
 
-ORDER = ("int8", "int8-embeddings")
+ORDER = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "int8", "int8-embeddings")
+
+ON_REQUEST = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim")
+"""Passes that make no variants unasked: they train for minutes, give a start for distillation, or (vocabulary-trim)
+cost a tenth of a point. Which of them a contract is worth is for a plan to find, that does not exist yet."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,9 @@ class Named:
 
 
 def registered_passes() -> tuple[Named, ...]:
-    """All registered passes in the order in which they are applied."""
-    found = [Named(name, cast("type[Pass]", registry.load("passes", name))()) for name in registry.names("passes")]
+    """All registered passes but those on request, in the order in which they are applied."""
+    names = [name for name in registry.names("passes") if name not in ON_REQUEST]
+    found = [Named(name, cast("type[Pass]", registry.load("passes", name))()) for name in names]
     return tuple(sorted(found, key=lambda item: (item.works.stage != "model", _place(item.name), item.name)))
 
 
@@ -73,10 +79,11 @@ class Builder:
             applied: tuple[str, ...] = ()
             yield from self._graphs(trial, model, applied, scratch / "0")
             for number, item in enumerate(self._of_stage("model"), start=1):
-                if item.works.applies(model):
+                context = self._context(item, scratch / f"{number}-model", trial)
+                if item.works.applies(model, context):
                     continue
                 applied = (*applied, item.name)
-                made = self._try(trial, applied, partial(self._apply, item, model, scratch / f"{number}-model", trial))
+                made = self._try(trial, applied, partial(self._apply, item, model, context, trial))
                 if isinstance(made, Built):
                     yield made
                     return
@@ -92,10 +99,11 @@ class Builder:
             return
         yield self._kept(trial, applied, made)
         for item in self._of_stage("graph"):
-            if item.works.applies(made):
+            context = self._context(item, scratch / item.name, trial)
+            if item.works.applies(made, context):
                 continue
             applied = (*applied, item.name)
-            step = self._try(trial, applied, partial(self._apply, item, made, scratch / item.name, trial))
+            step = self._try(trial, applied, partial(self._apply, item, made, context, trial))
             if isinstance(step, Built):
                 yield step
                 return
@@ -122,18 +130,25 @@ class Builder:
         self.trainer.export(model.folder, into, product=self.product, lineage=(*lineage(trial), *applied))
         return Artefact("graph", into)
 
-    def _apply(self, item: Named, artefact: Artefact, into: Path, trial: Trial) -> Artefact:
+    def _context(self, item: Named, into: Path, trial: Trial) -> Context:
+        if trial.model is None:
+            raise RunError(f"trial {trial.number} is a finalist but has no model")
         train = self.material.train
+        return Context(
+            into=into,
+            inputs=train.inputs,
+            targets=train.targets,
+            labels=train.labels,
+            unlabelled=self.material.unlabelled,
+            trainer=self.trainer,
+            teacher=self.run.workspace.open_folder(trial.model),
+            seed=self.run.seed_for("compress", item.name, trial.number),
+            progress=unreported,
+        )
+
+    def _apply(self, item: Named, artefact: Artefact, context: Context, trial: Trial) -> Artefact:
         with self.run.reporter.task(f"{item.name} on {trial.backbone.name}") as progress:
-            context = Context(
-                into=into,
-                inputs=train.inputs,
-                targets=train.targets,
-                labels=train.labels,
-                seed=self.run.seed_for("compress", item.name, trial.number),
-                progress=progress,
-            )
-            return item.works.apply(artefact, {}, context)
+            return item.works.apply(artefact, {}, replace(context, progress=progress))
 
 
 def variant_name(trial: Trial, passes: Sequence[str]) -> str:

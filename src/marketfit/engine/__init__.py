@@ -3,7 +3,7 @@
 from marketfit.engine.jobs import Jobs, LocalJobs, Lost, Pool, RayJobs, exit_words, jobs_at
 from marketfit.engine.progress import Reporter, reporter
 from marketfit.engine.run import Run, start
-from marketfit.engine.splits import Split, SplitRows, read_split
+from marketfit.engine.splits import Split, SplitRows, read_split, read_unlabelled
 from marketfit.engine.step import step
 from marketfit.engine.tracking import Recording, Tracking
 
@@ -22,6 +22,7 @@ __all__ = [
     "exit_words",
     "jobs_at",
     "read_split",
+    "read_unlabelled",
     "reporter",
     "start",
     "step",

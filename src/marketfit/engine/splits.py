@@ -1,4 +1,4 @@
-"""The rows of one split of a Dataset, as every step reads them."""
+"""The rows of one split of a Dataset, and those without labels, as every step reads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from marketfit.records import Dataset
-from marketfit.task import Labelled
+from marketfit.task import Example, Labelled
 from marketfit.workspace import Workspace
 
 Split = Literal["train", "valid", "test"]
@@ -46,3 +46,11 @@ def read_split(dataset: Dataset, split: Split, workspace: Workspace) -> SplitRow
             for name in sensitive
         },
     )
+
+
+def read_unlabelled(dataset: Dataset, workspace: Workspace) -> Sequence[Example]:
+    """The examples without labels that `prepare` kept: each once, none near a test row; none where there is no file."""
+    if dataset.unlabelled is None:
+        return ()
+    found: Sequence[Example] = workspace.table(dataset.unlabelled).column("input").to_pylist()
+    return found

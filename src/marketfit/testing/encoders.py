@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 WORDS = ("turn", "switch", "on", "off", "the", "light", "lamp", "play", "stop", "music", "song", "please", "now", "a")
 """All that a tiny encoder can spell; everything else is unknown to it."""
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-_SIZES: Mapping[str, int] = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 48,
-    "max_position_embeddings": 40,
-}
-_DISTILBERT: Mapping[str, int] = {
-    "dim": 32,
-    "n_layers": 2,
-    "n_heads": 2,
-    "hidden_dim": 48,
-    "max_position_embeddings": 40,
-}
+_HIDDEN, _POSITIONS = 32, 40
 
 
-def tiny_encoder(into: Path, *, kind: str = "bert", seed: int = 0, unused: int = 0) -> Path:
+@dataclass(frozen=True)
+class Shape:
+    """Layers, attention heads of each (a divisor of 32), and feed-forward width of a tiny encoder."""
+
+    layers: int = 2
+    heads: int = 2
+    width: int = 48
+
+
+def tiny_encoder(
+    into: Path,
+    *,
+    kind: str = "bert",
+    seed: int = 0,
+    unused: int = 0,
+    shape: Shape = Shape(),
+) -> Path:
     """Save an untrained encoder of a few kilobytes; `kind` is a model type of transformers, such as roberta.
 
     `unused` words that no text holds make its table larger.
@@ -37,8 +41,7 @@ def tiny_encoder(into: Path, *, kind: str = "bert", seed: int = 0, unused: int =
 
     torch.manual_seed(seed)
     vocabulary = (*_SPECIAL, *WORDS, *(f"[unused{number}]" for number in range(unused)))
-    sizes = _DISTILBERT if kind == "distilbert" else _SIZES
-    options: dict[str, int] = {"vocab_size": len(vocabulary), "pad_token_id": 0, **sizes}
+    options: dict[str, int] = {"vocab_size": len(vocabulary), "pad_token_id": 0, **_sizes(kind, shape)}
     if kind == "electra":
         options["embedding_size"] = 16
     encoder = transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **options))
@@ -69,6 +72,14 @@ def small_minilm(into: Path, *, tokens: int = 4000) -> Path:
     tokenizer["model"]["vocab"] = {word: number for word, number in vocabulary.items() if number < tokens}
     (into / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     return into
+
+
+def _sizes(kind: str, shape: Shape) -> dict[str, int]:
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    if kind == "distilbert":
+        names = ("dim", "n_layers", "n_heads", "hidden_dim")
+    values = (_HIDDEN, shape.layers, shape.heads, shape.width)
+    return {**dict(zip(names, values, strict=True)), "max_position_embeddings": _POSITIONS}
 
 
 def _write_tokenizer(into: Path, vocabulary: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
     check_pass("mine", MyPass(), artefact, rows, folder=tmp_path)
 
-raises `AssertionError` with what is wrong.
+A pass on models is examined on what its task's trainer exports. It raises `AssertionError` with what is wrong.
 """
 
 from __future__ import annotations
@@ -11,39 +11,84 @@ from pathlib import Path
 
 import numpy as np
 
+from marketfit import registry
 from marketfit.bundle import check_unsealed, load_unsealed, read_spec, size_mb
-from marketfit.compress.passes import Artefact, Context, Pass
+from marketfit.compress.passes import Artefact, Context, Options, Pass
 from marketfit.errors import BriefError
 from marketfit.records import sha256_file
-from marketfit.task import Labelled
+from marketfit.task import FloatMatrix, Labelled, Progress, unreported
 
-_NEAR = 0.1
+_TASK = "text-classification"  # the exam's rows are texts
+_DEFAULTS: Options = {}
+_ROUNDING = 1e-3
+
+NEAR = 0.1
 """Largest mean change of a probability that a compression may cost on the exam's rows."""
 
+NEAR_OF_CUTS = 0.3
+"""The same for passes that cut parts out, which are a start for distillation, and for trainings kept short."""
 
-def check_pass(name: str, works: Pass, artefact: Artefact, rows: Labelled, *, folder: Path) -> Artefact:
-    """Run the whole exam on an artefact that the pass applies to; gives what the pass made."""
-    _demand(works.applies(artefact) == "", f"{name}: it does not apply: {works.applies(artefact)}")
-    before = _bytes(artefact.folder)
+
+def check_pass(
+    name: str, works: Pass, artefact: Artefact, rows: Labelled, *, folder: Path, teacher: Path | None = None,
+    options: Options = _DEFAULTS, near: float = NEAR,
+) -> Artefact:  # fmt: skip
+    """Run the whole exam on an artefact that the pass applies to; gives what the pass made.
+
+    `teacher` is the tuned model that the artefact was cut from, if it was. `options` keep the exam short where a
+    pass trains. `near`: the largest mean change of a probability, to a pass on models from the teacher's.
+    """
     told: list[float] = []
-    made = works.apply(artefact, {}, _context(folder / "made", rows, told))
-    again = works.apply(artefact, {}, _context(folder / "again", rows, told))
+
+    def context(into: Path) -> Context:
+        return context_for(rows, into, teacher=teacher or artefact.folder, progress=told.append)
+
+    reason = works.applies(artefact, context(folder / "asked"))
+    _demand(reason == "", f"{name}: it does not apply: {reason}")
+    before = _bytes(artefact.folder)
+    made = works.apply(artefact, options, context(folder / "made"))
+    again = works.apply(artefact, options, context(folder / "again"))
     _demand(made.folder == folder / "made", f"{name}: it wrote to {made.folder}")
     _demand(_bytes(artefact.folder) == before, f"{name}: it changed what it was given")
     _demand(_bytes(made.folder) == _bytes(again.folder), f"{name}: twice the same gave different bytes")
     _demand(told[-1:] == [1.0], f"{name}: its progress ended at {told[-1:]}")
     try:
-        works.apply(artefact, {"no_such_option": 1}, _context(folder / "refused", rows, told))
+        works.apply(artefact, {"no_such_option": 1}, context(folder / "refused"))
     except BriefError as error:
         _demand("no_such_option" in str(error), f"{name}: the refusal does not name the option: {error}")
     else:
         raise AssertionError(f"{name}: an unknown option was taken without complaint")
+    _demand(made.stage == artefact.stage == works.stage, f"{name}: of stage {works.stage}, it gave {made.stage}")
     if artefact.stage == "graph":
-        check_graph(name, artefact, made, rows)
+        check_graph(name, artefact, made, rows, near=near)
+    else:
+        check_model(name, teacher or artefact.folder, made, rows, folder=folder, near=near)
     return made
 
 
-def check_graph(name: str, artefact: Artefact, made: Artefact, rows: Labelled) -> None:
+def check_model(name: str, teacher: Path, made: Artefact, rows: Labelled, *, folder: Path, near: float) -> None:
+    """A model folder that is scored and exported: no larger a bundle, which says what the model says, and nearly what
+    the teacher's does.
+    """
+    trainer = registry.trainer(_TASK)
+    exported = folder / "exported-before", folder / "exported"
+    for model, into in zip((teacher, made.folder), exported, strict=True):
+        trainer.export(model, into, product="exam", lineage=("exam",))
+        check_unsealed(into)
+    old, new = (load_unsealed(into) for into in exported)
+    _demand(new.labels == old.labels == rows.labels, f"{name}: the labels changed")
+    sizes = [size_mb(into) for into in exported]
+    _demand(sizes[1] <= sizes[0], f"{name}: the exported bundle grew from {sizes[0]} to {sizes[1]} MB")
+    logits = trainer.scores(made.folder, rows.inputs, progress=unreported)
+    _demand(logits.shape == (len(rows), len(rows.labels)), f"{name}: its logits have the shape {logits.shape}")
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    before, after = (bundle.probabilities(rows.inputs) for bundle in (old, new))
+    apart = float(np.abs(powers / powers.sum(axis=1, keepdims=True) - after).max())
+    _demand(apart < _ROUNDING, f"{name}: exported, its probabilities move by {apart:.2g}")
+    _near(name, before, after, near)
+
+
+def check_graph(name: str, artefact: Artefact, made: Artefact, rows: Labelled, *, near: float = NEAR) -> None:
     """A bundle that is sound, smaller, says what was done to it, and answers nearly as before."""
     check_unsealed(made.folder)
     before, after = load_unsealed(artefact.folder), load_unsealed(made.folder)
@@ -52,14 +97,21 @@ def check_graph(name: str, artefact: Artefact, made: Artefact, rows: Labelled) -
     _demand(steps == 1, f"{name}: {steps} lines joined the lineage, not one")
     sizes = size_mb(artefact.folder), size_mb(made.folder)
     _demand(sizes[1] < sizes[0], f"{name}: the bundle grew from {sizes[0]} to {sizes[1]} MB")
-    gap = float(np.abs(after.probabilities(rows.inputs) - before.probabilities(rows.inputs)).mean())
-    _demand(gap < _NEAR, f"{name}: probabilities moved by {gap:.3f} in the mean")
+    _near(name, before.probabilities(rows.inputs), after.probabilities(rows.inputs), near)
 
 
-def _context(into: Path, rows: Labelled, told: list[float]) -> Context:
+def _near(name: str, before: FloatMatrix, after: FloatMatrix, near: float) -> None:
+    gap = float(np.abs(after - before).mean())
+    # NaN fails this comparison too.
+    _demand(gap < near, f"{name}: probabilities moved by {gap:.3f} in the mean")
+
+
+def context_for(rows: Labelled, into: Path, *, teacher: Path, progress: Progress = unreported) -> Context:
+    """A context of the exam's rows, without unlabelled ones."""
     return Context(
-        into=into, inputs=rows.inputs, targets=rows.targets, labels=rows.labels, seed=0, progress=told.append
-    )
+        into=into, inputs=rows.inputs, targets=rows.targets, labels=rows.labels, unlabelled=(),
+        trainer=registry.trainer(_TASK), teacher=teacher, seed=0, progress=progress,
+    )  # fmt: skip
 
 
 def _bytes(folder: Path) -> dict[str, str]:

@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING
 
 from marketfit.errors import BriefError
 from marketfit.records import TermSpec
-from marketfit.training.terms import Batch, Facts, Outputs, Term
+from marketfit.training.terms import UNLABELLED, Batch, Facts, Outputs, Term
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _ROWS, _CLASSES, _DIM, _BATCH = 12, 4, 3, 3
 _STEP = 1e-5
+_UNLABELLED_ROWS = [3, 6, 10]
+_FACTS = Facts(rows=_ROWS, asked=_ROWS // 2, classes=_CLASSES, unlabelled=len(_UNLABELLED_ROWS), taught=True)
 
 
 def check_term(kind: type[Term], spec: TermSpec) -> None:
-    """Run the whole exam on random outputs in double precision, half of whose rows people were asked about."""
+    """Run the whole exam on random outputs in double precision.
+
+    People were asked about half of the rows, a quarter has no label, and a teacher speaks of all of them.
+    """
     import torch
 
     logits, batch = _material()
-    term = kind.prepare(spec, Facts(rows=_ROWS, asked=_ROWS // 2, classes=_CLASSES))
+    term = kind.prepare(spec, _FACTS)
     value = _loss(term, logits, batch)
     _demand(value.ndim == 0 and bool(torch.isfinite(value)), f"{spec.name}: the loss is no finite scalar: {value}")
     _demand(bool(value == _loss(term, logits, batch)), f"{spec.name}: two calls gave two values")
     _check_gradient(term, logits, batch, name=spec.name)
-    parts = [
-        _loss(
-            term, logits[rows], Batch(batch.targets[rows], None if batch.consensus is None else batch.consensus[rows])
-        )
-        for rows in torch.arange(_ROWS).split(_BATCH)
-    ]
+    parts = [_loss(term, logits[rows], _part(batch, rows)) for rows in torch.arange(_ROWS).split(_BATCH)]
     mean = torch.stack(parts).mean()
     _demand(bool(torch.isclose(mean, value)), f"{spec.name}: the mean over batches is {mean}, over all rows {value}")
     _check_refusals(kind, spec)
@@ -47,10 +47,19 @@ def _material() -> tuple[Tensor, Batch]:
     random = torch.Generator().manual_seed(0)
     logits = torch.randn((_ROWS, _CLASSES), generator=random, dtype=torch.float64)
     targets = torch.arange(_ROWS) % _CLASSES
+    targets[_UNLABELLED_ROWS] = UNLABELLED
     consensus = torch.rand((_ROWS, _CLASSES), generator=random, dtype=torch.float64)
     consensus /= consensus.sum(dim=1, keepdim=True)
     consensus[1::2] = 0.0  # nobody was asked about these
-    return logits, Batch(targets=targets, consensus=consensus)
+    teacher = torch.randn((_ROWS, _CLASSES), generator=random, dtype=torch.float64)
+    return logits, Batch(targets=targets, consensus=consensus, teacher_logits=teacher)
+
+
+def _part(batch: Batch, rows: Tensor) -> Batch:
+    def part(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor[rows]
+
+    return Batch(batch.targets[rows], part(batch.consensus), part(batch.teacher_logits))
 
 
 def _loss(term: Term, logits: Tensor, batch: Batch) -> Tensor:
@@ -78,13 +87,12 @@ def _check_gradient(term: Term, logits: Tensor, batch: Batch, *, name: str) -> N
 
 
 def _check_refusals(kind: type[Term], spec: TermSpec) -> None:
-    facts = Facts(rows=_ROWS, asked=_ROWS // 2, classes=_CLASSES)
     for wrong in (
         spec.model_copy(update={"options": {**spec.options, "no_such_option": 1}}),
         spec.model_copy(update={"weight": -1.0}),
     ):
         try:
-            kind.prepare(wrong, facts)
+            kind.prepare(wrong, _FACTS)
         except BriefError:
             continue
         raise AssertionError(f"{spec.name}: {wrong} was taken without complaint")

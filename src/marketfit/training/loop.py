@@ -10,7 +10,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import cast
 
 import torch
@@ -27,9 +27,9 @@ from marketfit.training.precision import has_bf16
 from marketfit.training.terms import Batch, Objective, Outputs
 
 Tensors = dict[str, Tensor]
-"""A batch as the model takes it, plus `targets` and, where people were asked, `consensus`."""
+"""A batch as the model takes it, plus `targets` and, where there are any, the other fields of a `Batch`."""
 
-_OUR_KEYS = ("targets", "consensus")
+_OUR_KEYS = tuple(field.name for field in fields(Batch))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def train(
 ) -> FitSummary:
     """Minimise the objective over the model's trainable parameters, in place.
 
-    `model` takes the tensors of a batch and returns a mapping with `logits` and `features`. The same arguments give
+    `model` takes the tensors of a batch and returns a mapping with `logits` and `features` (and `layers`, where a
+    teacher's are matched). The same arguments give
     the same parameters on the same machine with the same number of threads; `follow` is told every step.
 
     Raises:
@@ -193,6 +194,16 @@ class _TermTrainer(transformers.Trainer):
 def loss_of(model: nn.Module, tensors: Tensors, objective: Objective) -> Tensor:
     """The objective on one batch of tensors."""
     said = model(**{name: value for name, value in tensors.items() if name not in _OUR_KEYS})
-    outputs = Outputs(logits=said["logits"].float(), features=said["features"].float())
-    batch = Batch(targets=tensors["targets"], consensus=tensors.get("consensus"))
+    layers = said.get("layers")
+    outputs = Outputs(
+        logits=said["logits"].float(),
+        features=said["features"].float(),
+        layers=None if layers is None else layers.float(),
+    )
+    batch = Batch(
+        targets=tensors["targets"],
+        consensus=tensors.get("consensus"),
+        teacher_logits=tensors.get("teacher_logits"),
+        teacher_layers=tensors.get("teacher_layers"),
+    )
     return objective.loss(outputs, batch, model)

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from pydantic import JsonValue
 
 from marketfit.errors import BriefError, Problem, nearest
-from marketfit.task import Example, IntVector, Progress
+from marketfit.task import Example, IntVector, Labelled, Progress, Trainer
 
 Stage = Literal["model", "graph"]
 Options = Mapping[str, JsonValue]
@@ -31,17 +31,27 @@ class Artefact:
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What a pass may use: training rows to calibrate or fit on, a seed, and a place to write to.
+    """What a pass may use: rows to calibrate or fit on, who fits, a seed, and a place to write to.
 
-    `into` does not exist yet; the pass creates it. `targets` (n,) index `labels`.
+    `into` does not exist yet; the pass creates it. `targets` (n,) index `labels`. `unlabelled` are further examples
+    without labels, if there are any. `teacher` is the tuned model folder that the sequence of passes started from;
+    `trainer` belongs to the task and can read it.
     """
 
     into: Path
     inputs: Sequence[Example]
     targets: IntVector
     labels: tuple[str, ...]
+    unlabelled: Sequence[Example]
+    trainer: Trainer
+    teacher: Path
     seed: int
     progress: Progress
+
+    @property
+    def train(self) -> Labelled:
+        """The training rows as a Trainer takes them."""
+        return Labelled(inputs=self.inputs, targets=self.targets, labels=self.labels)
 
 
 class Pass(Protocol):
@@ -49,8 +59,8 @@ class Pass(Protocol):
 
     stage: Stage
 
-    def applies(self, artefact: Artefact) -> str:
-        """Why the pass has nothing to do here, or an empty string where it applies."""
+    def applies(self, artefact: Artefact, context: Context) -> str:
+        """Why the pass has nothing to do here, or an empty string where it applies. Writes nothing."""
         ...
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:

@@ -27,7 +27,7 @@ class Int8:
 
     stage: Stage = "graph"
 
-    def applies(self, artefact: Artefact) -> str:
+    def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - Pass contract
         """It needs float32 matrix products that hold a tenth of the weights or more."""
         import onnx
 

@@ -28,7 +28,7 @@ class Int8Embeddings:
 
     stage: Stage = "graph"
 
-    def applies(self, artefact: Artefact) -> str:
+    def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - Pass contract
         """It needs a lookup in a float32 table of 100,000 values or more."""
         if not _tables(read_graph(artefact)):
             return f"no lookup in a float32 table of {_SMALLEST:,} values or more"

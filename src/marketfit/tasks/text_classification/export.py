@@ -18,9 +18,11 @@ from marketfit.bundle import write_spec
 from marketfit.errors import RunError
 from marketfit.records import Backbone, BundleSpec, SessionSettings
 from marketfit.tasks.text_classification.fitting import prepare
-from marketfit.tasks.text_classification.graph import Head, encoder_graph, static_graph
-from marketfit.tasks.text_classification.model import StaticEncoder, TextModel, config_of, encoder_arrays, load_model
+from marketfit.tasks.text_classification.graph import Head, encoder_graph
+from marketfit.tasks.text_classification.model import TextModel, config_of, encoder_arrays, load_model
 from marketfit.tasks.text_classification.runtime import Preprocessor, open_session
+from marketfit.tasks.text_classification.static_encoder import StaticEncoder
+from marketfit.tasks.text_classification.static_graph import StaticWeights, static_graph
 from marketfit.tasks.text_classification.tokens import save_tokenizer
 from marketfit.tasks.text_classification.traced import traced_graph
 from marketfit.tasks.text_classification.weights import encoder_weights, is_bert_shaped
@@ -54,7 +56,7 @@ def graph_of(model: TextModel) -> onnx.ModelProto:
     """The ONNX graph of a model: from the weights where we know the architecture, else traced."""
     encoder, head = model.encoder, _head(model)
     if isinstance(encoder, StaticEncoder):
-        return static_graph(encoder.word.weight.detach().float().numpy(), head)
+        return static_graph(_static_weights(encoder), head)
     config = config_of(encoder)
     if is_bert_shaped(config):
         return encoder_graph(encoder_weights(config, encoder_arrays(encoder)), head)
@@ -78,9 +80,17 @@ def check_graph(path: Path, model: TextModel, how: Preprocessor) -> None:
             # No text holds the padding token, and RoBERTa counts its positions without it.
             ids[row, :length] = drawn + (drawn >= how.pad_id)
             mask[row, :length] = 1
+        _put_listed_pairs(ids, model)
         with torch.inference_mode():
             wanted = model(input_ids=torch.from_numpy(ids).long(), attention_mask=torch.from_numpy(mask).long())
         _compare(session, ids, mask, {_OUTPUTS[name]: tensor.float().numpy() for name, tensor in wanted.items()})
+
+
+def _put_listed_pairs(ids: np.ndarray, model: TextModel) -> None:
+    """Begin each row with a pair that a static model lists: chance would draw none."""
+    if isinstance(model.encoder, StaticEncoder) and len(model.encoder.listed):
+        listed = model.encoder.listed.numpy()
+        ids[:, :2] = listed[np.linspace(0, len(listed) - 1, len(ids)).astype(int)]
 
 
 _OUTPUTS = {"features": "embedding", "logits": "logits"}
@@ -89,7 +99,8 @@ _OUTPUTS = {"features": "embedding", "logits": "logits"}
 def _compare(
     session: onnxruntime.InferenceSession, ids: np.ndarray, mask: np.ndarray, wanted: Mapping[str, np.ndarray]
 ) -> None:
-    found = session.run(list(wanted), {"input_ids": ids, "attention_mask": mask})
+    given = {"input_ids": ids, "attention_mask": mask}
+    found = session.run(list(wanted), {node.name: given[node.name] for node in session.get_inputs()})
     for (name, expected), values in zip(wanted.items(), found, strict=True):
         gap = float(np.abs(values - expected).max())
         # NaN fails this comparison too.
@@ -118,6 +129,12 @@ def _head(model: TextModel) -> Head | None:
         return None
     weight = model.head.weight.detach() * model.scale
     return Head(weight=weight.float().numpy(), bias=model.head.bias.detach().float().numpy())
+
+
+def _static_weights(encoder: StaticEncoder) -> StaticWeights:
+    table = encoder.word.weight.detach().float().numpy()
+    pair_table = table[:0] if encoder.pair is None else encoder.pair.weight.detach().float().numpy()
+    return StaticWeights(table, encoder.padding, encoder.listed.numpy(), pair_table)
 
 
 def _vocabulary(model: TextModel) -> int:

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 
 from marketfit.errors import BriefError, Problem
 from marketfit.records import Backbone, FitSummary, Recipe
-from marketfit.task import Example, FloatMatrix, Follow, Labelled, Progress, unfollowed
+from marketfit.task import Example, FloatMatrix, Follow, Labelled, Progress, unfollowed, unreported
 from marketfit.tasks.text_classification.kinds import find
 from marketfit.tasks.text_classification.model import (
     Card,
-    StaticEncoder,
     TextModel,
     load_encoder,
     load_model,
@@ -28,6 +27,7 @@ from marketfit.tasks.text_classification.model import (
 )
 from marketfit.tasks.text_classification.runtime import Preprocessor, by_length, checked_texts
 from marketfit.tasks.text_classification.static import static_table
+from marketfit.tasks.text_classification.static_encoder import StaticEncoder
 from marketfit.tasks.text_classification.tokens import (
     load_tokenizer,
     max_length,
@@ -140,7 +140,7 @@ def prepare(backbone: Backbone, texts: Sequence[str] | None, *, base: Path) -> P
         how = replace(how, max_length=max_length([len(row) for row in ids], limit=limit))
         ids = token_ids(tokenizer, texts or (), how)
     if backbone.static:
-        encoder: nn.Module = StaticEncoder(torch.from_numpy(static_table(source).copy()))
+        encoder: nn.Module = StaticEncoder(torch.from_numpy(static_table(source).copy()), padding=how.pad_id)
     else:
         encoder = load_encoder(source, layers=backbone.cut)
     return Prepared(encoder=encoder, tokenizer=tokenizer, how=how, ids=ids)
@@ -162,7 +162,7 @@ def probe_head(prepared: Prepared, recipe: Recipe, rows: Labelled, objective: Ob
     """The logistic regression that every method starts from, on features times their scale."""
     features = rows.features
     if features is None:
-        features = outputs_of(TextModel(prepared.encoder, None, scale=1.0), prepared.ids, prepared.how, "features")
+        features = outputs_of(TextModel(prepared.encoder, None, scale=1.0), prepared.ids, prepared.how)["features"]
     scaled = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32)) * head_scale(features.shape[1])
     return Probe(
         features=scaled,
@@ -196,24 +196,19 @@ def course_of(prepared: Prepared, rows: Labelled) -> Course:
 
 
 def outputs_of(
-    model: TextModel, ids: Sequence[Sequence[int]], how: Preprocessor, name: str, progress: Progress | None = None
-) -> FloatMatrix:
-    """One output of the model for every row, in float32."""
-    parts: list[tuple[list[int], FloatMatrix]] = []
+    model: TextModel, ids: Sequence[Sequence[int]], how: Preprocessor, progress: Progress = unreported
+) -> dict[str, FloatMatrix]:
+    """All outputs of the model for every row, at least one, in float32."""
+    parts: list[tuple[list[int], dict[str, Tensor]]] = []
     done = 0
     model.eval()
     with torch.inference_mode():
         for rows in by_length([len(row) for row in ids]):
-            parts.append((rows, model(**pad([ids[row] for row in rows], how.pad_id))[name].float().numpy()))
+            parts.append((rows, model(**pad([ids[row] for row in rows], how.pad_id))))
             done += len(rows)
-            if progress is not None:
-                progress(done / len(ids))
-    if not parts:
-        return np.zeros((0, 0), dtype=np.float32)
-    result = np.empty((len(ids), parts[0][1].shape[1]), dtype=np.float32)
-    for rows, values in parts:
-        result[rows] = values
-    return result
+            progress(done / len(ids))
+    order = np.argsort(np.concatenate([rows for rows, _said in parts]))
+    return {name: torch.cat([said[name].float() for _rows, said in parts]).numpy()[order] for name in parts[0][1]}
 
 
 def scores(folder: Path, examples: Sequence[Example], *, progress: Progress) -> FloatMatrix:
@@ -224,4 +219,4 @@ def scores(folder: Path, examples: Sequence[Example], *, progress: Progress) -> 
         progress(1.0)
         return np.zeros((0, len(card.labels)), dtype=np.float32)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return outputs_of(model, token_ids(tokenizer, texts, card.how()), card.how(), "logits", progress)
+    return outputs_of(model, token_ids(tokenizer, texts, card.how()), card.how(), progress)["logits"]

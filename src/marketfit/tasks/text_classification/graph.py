@@ -10,7 +10,7 @@ Names are stable; every node is called as its first output, every weight is an i
     embeddings.position        (positions, dim)    sliced to the batch's length; token type 0 is added in
     embeddings.norm.gamma|beta
     embeddings.project.weight|bias                 where the table is narrower than the model (ELECTRA)
-    layer.I.attention.qkv.weight|bias              (dim, 3·dim): Attention, com.microsoft
+    layer.I.attention.qkv.weight|bias              (dim, 3·heads·head): Attention, com.microsoft
     layer.I.attention.out.weight, .bias            MatMul; its bias is an input of the next norm
     layer.I.attention.norm.gamma|beta              SkipLayerNormalization
     layer.I.ffn.in.weight, .bias                   MatMul, then BiasGelu (FastGelu, or Add and Relu)
@@ -19,7 +19,9 @@ Names are stable; every node is called as its first output, every weight is an i
     head.weight, head.bias                         (dim, classes): Gemm
 
 The word table is read by a Gather of its own, so that a pass may swap the table for int8 rows and scales without
-touching what follows. MatMul weights are (in, out). There are no local paths and no metadata.
+touching what follows. A layer with fewer heads has a narrower qkv, whose width tells Attention all sizes (were they in
+its attribute `qkv_hidden_sizes`, onnxruntime's quantiser would leave the operator out). MatMul weights are (in, out).
+There are no local paths and no metadata.
 """
 
 from __future__ import annotations
@@ -48,17 +50,21 @@ class Head:
 
 
 @dataclass
-class _Graph:
+class GraphParts:
+    """Nodes and weights of a graph that is being written."""
+
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     weights: dict[str, NDArray[np.generic]] = field(default_factory=dict)
 
     def weight(self, name: str, array: NDArray[np.generic]) -> str:
+        """Add an initializer; gives its name."""
         self.weights[name] = np.ascontiguousarray(array)
         return name
 
     def node(
         self, kind: str, inputs: Sequence[str], output: str, *, fused: bool = False, **attributes: float | int
     ) -> str:
+        """Add a node that is called as its output; gives that name."""
         domain = "com.microsoft" if fused else ""
         node = helper.make_node(kind, inputs, [output], name=output, domain=domain)
         node.attribute.extend(helper.make_attribute(key, value) for key, value in sorted(attributes.items()))
@@ -68,7 +74,7 @@ class _Graph:
 
 def encoder_graph(weights: EncoderWeights, head: Head | None) -> onnx.ModelProto:
     """The graph of a BERT-shaped encoder, with or without a head."""
-    graph = _Graph()
+    graph = GraphParts()
     hidden = _embeddings(graph, weights)
     graph.weight("one", np.array([1], dtype=np.int64))
     graph.node("ReduceSum", ["attention_mask", "one"], "attention_lengths", keepdims=0)
@@ -76,19 +82,10 @@ def encoder_graph(weights: EncoderWeights, head: Head | None) -> onnx.ModelProto
         hidden = _layer(graph, weights, layer, hidden)
     dim = weights.arrays[f"layer.{weights.layers - 1}.ffn.norm.bias"].shape[0]
     _pool(graph, hidden)
-    return _model(graph, head, dim=dim)
+    return finished(graph, head, dim=dim)
 
 
-def static_graph(table: FloatMatrix, head: Head | None) -> onnx.ModelProto:
-    """The graph of a static model: one vector a token, their mean, no attention."""
-    graph = _Graph()
-    graph.weight("one", np.array([1], dtype=np.int64))
-    hidden = graph.node("Gather", [graph.weight("embeddings.word", table), "input_ids"], "embeddings.word_rows", axis=0)
-    _pool(graph, hidden)
-    return _model(graph, head, dim=table.shape[1])
-
-
-def _embeddings(graph: _Graph, weights: EncoderWeights) -> str:
+def _embeddings(graph: GraphParts, weights: EncoderWeights) -> str:
     arrays = weights.arrays
     graph.weight("zero", np.array([0], dtype=np.int64))
     word = graph.weight("embeddings.word", arrays["embeddings.word"])
@@ -112,7 +109,7 @@ def _embeddings(graph: _Graph, weights: EncoderWeights) -> str:
     return graph.node("Add", ["embeddings.project.product", bias], "embeddings.projected")
 
 
-def _layer(graph: _Graph, weights: EncoderWeights, layer: int, hidden: str) -> str:
+def _layer(graph: GraphParts, weights: EncoderWeights, layer: int, hidden: str) -> str:
     arrays, at = weights.arrays, f"layer.{layer}"
     parts = [f"{at}.attention.{part}" for part in ("query", "key", "value")]
     qkv = [
@@ -124,7 +121,7 @@ def _layer(graph: _Graph, weights: EncoderWeights, layer: int, hidden: str) -> s
         [hidden, *qkv, "attention_lengths"],
         f"{at}.attention.context",
         fused=True,
-        num_heads=weights.heads,
+        num_heads=weights.heads[layer],
     )
     attended = _project_and_norm(graph, weights, f"{at}.attention", context, hidden)
     inner = _product(graph, weights, f"{at}.ffn.in", attended)
@@ -138,7 +135,7 @@ def _layer(graph: _Graph, weights: EncoderWeights, layer: int, hidden: str) -> s
     return _project_and_norm(graph, weights, f"{at}.ffn", inner, attended)
 
 
-def _project_and_norm(graph: _Graph, weights: EncoderWeights, at: str, inner: str, skip: str) -> str:
+def _project_and_norm(graph: GraphParts, weights: EncoderWeights, at: str, inner: str, skip: str) -> str:
     product = _product(graph, weights, f"{at}.out", inner)
     norm = [
         graph.weight(f"{at}.norm.gamma", weights.arrays[f"{at}.norm.weight"]),
@@ -150,12 +147,12 @@ def _project_and_norm(graph: _Graph, weights: EncoderWeights, at: str, inner: st
     )
 
 
-def _product(graph: _Graph, weights: EncoderWeights, at: str, inner: str) -> str:
+def _product(graph: GraphParts, weights: EncoderWeights, at: str, inner: str) -> str:
     matrix = graph.weight(f"{at}.weight", weights.arrays[f"{at}.weight"].T)
     return graph.node("MatMul", [inner, matrix], f"{at}.product")
 
 
-def _pool(graph: _Graph, hidden: str) -> None:
+def _pool(graph: GraphParts, hidden: str) -> None:
     # The mean's length cancels when it is scaled to unit length, so the masked sum is enough.
     graph.weight("last", np.array([-1], dtype=np.int64))
     graph.node("Cast", ["attention_mask"], "pool.mask", to=TensorProto.FLOAT)
@@ -165,21 +162,21 @@ def _pool(graph: _Graph, hidden: str) -> None:
     graph.node("LpNormalization", ["pool.sum"], "embedding", axis=-1, p=2)
 
 
-def _model(graph: _Graph, head: Head | None, *, dim: int) -> onnx.ModelProto:
+def finished(
+    graph: GraphParts, head: Head | None, *, dim: int, inputs: Sequence[str] = ("input_ids", "attention_mask")
+) -> onnx.ModelProto:
+    """The model of a graph that ends in `embedding` (batch, dim), with its head if there is one."""
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim])]
     if head is not None:
         weight = graph.weight("head.weight", head.weight.T)
         bias = graph.weight("head.bias", head.bias)
         graph.node("Gemm", ["embedding", weight, bias], "logits")
         outputs.insert(0, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(head.bias)]))
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "tokens"])
-        for name in ("input_ids", "attention_mask")
-    ]
+    taken = [helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "tokens"]) for name in inputs]
     proto = helper.make_graph(
         graph.nodes,
         "text",
-        inputs,
+        taken,
         outputs,
         [numpy_helper.from_array(array, name) for name, array in graph.weights.items()],
     )

@@ -20,13 +20,14 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers.modeling_outputs import BaseModelOutput
 
 from marketfit.records import Backbone
 from marketfit.task import FloatMatrix
 from marketfit.tasks.text_classification.runtime import Preprocessor
 from marketfit.tasks.text_classification.sources import Source, refused
+from marketfit.tasks.text_classification.static_encoder import StaticEncoder
 from marketfit.tasks.text_classification.tokens import save_tokenizer
+from marketfit.tasks.text_classification.weights import HEADS, heads_of, layers_of, module_of
 
 STATIC_TYPE = "marketfit-static"
 
@@ -46,23 +47,12 @@ class Card(BaseModel):
         return Preprocessor(**cast("Mapping[str, int]", self.preprocessor))  # type: ignore[arg-type]
 
 
-class StaticEncoder(nn.Module):
-    """One vector a token, as an encoder."""
-
-    def __init__(self, table: Tensor) -> None:
-        super().__init__()
-        self.word = nn.Embedding.from_pretrained(table, freeze=False)
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> BaseModelOutput:  # noqa: ARG002 - as encoders do
-        """Vectors (b, tokens, dim)."""
-        return BaseModelOutput(last_hidden_state=cast("torch.FloatTensor", self.word(input_ids)))
-
-
 class TextModel(nn.Module):
     """Encoder, mean pooling, unit length, linear head.
 
     The head reads `scale` × the unit-length features. In training the scale is √dim, so that each coordinate has
-    about unit variance and one learning rate suits head and encoder; a saved head has it folded in.
+    about unit variance and one learning rate suits head and encoder; a saved head has it folded in. `watched` are
+    layers of the encoder, from 1, whose means over tokens are told beside the answer.
     """
 
     def __init__(self, encoder: nn.Module, head: nn.Linear | None, *, scale: float) -> None:
@@ -70,16 +60,22 @@ class TextModel(nn.Module):
         self.encoder = encoder
         self.head = head
         self.scale = scale
+        self.watched: tuple[int, ...] = ()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
-        """`features` (b, dim), and `logits` (b, classes) where there is a head."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        """`features` (b, dim), with a head `logits` (b, classes), and `layers` (b, watched, dim) of those watched."""
+        watch = {"output_hidden_states": True} if self.watched else {}
+        said = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **watch)
+        hidden = said.last_hidden_state
         with torch.autocast(device_type=hidden.device.type, enabled=False):
-            masked = hidden.float() * attention_mask.unsqueeze(-1).float()
-            features = functional.normalize(masked.sum(dim=1), dim=-1)
-            if self.head is None:
-                return {"features": features}
-            return {"features": features, "logits": self.head(features * self.scale)}
+            mask = attention_mask.unsqueeze(-1).float()
+            outputs = {"features": functional.normalize((hidden.float() * mask).sum(dim=1), dim=-1)}
+            if self.head is not None:
+                outputs["logits"] = self.head(outputs["features"] * self.scale)
+            if self.watched:
+                sums = [(said.hidden_states[layer].float() * mask).sum(dim=1) for layer in self.watched]
+                outputs["layers"] = torch.stack(sums, dim=1) / mask.sum(dim=1, keepdim=True)
+            return outputs
 
 
 def load_encoder(source: Source, *, layers: int | None) -> nn.Module:
@@ -152,6 +148,12 @@ def load_model(folder: Path) -> tuple[TextModel, Card]:
     return TextModel(_encoder_of(folder, state), head, scale=1.0).eval(), card
 
 
+def is_static(folder: Path) -> bool:
+    """Whether a model folder holds a static model."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return bool(config["model_type"] == STATIC_TYPE)
+
+
 def encoder_arrays(encoder: nn.Module) -> dict[str, FloatMatrix]:
     """An encoder's state as float32 arrays."""
     return {name: tensor.detach().cpu().float().numpy() for name, tensor in encoder.state_dict().items()
@@ -161,17 +163,46 @@ def encoder_arrays(encoder: nn.Module) -> dict[str, FloatMatrix]:
 def _encoder_of(folder: Path, state: Mapping[str, Tensor]) -> nn.Module:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if config["model_type"] == STATIC_TYPE:
-        return StaticEncoder(state["word.weight"])
+        return StaticEncoder(
+            state["word.weight"],
+            padding=config["pad_token_id"],
+            pairs=state.get("pairs"),
+            pair_table=state.get("pair.weight"),
+        )
     encoder = without_pooler(transformers.AutoModel.from_config(transformers.AutoConfig.from_pretrained(folder)))
+    if HEADS in config:
+        narrow_attention(encoder, config)
     encoder.load_state_dict(state)
     return encoder
+
+
+def narrow_attention(encoder: nn.Module, config: Mapping[str, JsonValue]) -> None:
+    """Give each layer projections for the heads that the configuration says, in place; the weights come later."""
+    for layer, heads in enumerate(heads_of(config, layers=len(encoder.get_submodule(layers_of(config))))):  # type: ignore[arg-type]
+        query = module_of(config, layer, "attention.query")
+        attention = encoder.get_submodule(query.rpartition(".")[0])
+        inner = heads * int(cast("int", attention.attention_head_size))
+        for part in ("attention.query", "attention.key", "attention.value"):
+            _replace(encoder, module_of(config, layer, part), outputs=inner)
+        _replace(encoder, module_of(config, layer, "attention.out"), inputs=inner)
+
+
+def _replace(encoder: nn.Module, name: str, *, inputs: int | None = None, outputs: int | None = None) -> None:
+    old = cast("nn.Linear", encoder.get_submodule(name))
+    encoder.set_submodule(name, nn.Linear(inputs or old.in_features, outputs or old.out_features))
 
 
 def config_of(encoder: nn.Module) -> Mapping[str, JsonValue]:
     """An encoder's configuration as JSON, without what belongs to the place where it was loaded."""
     if isinstance(encoder, StaticEncoder):
         rows, dim = encoder.word.weight.shape
-        return {"model_type": STATIC_TYPE, "vocab_size": rows, "hidden_size": dim}
+        return {
+            "model_type": STATIC_TYPE,
+            "vocab_size": rows,
+            "hidden_size": dim,
+            "pad_token_id": encoder.padding,
+            "pairs": len(encoder.listed),
+        }
     config = cast("transformers.PreTrainedModel", encoder).config.to_dict()
     return {name: value for name, value in config.items() if not name.startswith("_")}
 

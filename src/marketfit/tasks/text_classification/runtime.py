@@ -67,6 +67,7 @@ class TextRuntime:
     preprocessor: Preprocessor
     inverse_temperature: float
     classes: int
+    masked: bool  # whether the graph asks which tokens are padding
 
     @classmethod
     def load(cls, folder: Path, spec: BundleSpec, *, session: SessionSettings) -> Self:
@@ -79,12 +80,14 @@ class TextRuntime:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(preprocessor.max_length)
+        opened = open_session(folder / "model.onnx", session)
         return cls(
-            session=open_session(folder / "model.onnx", session),
+            session=opened,
             tokenizer=tokenizer,
             preprocessor=preprocessor,
             inverse_temperature=1.0 / spec.temperature,
             classes=len(spec.labels),
+            masked=any(node.name == "attention_mask" for node in opened.get_inputs()),
         )
 
     def predict(self, examples: Sequence[Example]) -> FloatMatrix:
@@ -128,28 +131,31 @@ class TextRuntime:
 
     def _encode(self, texts: list[str]) -> list[Encoding]:
         special = self.preprocessor.special_tokens
+        # The fast form does not count where in the text a token stands, which takes more than half of the time.
+        encode = self.tokenizer.encode_batch_fast
         if len(texts) <= _FEW:
-            return [self.tokenizer.encode(text, add_special_tokens=special) for text in texts]
-        return self.tokenizer.encode_batch(texts, add_special_tokens=special)
+            return [encode([text], add_special_tokens=special)[0] for text in texts]
+        return encode(texts, add_special_tokens=special)
 
     def _run(self, output: str, examples: Sequence[Example], *, width: int) -> FloatMatrix:
         ids = [encoding.ids or [self.preprocessor.empty_id] for encoding in self._encode(checked_texts(examples))]
         if len(ids) == 1:
-            tokens = np.array(ids, dtype=np.int32)
-            return self._call(output, tokens, np.ones_like(tokens))
+            return self._call(output, np.array(ids, dtype=np.int32), [len(ids[0])])
         result = np.empty((len(ids), width), dtype=np.float32)
         for rows in by_length([len(row) for row in ids]):
             longest = max(len(ids[row]) for row in rows)
-            tokens = np.full((len(rows), longest), self.preprocessor.pad_id, dtype=np.int32)
-            mask = np.zeros_like(tokens)
-            for line, row in enumerate(rows):
-                tokens[line, : len(ids[row])] = ids[row]
-                mask[line, : len(ids[row])] = 1
-            result[rows] = self._call(output, tokens, mask)
+            padding = [self.preprocessor.pad_id] * longest
+            tokens = np.array([ids[row] + padding[len(ids[row]) :] for row in rows], dtype=np.int32)
+            result[rows] = self._call(output, tokens, [len(ids[row]) for row in rows])
         return result
 
-    def _call(self, output: str, tokens: NDArray[np.int32], mask: NDArray[np.int32]) -> FloatMatrix:
-        values: FloatMatrix = self.session.run([output], {"input_ids": tokens, "attention_mask": mask})[0]
+    def _call(self, output: str, tokens: NDArray[np.int32], lengths: Sequence[int]) -> FloatMatrix:
+        """Run the graph on padded rows (n, tokens) of which `lengths` (n,) tokens are the text's."""
+        given = {"input_ids": tokens}
+        if self.masked:
+            places = np.arange(tokens.shape[1], dtype=np.int32)
+            given["attention_mask"] = (places < np.array(lengths)[:, None]).astype(np.int32)
+        values: FloatMatrix = self.session.run([output], given)[0]
         return values
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from marketfit.task import FloatMatrix
+from marketfit.task import FloatMatrix, Progress, unreported
 from marketfit.tasks.text_classification.model import load_encoder
 from marketfit.tasks.text_classification.sources import Source
 from marketfit.tasks.text_classification.tokens import load_tokenizer, marks
@@ -56,23 +56,27 @@ def _make(source: Source) -> FloatMatrix:
     before, after = marks(load_tokenizer(source))
     vocabulary = int(encoder.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
     rows = torch.tensor([[*before, token, *after] for token in range(vocabulary)])
-    return reduced(_means(encoder, rows)) * zipf_weights(vocabulary)[:, None]
+    return reduced(means(encoder, rows)) * zipf_weights(vocabulary)[:, None]
 
 
-def _means(encoder: nn.Module, rows: Tensor) -> FloatMatrix:
+def means(encoder: nn.Module, rows: Tensor, progress: Progress = unreported) -> FloatMatrix:
+    """The mean output (n, dim) of the encoder over the tokens of each row (n, tokens)."""
+    done = 0
     parts: list[FloatMatrix] = []
     with torch.inference_mode():
         for batch in rows.split(_BATCH):
             hidden = encoder(input_ids=batch, attention_mask=torch.ones_like(batch)).last_hidden_state
             parts.append(hidden.mean(dim=1).float().numpy())
+            done += len(batch)
+            progress(done / len(rows))
     return np.concatenate(parts)
 
 
-def reduced(vectors: FloatMatrix) -> FloatMatrix:
-    """The first principal components of the rows, at most 256, centred."""
+def reduced(vectors: FloatMatrix, dimensions: int = DIMENSIONS) -> FloatMatrix:
+    """The first principal components of the rows, at most `dimensions`, centred."""
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     values, axes = np.linalg.eigh(centred.T @ centred)
-    largest = np.argsort(values)[::-1][:DIMENSIONS]
+    largest = np.argsort(values)[::-1][:dimensions]
     components: FloatMatrix = (centred @ axes[:, largest]).astype(np.float32)
     return components
 

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marketfit.records import Backbone, FitSummary, Recipe
-from marketfit.task import Example, FloatMatrix, Follow, Labelled, Progress, unfollowed
+from marketfit.task import (
+    Example,
+    FloatMatrix,
+    Follow,
+    Labelled,
+    Progress,
+    StaticShape,
+    Study,
+    unfollowed,
+)
 
 
 class TextTrainer:
@@ -70,6 +79,52 @@ class TextTrainer:
         from marketfit.tasks.text_classification.fitting import scores
 
         return scores(model, examples, progress=progress)
+
+    def distil(
+        self,
+        student: Path,
+        teacher: Path,
+        train: Labelled,
+        into: Path,
+        *,
+        unlabelled: Sequence[Example],
+        study: Study,
+        seed: int,
+        progress: Progress,
+    ) -> FitSummary:
+        """Train a model folder on a teacher's answers, its layers where depth and width allow, and the labels.
+
+        The same arguments give the same bytes on one machine with one number of threads.
+
+        Raises:
+            BriefError: student, teacher and rows have not the same labels, or there is nothing to read.
+            DataError: an input is no text.
+            RunError: the objective is not finite.
+        """
+        from marketfit.tasks.text_classification.distilling import distil
+
+        return distil(
+            student, teacher, train, into, unlabelled=unlabelled, study=study, seed=seed, progress=progress,
+        )  # fmt: skip
+
+    def static(
+        self, model: Path, train: Labelled, into: Path, *, unlabelled: Sequence[Example], shape: StaticShape,
+        seed: int, progress: Progress,
+    ) -> None:  # fmt: skip
+        """Write the static version of a model folder: a vector for each token and each frequent pair of neighbours.
+
+        Raises:
+            DataError: an input is no text.
+        """
+        from marketfit.tasks.text_classification.flatten import flatten
+
+        flatten(model, train, into, unlabelled=unlabelled, shape=shape, seed=seed, progress=progress)
+
+    def is_static(self, model: Path) -> bool:
+        """Whether a model folder holds a static model."""
+        from marketfit.tasks.text_classification.model import is_static
+
+        return is_static(model)
 
     def seconds_per_epoch(self, backbone: Backbone, recipe: Recipe, train: Labelled, *, base: Path) -> float:
         """Seconds of one epoch, from a few real optimiser steps; of a probe, the seconds of all of it."""

@@ -61,6 +61,9 @@ _LAYERS = {
     "camembert": ("encoder.layer", _BERT_LAYER),
     "distilbert": ("transformer.layer", _DISTILBERT_LAYER),
 }
+HEADS = "marketfit_heads"
+"""Field of a model's configuration: the attention heads of each layer, where some were cut."""
+
 _SHIFTED_POSITIONS = ("roberta", "xlm-roberta", "camembert")
 
 
@@ -71,11 +74,12 @@ class EncoderWeights:
     `arrays`: `embeddings.word` (vocabulary, e), `embeddings.position` (positions, e; the vector of token type 0 is
     added in), `embeddings.norm.*`, optionally `embeddings.project.*`, and for each layer i `layer.{i}.attention.`
     {query, key, value, out, norm} and `layer.{i}.ffn.`{in, out, norm}, each `.weight` (out, in) and `.bias`.
+    `heads`: those of each layer.
     """
 
     arrays: Arrays
     layers: int
-    heads: int
+    heads: tuple[int, ...]
     activation: Activation
     epsilon: float
 
@@ -90,6 +94,24 @@ def is_bert_shaped(config: Mapping[str, JsonValue]) -> bool:
     )
 
 
+def heads_of(config: Mapping[str, JsonValue], *, layers: int) -> tuple[int, ...]:
+    """The attention heads of each layer; where some were cut, the configuration has our own field for them."""
+    whole = int(cast("int", config.get("num_attention_heads", config.get("n_heads"))))
+    return tuple(cast("list[int]", config.get(HEADS) or [whole] * layers))
+
+
+def module_of(config: Mapping[str, JsonValue], layer: int, part: str) -> str:
+    """transformers' name of a part of a layer, such as `attention.query`."""
+    prefix, parts = _LAYERS[str(config["model_type"])]
+    theirs = next(name for name, ours in parts.items() if ours == part)
+    return f"{prefix}.{layer}.{theirs}"
+
+
+def layers_of(config: Mapping[str, JsonValue]) -> str:
+    """transformers' name of the list of all layers."""
+    return _LAYERS[str(config["model_type"])][0]
+
+
 def encoder_weights(config: Mapping[str, JsonValue], arrays: Arrays) -> EncoderWeights:
     """Read a BERT-shaped encoder from its configuration and state (names as in transformers, no prefix).
 
@@ -97,10 +119,10 @@ def encoder_weights(config: Mapping[str, JsonValue], arrays: Arrays) -> EncoderW
         ValueError: a tensor that none of our names covers, or one that is missing.
     """
     kind = str(config["model_type"])
-    prefix, parts = _LAYERS[kind]
+    _prefix, parts = _LAYERS[kind]
     found: dict[str, FloatMatrix] = {}
     for name, array in arrays.items():
-        ours = _our_name(name, prefix=prefix, parts=parts)
+        ours = our_name(name, kind=kind)
         if ours is None:
             raise ValueError(f"unexpected tensor {name} in a {kind} encoder")
         found[ours] = array
@@ -115,7 +137,7 @@ def encoder_weights(config: Mapping[str, JsonValue], arrays: Arrays) -> EncoderW
     weights = EncoderWeights(
         arrays=found,
         layers=layers,
-        heads=int(cast("int", config.get("num_attention_heads", config.get("n_heads")))),
+        heads=heads_of(config, layers=layers),
         activation=_ACTIVATIONS[str(config.get("hidden_act", config.get("activation", "gelu")))],
         epsilon=float(cast("float", config.get("layer_norm_eps", 1e-12))),
     )
@@ -131,9 +153,11 @@ def encoder_weights(config: Mapping[str, JsonValue], arrays: Arrays) -> EncoderW
     return weights
 
 
-def _our_name(name: str, *, prefix: str, parts: Mapping[str, str]) -> str | None:
+def our_name(name: str, *, kind: str) -> str | None:
+    """Our name of a tensor that transformers' model type `kind` has, if we have one."""
     if name in _EMBEDDINGS:
         return _EMBEDDINGS[name]
+    prefix, parts = _LAYERS[kind]
     match = re.fullmatch(rf"{re.escape(prefix)}\.(\d+)\.(.+)\.(weight|bias)", name)
     if match is None or match[2] not in parts:
         return None

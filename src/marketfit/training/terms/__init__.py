@@ -20,29 +20,48 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+UNLABELLED = -100
+"""The target of a row that has no label."""
+
+
 @dataclass(frozen=True)
 class Facts:
-    """Size of the training data: all rows, rows that people were asked about, classes."""
+    """Size of the training data: all rows, rows that people were asked about, classes.
+
+    `unlabelled` of the rows have no label; `taught` says that a teacher's answer comes with every row.
+    """
 
     rows: int
     asked: int
     classes: int
+    unlabelled: int = 0
+    taught: bool = False
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model says of a batch: logits (b, classes) and unit-length features (b, dim), in float32."""
+    """What a model says of a batch: logits (b, classes) and unit-length features (b, dim), in float32.
+
+    `layers` (b, layers, dim) are the means over tokens of its matched layers, where a teacher's are matched.
+    """
 
     logits: Tensor
     features: Tensor
+    layers: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What is known of a batch: targets (b,) and the consensus (b, classes), whose rows of zeros were not asked."""
+    """What is known of a batch: targets (b,) and the consensus (b, classes), whose rows of zeros were not asked.
+
+    A target may be `UNLABELLED`. `teacher_logits` (b, classes) and `teacher_layers` (b, layers, dim) are what the
+    teacher says of the rows, where there is one.
+    """
 
     targets: Tensor
     consensus: Tensor | None
+    teacher_logits: Tensor | None = None
+    teacher_layers: Tensor | None = None
 
 
 class Term(Protocol):
