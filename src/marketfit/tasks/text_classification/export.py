@@ -17,9 +17,9 @@ from tokenizers import Tokenizer
 from marketfit.bundle import write_spec
 from marketfit.errors import RunError
 from marketfit.records import Backbone, BundleSpec, SessionSettings
-from marketfit.tasks.text_classification.fitting import prepare
 from marketfit.tasks.text_classification.graph import Head, encoder_graph
 from marketfit.tasks.text_classification.model import TextModel, config_of, encoder_arrays, load_model
+from marketfit.tasks.text_classification.prepared import prepare
 from marketfit.tasks.text_classification.runtime import Preprocessor, open_session
 from marketfit.tasks.text_classification.static_encoder import StaticEncoder
 from marketfit.tasks.text_classification.static_graph import StaticWeights, static_graph

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,39 +15,20 @@ from torch import Tensor, nn
 from marketfit.errors import BriefError, Problem
 from marketfit.records import Backbone, FitSummary, Recipe
 from marketfit.task import Example, FloatMatrix, Follow, Labelled, Progress, unfollowed, unreported
-from marketfit.tasks.text_classification.kinds import find
 from marketfit.tasks.text_classification.model import (
     Card,
     TextModel,
-    load_encoder,
     load_model,
     pad,
     save_model,
 )
+from marketfit.tasks.text_classification.prepared import Prepared, prepare
 from marketfit.tasks.text_classification.runtime import Preprocessor, by_length, checked_texts
-from marketfit.tasks.text_classification.static import static_table
-from marketfit.tasks.text_classification.static_encoder import StaticEncoder
-from marketfit.tasks.text_classification.tokens import (
-    load_tokenizer,
-    max_length,
-    positions,
-    preprocessor,
-    token_ids,
-)
+from marketfit.tasks.text_classification.tokens import token_ids
 from marketfit.training.logistic import LinearHead, Probe
 from marketfit.training.loop import Course, Tensors, train
 from marketfit.training.methods import merged, with_dropout, with_lora
 from marketfit.training.terms import Batch, Facts, Objective
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A backbone loaded, with the training texts as token ids."""
-
-    encoder: nn.Module
-    tokenizer: Tokenizer
-    how: Preprocessor
-    ids: list[list[int]]
 
 
 def fit(
@@ -127,23 +107,6 @@ def facts_of(rows: Labelled) -> Facts:
     """Sizes that the terms need."""
     asked = 0 if rows.consensus is None else int((rows.consensus.sum(axis=1) > 0).sum())
     return Facts(rows=len(rows), asked=asked, classes=len(rows.labels))
-
-
-def prepare(backbone: Backbone, texts: Sequence[str] | None, *, base: Path) -> Prepared:
-    """Load a backbone; the length limit comes from the texts, or from the model where there are none."""
-    source = find(backbone, base=base)
-    tokenizer = load_tokenizer(source)
-    limit = positions(source)
-    how = preprocessor(source, tokenizer, static=backbone.static, max_length=limit)
-    ids = token_ids(tokenizer, texts, how) if texts else []
-    if ids:
-        how = replace(how, max_length=max_length([len(row) for row in ids], limit=limit))
-        ids = token_ids(tokenizer, texts or (), how)
-    if backbone.static:
-        encoder: nn.Module = StaticEncoder(torch.from_numpy(static_table(source).copy()), padding=how.pad_id)
-    else:
-        encoder = load_encoder(source, layers=backbone.cut)
-    return Prepared(encoder=encoder, tokenizer=tokenizer, how=how, ids=ids)
 
 
 def head_scale(dim: int) -> float:

@@ -17,11 +17,11 @@ from marketfit.tasks.text_classification.fitting import (
     course_of,
     facts_of,
     head_scale,
-    prepare,
     probe_head,
     texts_of,
 )
 from marketfit.tasks.text_classification.model import TextModel, width
+from marketfit.tasks.text_classification.prepared import prepare
 from marketfit.training.batches import LengthBatches
 from marketfit.training.loop import Course, loss_of
 from marketfit.training.methods import with_dropout, with_lora
