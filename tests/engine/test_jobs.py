@@ -33,10 +33,15 @@ def test_local_jobs_pass_the_exam(workers: int) -> None:
 
 
 def test_jobs_on_ray_pass_the_exam(ray: RayJobs) -> None:
+    exam.check_jobs(ray, workers=1)
+
+
+@pytest.mark.slow  # Ray takes half a minute to be sure that a worker has died
+def test_jobs_on_ray_pass_the_exam_with_workers_that_die(ray: RayJobs) -> None:
     exam.check_jobs(ray, workers=2)
 
 
-@pytest.mark.slow  # Ray takes half a minute to be sure
+@pytest.mark.slow
 def test_a_stream_whose_worker_dies_says_so(ray: RayJobs) -> None:
     with pytest.raises(RunError, match="Ray lost a worker"):
         list(ray.stream(exam.deadly, exam.several, threads=1))

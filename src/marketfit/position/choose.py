@@ -17,6 +17,10 @@ COMPARABLE = 0.8
 """A pair competes if its chance of keeping the contract is at least this share of the best one's: a little more profit
 is no reason to put a variant to the test that will probably be refused there."""
 
+EQUALLY_LIKELY = 0.05
+"""Chances of keeping the contract that lie this near to each other are equal: timings of one and the same bundle,
+taken twice on a busy machine, move them by a point or more."""
+
 _ENDS = (0.025, 0.975)
 
 
@@ -48,7 +52,7 @@ class Choice:
 def choose(pairs: Sequence[Pair], *, sign: int) -> Choice:
     """Maximise `sign` × the expected goal among the pairs that compete.
 
-    Of equal ones the likelier to keep the contract wins, then the smaller, then the first by name and price.
+    Of equal ones the clearly likelier to keep the contract wins, then the smaller, then the first by name and price.
     """
     reasons = _reasons(pairs)
     places = [place for place, reason in enumerate(reasons) if not reason]
@@ -57,11 +61,12 @@ def choose(pairs: Sequence[Pair], *, sign: int) -> Choice:
     worths = [pairs[place].worth for place in places]
     draws = sign * np.stack([worth.draws for worth in worths if worth is not None], axis=1)
     chance = _best(draws)
-    winner = min(range(len(places)), key=lambda column: _rank(pairs[places[column]], sign))
+    best = _first([pairs[place] for place in places], sign)
+    winner = next(column for column, place in enumerate(places) if pairs[place] is best)
     regret = float((draws.max(axis=1) - draws[:, winner]).mean())
     by_place = dict(zip(places, chance, strict=True))
     probabilities = tuple(by_place.get(place, 0.0) for place in range(len(pairs)))
-    return Choice(pairs[places[winner]], probabilities, regret, reasons)
+    return Choice(best, probabilities, regret, reasons)
 
 
 def _reasons(pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -93,16 +98,17 @@ def _best(draws: FloatArray) -> list[float]:
     return shares
 
 
-def _rank(pair: Pair, sign: int) -> tuple[float, float, float, str, float]:
+def _first(pairs: Sequence[Pair], sign: int) -> Pair:
+    """The best of pairs that compete."""
+    expected = [sign * pair.worth.expected if pair.worth else -float("inf") for pair in pairs]
+    equal = [pair for pair, value in zip(pairs, expected, strict=True) if value == max(expected)]
+    likeliest = max(pair.outlook.kept for pair in equal)
+    return min((pair for pair in equal if pair.outlook.kept >= likeliest - EQUALLY_LIKELY), key=_rank)
+
+
+def _rank(pair: Pair) -> tuple[float, str, float]:
     size = pair.variant.measured("size_mb")
-    expected = pair.worth.expected if pair.worth else -sign * float("inf")
-    return (
-        -sign * expected,
-        -pair.outlook.kept,
-        size.value if size else float("inf"),
-        pair.variant.name,
-        pair.offer.price or 0.0,
-    )
+    return (size.value if size else float("inf"), pair.variant.name, pair.offer.price or 0.0)
 
 
 def standing(pair: Pair, *, probability_best: float, reason: str) -> Standing:
