@@ -5,11 +5,6 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -31,14 +26,13 @@ def connect(url: str) -> Engine:
         engine = create_engine(url, pool_pre_ping=True)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _make_durable)
-        _upgrade(engine)
+        _upgrade(engine, url)
     except ModuleNotFoundError as missing:
         raise MissingExtraError("postgres", missing.name or "psycopg") from missing
     except (ArgumentError, NoSuchModuleError) as error:
         raise InputError([_problem(url, str(error), "sqlite:///FILE or postgresql://USER@HOST/NAME")]) from error
-    except (SQLAlchemyError, CommandError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise InputError([_problem(url, reason, "a database that this version of marketfit made")]) from error
+    except SQLAlchemyError as error:
+        raise InputError([_foreign(url, getattr(error, "orig", None) or error)]) from error
     return engine
 
 
@@ -55,13 +49,27 @@ def _make_durable(connection: sqlite3.Connection, _record: object) -> None:
     cursor.close()
 
 
-def _upgrade(engine: Engine) -> None:
+def _foreign(url: str, error: object) -> Problem:
+    return _problem(url, str(error).strip().splitlines()[0], "a database that this version of marketfit made")
+
+
+def _upgrade(engine: Engine, url: str) -> None:
+    # Alembic is imported here: commands that open no ledger should not wait for it.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     newest = ScriptDirectory.from_config(config).get_current_head()
-    with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
-            return
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == newest:
+                return
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise InputError([_foreign(url, error)]) from error

@@ -15,8 +15,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import ndtr, ndtri
-from scipy.stats import betabinom
+import numpy as np
+from scipy.special import betaln, gammaln, logsumexp, ndtr, ndtri
 
 from marketfit.contract import METRICS, Measurement, Requirement, Verdict, judge
 from marketfit.measure.intervals import clopper_pearson
@@ -113,7 +113,21 @@ def _rate(need: Requirement, measured: Measurement, test: Test) -> float:
     if needed is None:
         return 0.0
     right = round(measured.value * measured.n)
-    return float(betabinom.sf(needed - 1, test.rows, right + 0.5, measured.n - right + 0.5))
+    return beta_binomial_tail(needed, test.rows, right + 0.5, measured.n - right + 0.5)
+
+
+def beta_binomial_tail(least: int, rows: int, a: float, b: float) -> float:
+    """Probability of at least `least` successes in `rows` trials whose common rate is Beta(a, b).
+
+    By itself, since scipy.stats takes longer to import than all else that a command needs.
+
+    >>> round(beta_binomial_tail(9, 10, 45.5, 5.5), 4)  # scipy.stats.betabinom.sf(8, 10, 45.5, 5.5)
+    0.7054
+    """
+    successes = np.arange(least, rows + 1)
+    ways = gammaln(rows + 1) - gammaln(successes + 1) - gammaln(rows - successes + 1)
+    logs = ways + betaln(successes + a, rows - successes + b) - betaln(a, b)
+    return min(1.0, float(np.exp(logsumexp(logs))))
 
 
 def _bootstrap(need: Requirement, measured: Measurement, test: Test) -> float:

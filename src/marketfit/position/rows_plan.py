@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import beta, binom
+from scipy.special import bdtrc, betaincinv
 
 from marketfit.brief import Brief
 from marketfit.contract import METRICS, Requirement
@@ -121,7 +121,7 @@ def _margin(need: Requirement, expected: float, test: Test) -> RowsFor:
 def _chance(need: Requirement, expected: float, test: Test) -> float:
     """Chance that the test proves the requirement if the true rate is `expected`."""
     needed = successes_needed(need, test) if test.rows else None
-    return 0.0 if needed is None else float(binom.sf(needed - 1, test.rows, expected))
+    return 0.0 if needed is None else float(bdtrc(needed - 1, test.rows, expected))
 
 
 def _rows_with_power(need: Requirement, expected: float, opening: int) -> int | None:
@@ -143,7 +143,7 @@ def _provable(need: Requirement, test: Test) -> float | None:
     needed = successes_needed(need, test) if test.rows else None
     if needed is None:
         return None
-    return float(beta.ppf(POWER, needed, test.rows - needed + 1)) if needed else 0.0
+    return float(betaincinv(needed, test.rows - needed + 1, POWER)) if needed else 0.0
 
 
 def _text(need: Requirement, test: Test, margins: Sequence[RowsFor], provable: float | None, *, whose: str) -> str:
