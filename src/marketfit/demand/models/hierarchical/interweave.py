@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg.lapack import dtrtri
 
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
 from marketfit.demand.models.hierarchical.people import ACCEPTANCE, PeopleSampler
 from marketfit.demand.models.hierarchical.population import DEGREES, MEAN_SPREAD, SPREAD, Population, draw_scales
+from marketfit.demand.models.hierarchical.triangles import lower_inverse
 
 MOST_COLUMNS = 30
 COORDINATES_PER_LEAP, MOST_LEAPS = 12, 10
@@ -126,10 +126,10 @@ class _Place:
 
     @classmethod
     def of(cls, population: Population) -> _Place:
-        root = np.linalg.cholesky(population.covariance)
+        root = population.root
         spreads: FloatArray = np.diagonal(root).astype(np.float64)
         triangle = root / spreads[:, None]
-        return cls(population.mean, spreads, triangle, _inverse(triangle))
+        return cls(population.mean, spreads, triangle, lower_inverse(triangle, unit=True))
 
     def theta(self, latent: SingleArray) -> FloatArray:
         """(columns, people) everybody's places within the population."""
@@ -149,7 +149,7 @@ class _Place:
         triangle = self.triangle.copy()
         triangle[below] += by[2 * columns :]
         spreads = self.spreads + by[columns : 2 * columns]
-        return _Place(self.means + by[:columns], spreads, triangle, _inverse(triangle))
+        return _Place(self.means + by[:columns], spreads, triangle, lower_inverse(triangle, unit=True))
 
     @cached_property
     def squares(self) -> FloatArray:
@@ -172,9 +172,3 @@ class _Place:
         inverse = self.inverse / self.spreads
         precision = inverse.T @ inverse
         return Population(self.means, root @ root.T, precision, draw_scales(precision, rng))
-
-
-def _inverse(triangle: FloatArray) -> FloatArray:
-    """Of a unit lower triangle; where a step went astray, not finite instead of an error."""
-    inverse: FloatArray = dtrtri(triangle, lower=1, unitdiag=1)[0]
-    return inverse

@@ -16,6 +16,7 @@ from marketfit.demand.arrays import IntArray, SingleArray
 from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
 from marketfit.demand.models.hierarchical.link import softplus
 from marketfit.demand.models.hierarchical.population import Population
+from marketfit.demand.models.hierarchical.triangles import lower_inverse
 
 LEAPS = 2
 ACCEPTANCE = 0.65
@@ -84,7 +85,7 @@ class PeopleSampler:
         """One Metropolis step for everybody; the share of people who moved."""
         mean = population.mean.astype(np.float32)[:, None]
         root = population.root.astype(np.float32)
-        inverse = np.linalg.inv(population.root).astype(np.float32)
+        inverse = lower_inverse(population.root).astype(np.float32)
         theta = np.einsum("ij,jn->in", inverse, self.latent - mean)
         momentum = rng.standard_normal(self.latent.shape, dtype=np.float32)
         before = self.value - _half(theta * theta) - _half(momentum * momentum)

@@ -13,11 +13,13 @@ scaled to vary by 1 within tasks, so that units play no part.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray
+from marketfit.demand.models.hierarchical.triangles import lower_inverse, lower_root
 
 MEAN_SPREAD = 5.0
 DEGREES = 6.0
@@ -42,10 +44,10 @@ class Population:
         one = np.eye(mean.size)
         return cls(mean, one, one, np.ones(mean.size))
 
-    @property
+    @cached_property
     def root(self) -> FloatArray:
         """(columns, columns) lower triangle L with W = L Lᵀ."""
-        return np.asarray(np.linalg.cholesky(self.covariance), dtype=np.float64)
+        return lower_root(self.covariance)
 
     def redrawn(self, people: FloatArray, weights: FloatArray, rng: np.random.Generator) -> Population:
         """The next draw given everybody's coefficients (columns, people): b, then W, then a, each given the others.
@@ -53,10 +55,11 @@ class Population:
         weights: (people,) how many people each stands for.
         """
         columns, total = self.mean.size, float(weights.sum())
-        spread = np.linalg.inv(total * self.precision + np.eye(columns) / MEAN_SPREAD**2)
+        # R⁻¹ of R Rᵀ, the precision of b given the people and W.
+        narrow = lower_inverse(lower_root(total * self.precision + np.eye(columns) / MEAN_SPREAD**2))
         # einsum rather than @: the same numbers whatever the number of threads that a product may use.
-        centre = spread @ (self.precision @ np.einsum("kn,n->k", people, weights))
-        mean = centre + np.linalg.cholesky(spread) @ rng.standard_normal(columns)
+        pulled = narrow @ (self.precision @ np.einsum("kn,n->k", people, weights))
+        mean = narrow.T @ (pulled + rng.standard_normal(columns))
         centred = people - mean[:, None]
         squares = np.einsum("in,jn->ij", centred * weights, centred)
         squares.flat[:: columns + 1] += 2 * DEGREES / self.scales
@@ -76,9 +79,9 @@ def _inverse_wishart(squares: FloatArray, degrees: float, rng: np.random.Generat
     columns = squares.shape[0]
     triangle = np.tril(rng.standard_normal((columns, columns)), -1)
     triangle.flat[:: columns + 1] = np.sqrt(rng.chisquare(degrees - np.arange(columns)))
-    root = np.linalg.cholesky(squares)
-    half = np.linalg.inv(triangle) @ root.T
-    other = np.linalg.inv(root).T @ triangle
+    root = lower_root(squares)
+    half = lower_inverse(triangle) @ root.T
+    other = lower_inverse(root).T @ triangle
     return half.T @ half, other @ other.T
 
 
