@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from marketfit.brief import load_brief
+from marketfit.testing.encoders import small_minilm
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -71,7 +72,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     marketfit(["marketfit", "new", "my-product"], folder)
     brief = folder / "my-product" / "brief.yaml"
     text = brief.read_text(encoding="utf-8")
-    text = text.replace("[minilm] ", "[minilm-static] ").replace('">= 0.6"', '">= 0.3"')
+    backbone = small_minilm(folder / "backbone")
+    text = text.replace("[minilm] ", f"['{backbone}#static'] ").replace('">= 0.6"', '">= 0.3"')
     brief.write_text(re.sub(r"budget: {.*?}", "budget: {trials: 2, minutes: 0.1}", text), encoding="utf-8")
     (folder / "messages.csv").write_text("text\nwhere is my parcel\n", encoding="utf-8")
     (folder / "corrections.csv").write_text("text,label\nthe courier lost my box,delivery\n", encoding="utf-8")
