@@ -5,8 +5,11 @@ scale a tensor, found at run time. Measured on MiniLM on an AVX-512 VNNI process
 2.6 times as fast as float32, and as good (93.7 % against 93.8 % of 3,000 CLINC150 rows); unsigned weights are slower
 by half, one scale a matrix loses 0.5 points, and leaving Attention in float32 costs 0.8 ms.
 
-Without VNNI, products of 8-bit unsigned and signed numbers are summed in 16 bits and can saturate; there, 7 bits of
-each weight are used. `range: full` or `range: reduced` overrides what this machine suggests.
+Without VNNI, two products of 8-bit unsigned and signed numbers are summed in 16 bits and can saturate; there, 7 bits of
+each weight are used. Measured on such a processor with random weights (384 dimensions, 12 tokens): one pair in 4,000
+saturates where each column has its own scale, which moves Attention's output by 0.45; with 7 bits the kernel gives what
+exact arithmetic does. `range: full` or `range: reduced` overrides what this machine suggests: a bundle that is made for
+another processor needs the range of that one.
 """
 
 from __future__ import annotations
