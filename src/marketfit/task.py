@@ -259,6 +259,19 @@ class StaticTrainer(Protocol):
         ...
 
 
+@runtime_checkable
+class Adopter(Protocol):
+    """A Trainer that can take over a classifier that somebody else trained."""
+
+    def adopt(self, source: Path, into: Path) -> None:
+        """Write a foreign model folder as a model folder of this Trainer, weights unchanged.
+
+        Raises:
+            InputError: everything that keeps the folder from being taken over.
+        """
+        ...
+
+
 def normalise_text(text: str) -> str:
     r"""The form in which texts are compared everywhere: NFC, no control characters, single spaces, no ends.
 

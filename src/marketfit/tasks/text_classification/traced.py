@@ -16,7 +16,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from marketfit.tasks.text_classification.model import TextModel
+from marketfit.tasks.text_classification.model import TextModel, WholeModel
 
 _OPSET = 17
 _FUSED = "com.microsoft"
@@ -37,8 +37,8 @@ class _Int32Inputs(nn.Module):
 
 def traced_graph(model: TextModel) -> onnx.ModelProto:
     """Trace and fuse; no metadata and no local paths stay in the graph."""
-    outputs = ["logits", "embedding"] if model.head is not None else ["embedding"]
-    encoder = cast("transformers.PreTrainedModel", model.encoder)
+    outputs = ["logits", "embedding"] if model.classifies else ["embedding"]
+    encoder = model.whole if isinstance(model, WholeModel) else cast("transformers.PreTrainedModel", model.encoder)
     attention = encoder.config._attn_implementation
     encoder.set_attn_implementation("eager")
     try:
