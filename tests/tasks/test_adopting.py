@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -15,10 +17,14 @@ from tokenizers import Tokenizer
 
 from marketfit import registry
 from marketfit.bundle import check_unsealed, load_unsealed, read_spec
+from marketfit.compress.passes import Artefact, Pass
 from marketfit.errors import InputError
 from marketfit.records import sha256_file
-from marketfit.task import Adopter, FloatMatrix, unreported
-from marketfit.testing.encoders import tiny_classifier
+from marketfit.task import Adopter, FloatMatrix, Labelled, unreported
+from marketfit.tasks.text_classification.graph import Head
+from marketfit.tasks.text_classification.weights import EncoderWeights
+from marketfit.testing.encoders import Shape, tiny_classifier
+from marketfit.testing.passes import check_pass
 
 TEXTS = ["turn on the light", "play", "stop the music please now", "an UNHEARD song", "lamp off " * 9, ""]
 LABELS = ("light", "music", "neither")
@@ -86,6 +92,42 @@ def test_unknown_architectures_get_standard_operators_and_are_not_cut(kind: str,
     assert kind in registry.surgeon("text-classification").anatomy(tmp_path / "model").obstacle
 
 
+def test_a_fused_graph_that_says_something_else_is_not_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from marketfit.tasks.text_classification import export
+
+    honest = export.encoder_graph
+
+    def wrong(weights: EncoderWeights, head: Head) -> onnx.ModelProto:
+        return honest(replace(weights, epsilon=0.5), head)
+
+    monkeypatch.setattr(export, "encoder_graph", wrong)
+    source = tiny_classifier(tmp_path / "theirs", labels=LABELS)
+    adopt(source, tmp_path / "model")
+    registry.trainer("text-classification").export(tmp_path / "model", tmp_path / "bundle", product="x", lineage=())
+    said = load_unsealed(tmp_path / "bundle").probabilities(TEXTS)
+    assert np.abs(said - softmax(transformers_logits(source, TEXTS))).max() < NEAR
+    assert {node.domain for node in onnx.load(str(tmp_path / "bundle" / "model.onnx")).graph.node} == {""}
+
+
+def test_passes_on_models_work_on_adopted_ones(tmp_path: Path) -> None:
+    """Of the last, as kept whole, only the static pass can make something."""
+    shape = Shape(layers=4, heads=4, width=128)
+    rows = Labelled(inputs=TEXTS * 3, targets=np.arange(18) % 3, labels=LABELS)
+    for kind in ("bert", "distilbert"):
+        adopt(tiny_classifier(tmp_path / kind, kind=kind, labels=LABELS, shape=shape), tmp_path / f"{kind}-model")
+    made = Artefact("model", tmp_path / "bert-model")
+    for name in ("layer-drop", "width-prune", "distil"):
+        works = cast("type[Pass]", registry.load("passes", name))()
+        options = {"epochs": 4, "batch_size": 6} if name == "distil" else {}
+        made = check_pass(
+            name, works, made, rows, folder=tmp_path / name, teacher=tmp_path / "bert-model", options=options, near=0.6
+        )
+    adopt(tiny_classifier(tmp_path / "deberta", kind="deberta-v2", labels=LABELS), tmp_path / "whole")
+    static = cast("type[Pass]", registry.load("passes", "static"))()
+    check_pass("static", static, Artefact("model", tmp_path / "whole"), rows, folder=tmp_path / "static", near=0.6,
+               options={"epochs": 2, "batch_size": 6, "pairs": 4})  # fmt: skip
+
+
 def test_twice_the_same_and_the_source_stays_as_it_was(tmp_path: Path) -> None:
     source = tiny_classifier(tmp_path / "theirs", labels=LABELS)
     before = {path.name: sha256_file(path) for path in source.iterdir()}
@@ -142,7 +184,11 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
     whole = tiny_classifier(tmp_path / "theirs", labels=LABELS)
     with pytest.raises(InputError, match="no such folder"):
         adopt(tmp_path / "nowhere", tmp_path / "model")
-    for name, said in (("tokenizer.json", "no tokenizer"), ("model.safetensors", "safetensors"), ("config.json", "con")):
+    for name, said in (
+        ("tokenizer.json", "no tokenizer"),
+        ("model.safetensors", "safetensors"),
+        ("config.json", "con"),
+    ):
         broken = tmp_path / name.split(".", maxsplit=1)[0]
         shutil.copytree(whole, broken)
         (broken / name).unlink()

@@ -66,7 +66,7 @@ def tiny_classifier(
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:
-                parameter *= _LARGER
+                parameter.mul_(_LARGER)
     model.save_pretrained(into, safe_serialization=True)
     _write_tokenizer(into, vocabulary)
     return into
