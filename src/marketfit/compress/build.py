@@ -23,11 +23,14 @@ from marketfit.errors import InputError, RunError
 from marketfit.records import Folder, Recipe, Trial
 from marketfit.task import Trainer, unreported
 
-ORDER = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "int8", "int8-embeddings")
+ORDER = (
+    "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "int8", "int8-embeddings",
+)  # fmt: skip
 
-ON_REQUEST = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim")
-"""Passes that make no variants unasked: they train for minutes, give a start for distillation, or (vocabulary-trim)
-cost a tenth of a point. Which of them a contract is worth is for a plan to find, that does not exist yet."""
+ON_REQUEST = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators")
+"""Passes that make no variants unasked: they train for minutes, give a start for distillation, cost a tenth of a point
+(vocabulary-trim), or are a start for another engine (standard-operators). Which of them a contract is worth is for a
+plan to find, that does not exist yet."""
 
 
 @dataclass(frozen=True)
