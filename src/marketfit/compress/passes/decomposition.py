@@ -45,7 +45,9 @@ class Decomposition:
         """Add a standard node that is called as its output; gives that name."""
         from onnx import helper
 
-        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        made = helper.make_node(kind, inputs, [output], name=output)
+        made.attribute.extend(helper.make_attribute(key, value) for key, value in sorted(attributes.items()))
+        self.nodes.append(made)
         return output
 
 
