@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from marketfit.compress.passes.int8 import is_reduced, too_few_products
 from marketfit.errors import BriefError, Problem
 from marketfit.records import SessionSettings
 from marketfit.task import Feed, Feeder
+
+if TYPE_CHECKING:
+    import onnx
 
 _NAME = "static-int8"
 _ROWS = 256
@@ -80,18 +84,24 @@ def _quantise(before: Path, after: Path, feeds: list[Feed], *, reduced: bool) ->
         _Reader(feeds),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["MatMul"],
+        nodes_to_quantize=_products(model),
         per_channel=True,
         reduce_range=reduced,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax,
         extra_options={
-            "MatMulConstBOnly": True,  # attention's own products stay in float32: they are small
             "ActivationSymmetric": False,
             "WeightSymmetric": True,
             "OpTypesToExcludeOutputQuantization": ["MatMul"],
         },
     )
+
+
+def _products(model: onnx.ModelProto) -> list[str]:
+    """Products with a weight matrix; attention's own, of two activations, stay in float32: they are small."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [node.name for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in weights]
 
 
 class _Reader:
