@@ -17,6 +17,7 @@ from marketfit.bundle import load_unsealed, read_spec, write_spec
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.standard_operators import StandardOperators
 from marketfit.records import SessionSettings
+from marketfit.registry import is_installed
 from marketfit.task import Adopter, Feeder, Labelled
 from marketfit.tasks import engines
 from marketfit.tasks.engines import OnnxRuntimeSession, OpenVinoSession, open_session
@@ -25,6 +26,12 @@ from marketfit.testing.passes import context_for
 
 TEXTS = ["turn on the light", "play", "stop the music please now", "", "lamp off " * 6]
 ROWS = Labelled(inputs=TEXTS, targets=np.arange(5) % 2, labels=("a", "b"))
+
+
+def needs_openvino() -> None:
+    """Not by importing it: that would reach a network."""
+    if not is_installed("openvino"):
+        pytest.skip("OpenVINO is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +52,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_openvino_says_what_onnxruntime_says(bundles: dict[str, Path]) -> None:
-    pytest.importorskip("openvino")
+    needs_openvino()
     one, other = (load_unsealed(bundles[engine]) for engine in ("onnxruntime", "openvino"))
     assert np.abs(one.probabilities(TEXTS) - other.probabilities(TEXTS)).max() < 1e-5
     assert np.abs(one.embed(TEXTS) - other.embed(TEXTS)).max() < 1e-5
@@ -54,7 +61,7 @@ def test_openvino_says_what_onnxruntime_says(bundles: dict[str, Path]) -> None:
 
 
 def test_openvino_answers_several_threads_at_once(bundles: dict[str, Path]) -> None:
-    pytest.importorskip("openvino")
+    needs_openvino()
     bundle = load_unsealed(bundles["openvino"])
     wanted = [bundle.probabilities([text]) for text in TEXTS]
     with ThreadPoolExecutor(4) as threads:
@@ -76,7 +83,7 @@ def test_without_openvino_onnxruntime_answers_and_says_so(
 
 
 def test_the_recorded_engine_is_opened_and_no_other_is_imported(bundles: dict[str, Path]) -> None:
-    pytest.importorskip("openvino")
+    needs_openvino()
     session = open_session(bundles["openvino"] / "model.onnx", SessionSettings(engine="openvino"))
     assert isinstance(session, OpenVinoSession)
     assert session.width("logits") == 2
@@ -87,6 +94,17 @@ def test_the_recorded_engine_is_opened_and_no_other_is_imported(bundles: dict[st
     for engine, folder in bundles.items():
         done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == str(engine == "openvino")
+
+
+def test_openvino_tells_nobody(bundles: dict[str, Path]) -> None:
+    """Its package of telemetry is not even imported."""
+    needs_openvino()
+    script = (
+        "import sys; from marketfit.bundle import load_unsealed; load_unsealed(sys.argv[1]).predict(['lamp']);"
+        "print('openvino' in sys.modules, 'openvino_telemetry' in sys.modules)"
+    )
+    command = [sys.executable, "-c", script, str(bundles["openvino"])]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["True", "False"]
 
 
 def test_a_runtime_shows_what_it_feeds(bundles: dict[str, Path]) -> None:

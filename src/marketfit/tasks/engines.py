@@ -1,14 +1,18 @@
 """The engines that run a bundle's graph, all behind one small interface: onnxruntime, and OpenVINO where asked for.
 
-OpenVINO is imported only for a bundle that records it. Where it is not installed onnxruntime takes its place: the
+OpenVINO is imported only for a bundle that records it, and without its tools: those tell its maker of every import, and
+nothing here reaches a network unasked. Where it is not installed onnxruntime takes its place: the
 answers are the same to rounding, the times are not those that were measured.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
+import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 import onnxruntime
@@ -20,6 +24,7 @@ from marketfit.task import Feed, FloatMatrix
 if TYPE_CHECKING:
     import openvino
 
+_TELLING = "openvino.tools.ovc"
 _LOG = logging.getLogger("marketfit.tasks")
 
 
@@ -84,12 +89,9 @@ class OpenVinoSession:
     """OpenVINO, in float32 wherever the graph says so; its threads neither spin nor have an arena to set."""
 
     def __init__(self, path: Path, settings: SessionSettings) -> None:
-        import openvino
-
-        core = openvino.Core()
-        model = core.read_model(str(path))
+        core = _quiet_openvino().Core()
         self._model = core.compile_model(
-            model,
+            core.read_model(str(path)),
             "CPU",
             {
                 "INFERENCE_NUM_THREADS": settings.threads,
@@ -121,3 +123,14 @@ class OpenVinoSession:
             self._requests.mine = self._model.create_infer_request()
         request: openvino.InferRequest = self._requests.mine
         return request
+
+
+def _quiet_openvino() -> ModuleType:
+    """OpenVINO without `openvino.tools.ovc`, whose import sends a message over the network."""
+    if "openvino" in sys.modules:
+        return sys.modules["openvino"]
+    sys.modules[_TELLING] = None  # type: ignore[assignment]  # Python's way of saying that there is no such module
+    try:
+        return importlib.import_module("openvino")
+    finally:
+        del sys.modules[_TELLING]
