@@ -5,10 +5,10 @@ have a weight matrix: engines fuse these pairs. Weights are signed, with one sca
 the range between the smallest and the largest value that was seen (signed by signed ran ten times slower on an AVX-512
 VNNI processor). Unlike `int8` no request has to find its own range, but one that leaves the range is cut.
 
-Measured on three layers of MiniLM tuned to CLINC150 (3,000 valid rows; float32 96.1 %): ranges from smallest to largest
-95.9 to 96.1 %, percentile 99.99 95.9, entropy 96.1, percentile 99.9 94.8; rounding what products give as well changed
-1.6 % of the answers in the place of 0.5. Hence the simplest. On an AVX2 processor it is no faster than `int8` (2.6 ms of
-processor time a text against 2.5; float32 4.6).
+Measured on three layers of MiniLM tuned to CLINC150 (3,000 valid rows; float32 96.1 %): ranges from smallest to
+largest 95.9 to 96.1 %, percentile 99.99 95.9, entropy 96.1, percentile 99.9 94.8; rounding what products give as well
+changed 1.6 % of the answers in the place of 0.5. Hence the simplest. On an AVX2 processor it is no faster than `int8`
+(2.6 ms of processor time a text against 2.5; float32 4.6).
 """
 
 from __future__ import annotations
