@@ -15,6 +15,7 @@ import marketfit
 HEAVY = (
     "torch", "transformers", "sklearn", "optuna", "cleanlab", "peft", "datasketch", "onnx",
     "ray", "mlflow", "wandb", "tensorboard", "scipy.stats", "alembic",
+    "openvino",
 )  # fmt: skip
 PROMISED = (
     "marketfit", "marketfit.cli", "marketfit.loop", "marketfit.bundle", "marketfit.serve", "marketfit.prepare",

@@ -23,11 +23,18 @@ from marketfit.errors import InputError, RunError
 from marketfit.records import Folder, Recipe, Trial
 from marketfit.task import Trainer, unreported
 
-ORDER = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "int8", "int8-embeddings")
+ORDER = (
+    "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "static-int8", "int8",
+    "int8-embeddings", "half",
+)  # fmt: skip
 
-ON_REQUEST = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim")
-"""Passes that make no variants unasked: they train for minutes, give a start for distillation, or (vocabulary-trim)
-cost a tenth of a point. Which of them a contract is worth is for a plan to find, that does not exist yet."""
+ON_REQUEST = (
+    "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "static-int8", "half",
+)  # fmt: skip
+"""Passes that make no variants unasked: they train for minutes, give a start for distillation, cost a tenth of a point
+(vocabulary-trim), are a start for another engine (standard-operators), or take the place of one that does better on
+most processors (static-int8, half). Which of them a contract is worth is for a plan to find, that does not exist yet.
+"""
 
 
 @dataclass(frozen=True)
