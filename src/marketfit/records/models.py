@@ -163,9 +163,25 @@ class Variant(Record):
         return next((m for m in self.measurements if m.metric == metric), None)
 
 
+Untaken = Literal["does not apply", "cannot win", "over budget", "unlikely"]
+
+
+class Untried(Record):
+    """A sequence of passes that was thought of and not made, and why."""
+
+    name: str
+    why: Untaken
+    reason: str
+
+
 class Variants(Record):
-    """All variants with the machine they were measured on."""
+    """All variants with the machine they were measured on.
+
+    `front` names those that no other one beats in everything; `untried` are sequences that were not made.
+    """
 
     variants: tuple[Variant, ...]
     machine: str
     notes: tuple[str, ...]
+    front: tuple[str, ...] = ()
+    untried: tuple[Untried, ...] = ()
