@@ -1,4 +1,4 @@
-"""Step 5: finalists exported, compressed as far as a plan finds it worth while, reloaded, scored, timed on the target."""
+"""Step 5: finalists exported, compressed as far as a plan finds worth while, reloaded, scored, timed on the target."""
 
 from __future__ import annotations
 
