@@ -21,8 +21,8 @@ from marketfit.compress.plan.bench import Bench
 from marketfit.compress.score import Scorer
 from marketfit.contract import Measurement
 from marketfit.engine import Run
-from marketfit.records import Recipe, Trial, Variant
-from marketfit.task import Labelled
+from marketfit.records import Backbone, FitSummary, Recipe, Trial, Variant
+from marketfit.task import Example, Labelled, Progress, Study
 from marketfit.testing.fakes import FakeTrainer, backbone
 
 FILE = "model.json"
@@ -70,7 +70,18 @@ class FakePass(Pass):
 
 
 class Exporter(FakeTrainer):
-    """Exports a model by copying it."""
+    """Exports a model by copying it, and does nothing else."""
+
+    @override
+    def backbones(self, name: str, *, base: Path) -> tuple[Backbone, ...]:
+        raise NotImplementedError
+
+    @override
+    def distil(
+        self, student: Path, teacher: Path, train: Labelled, into: Path, *, unlabelled: Sequence[Example],
+        study: Study, seed: int, progress: Progress,
+    ) -> FitSummary:  # fmt: skip
+        raise NotImplementedError
 
     @override
     def export(self, model: Path, into: Path, *, product: str, lineage: Sequence[str]) -> None:
