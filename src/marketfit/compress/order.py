@@ -11,6 +11,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from pydantic import JsonValue
@@ -32,7 +33,7 @@ class PassStep(Record):
     name: str
     options: Mapping[str, JsonValue] = {}
 
-    @property
+    @cached_property
     def label(self) -> str:
         """Readable, and the same for the same step only."""
         told = ",".join(f"{name}={json.dumps(value)}" for name, value in sorted(self.options.items()))

@@ -31,7 +31,15 @@ def known(*names: str, **changes: float) -> Known:
 
 KNOWN = [
     known(),
-    known("int8", latency_p50_ms=2.0, latency_p95_ms=3.0, throughput_per_s=500.0, size_mb=40.0, memory_mb=90.0, accuracy=0.93),
+    known(
+        "int8",
+        latency_p50_ms=2.0,
+        latency_p95_ms=3.0,
+        throughput_per_s=500.0,
+        size_mb=40.0,
+        memory_mb=90.0,
+        accuracy=0.93,
+    ),
     known("trim", size_mb=60.0, accuracy=0.948),
     known("slow", latency_p50_ms=8.0, latency_p95_ms=12.0, throughput_per_s=125.0, accuracy=0.9),
 ]

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from marketfit.compress.build import Builder, beginnings
-from marketfit.compress.order import Steps
+from marketfit.compress.order import PassStep, Steps
 from marketfit.compress.passes import Stage
 from marketfit.compress.plan.bench import Tried
 from marketfit.measure.probe import PROCESSES, REQUESTS
@@ -37,6 +37,7 @@ class Account:
     seen: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # pass → seconds
     ratios: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # pass → log(seconds / estimate)
     looks: list[float] = field(default_factory=list)
+    estimates: dict[tuple[int, str], float] = field(default_factory=dict)  # of passes that train
 
     @property
     def left(self) -> float:
@@ -67,8 +68,8 @@ class Account:
             name = self._name(applied, stage)
             self.seen[name].append(seconds)
             if self._trains(name):
-                estimate = self.builder.estimate(trial, applied[-1])
-                if not isinstance(estimate, str) and min(estimate, seconds) > 0:
+                estimate = self._estimate(trial, applied[-1])
+                if math.isfinite(estimate) and min(estimate, seconds) > 0:
                     self.ratios[name].append(math.log(seconds / estimate))
         if pays:
             self.used += 1
@@ -78,10 +79,15 @@ class Account:
         name = self._name(applied, stage)
         if not self._trains(name):
             return _mean(self.seen[name], otherwise=_USUAL)
-        estimate = self.builder.estimate(trial, applied[-1])
-        if isinstance(estimate, str):
-            return math.inf
-        return estimate * math.exp(_mean(self.ratios[name], otherwise=0.0))
+        return self._estimate(trial, applied[-1]) * math.exp(_mean(self.ratios[name], otherwise=0.0))
+
+    def _estimate(self, trial: Trial, step: PassStep) -> float:
+        """What the pass itself says, infinite where it can't; asked for once."""
+        place = trial.number, step.label
+        if place not in self.estimates:
+            said = self.builder.estimate(trial, step)
+            self.estimates[place] = math.inf if isinstance(said, str) else said
+        return self.estimates[place]
 
     def _name(self, applied: Steps, stage: Stage) -> str:
         return applied[-1].name if applied and self.builder.stage_of(applied[-1]) == stage else _EXPORT

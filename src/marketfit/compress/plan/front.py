@@ -33,12 +33,11 @@ def pareto_front(points: FloatArray) -> tuple[int, ...]:
     >>> pareto_front(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 0.0]]))
     (0, 1, 3)
     """
-    return tuple(row for row in range(len(points)) if not beaten_by(points[row], points).any())
-
-
-def beaten_by(point: FloatArray, points: FloatArray) -> NDArray[np.bool_]:
-    """Which rows of (n, axes) beat a point (axes,): as good in everything, better in something."""
-    return np.logical_and((points >= point).all(axis=1), (points > point).any(axis=1))
+    return tuple(
+        row
+        for row, point in enumerate(points)
+        if not ((points >= point).all(axis=1) & (points > point).any(axis=1)).any()
+    )
 
 
 def is_relative(metric: str) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Candidate:
     trial: int
     steps: Steps
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """What tells it from another one on the same trial."""
         return tuple(step.label for step in self.steps)
