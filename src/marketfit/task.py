@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
@@ -24,6 +24,9 @@ Example = object
 FloatMatrix = NDArray[np.float32]
 FloatVector = NDArray[np.float64]
 IntVector = NDArray[np.int64]
+
+Feed = Mapping[str, NDArray[np.generic]]
+"""All inputs of a graph by their names."""
 
 Progress = Callable[[float], None]
 """Called with the fraction done, from 0 to 1."""
@@ -113,6 +116,15 @@ class Runtime(Protocol):
 
     def inspect(self, examples: Sequence[Example]) -> InputReport:
         """Measure what the preprocessor loses on these examples."""
+        ...
+
+
+@runtime_checkable
+class Feeder(Protocol):
+    """A Runtime that shows what it gives to its graph, so that a pass can watch the graph at work."""
+
+    def feeds(self, examples: Sequence[Example]) -> Iterator[Feed]:
+        """The graph's inputs by name, batch by batch; not in the order of the examples."""
         ...
 
 
@@ -256,6 +268,19 @@ class StaticTrainer(Protocol):
 
     def is_static(self, model: Path) -> bool:
         """Whether a model folder holds a static model."""
+        ...
+
+
+@runtime_checkable
+class Adopter(Protocol):
+    """A Trainer that can take over a classifier that somebody else trained."""
+
+    def adopt(self, source: Path, into: Path) -> None:
+        """Write a foreign model folder as a model folder of this Trainer, weights unchanged.
+
+        Raises:
+            InputError: everything that keeps the folder from being taken over.
+        """
         ...
 
 

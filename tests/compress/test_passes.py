@@ -20,9 +20,9 @@ from marketfit.task import Labelled
 from marketfit.testing.encoders import WORDS, Shape, tiny_encoder
 from marketfit.testing.passes import NEAR_OF_CUTS, check_pass, check_plannable, context_for
 
-GRAPH_PASSES = ("int8", "int8-embeddings", "vocabulary-trim")
+GRAPH_PASSES = ("half", "int8", "int8-embeddings", "static-int8", "vocabulary-trim")
 CUTS = ("layer-drop", "width-prune")
-PASSES = tuple(sorted((*GRAPH_PASSES, *CUTS, "distil", "static")))
+PASSES = tuple(sorted((*GRAPH_PASSES, *CUTS, "distil", "standard-operators", "static")))
 SHORT = {"epochs": 2, "batch_size": 8}
 ROWS = Labelled(
     inputs=[f"{first} the {second}" for first in WORDS[:4] for second in WORDS[4:9]],

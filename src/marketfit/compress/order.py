@@ -20,7 +20,10 @@ from marketfit import registry
 from marketfit.compress.passes import Pass
 from marketfit.records import Record
 
-ORDER = ("layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "int8", "int8-embeddings")
+ORDER = (
+    "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "static-int8", "int8",
+    "int8-embeddings", "half",
+)  # fmt: skip
 
 
 class PassStep(Record):

@@ -11,6 +11,7 @@ WORDS = ("turn", "switch", "on", "off", "the", "light", "lamp", "play", "stop", 
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _HIDDEN, _POSITIONS = 32, 40
+_LARGER = 6.0
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,32 @@ def tiny_encoder(
 
     torch.manual_seed(seed)
     vocabulary = (*_SPECIAL, *WORDS, *(f"[unused{number}]" for number in range(unused)))
-    options: dict[str, int] = {"vocab_size": len(vocabulary), "pad_token_id": 0, **_sizes(kind, shape)}
-    if kind == "electra":
-        options["embedding_size"] = 16
-    encoder = transformers.AutoModel.from_config(transformers.AutoConfig.for_model(kind, **options))
-    encoder.save_pretrained(into, safe_serialization=True)
+    config = transformers.AutoConfig.for_model(kind, **_options(kind, shape, words=len(vocabulary)))
+    transformers.AutoModel.from_config(config).save_pretrained(into, safe_serialization=True)
+    _write_tokenizer(into, vocabulary)
+    return into
+
+
+def tiny_classifier(
+    into: Path, *, labels: Sequence[str], kind: str = "bert", seed: int = 0, shape: Shape = Shape()
+) -> Path:
+    """Save an untrained classifier as transformers saves it, with weights so large that it tells texts apart.
+
+    Needs torch and transformers.
+    """
+    import torch
+    import transformers
+
+    torch.manual_seed(seed)
+    vocabulary = (*_SPECIAL, *WORDS)
+    options = _options(kind, shape, words=len(vocabulary))
+    config = transformers.AutoConfig.for_model(kind, **options, id2label=dict(enumerate(labels)))
+    model = transformers.AutoModelForSequenceClassification.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(_LARGER)
+    model.save_pretrained(into, safe_serialization=True)
     _write_tokenizer(into, vocabulary)
     return into
 
@@ -72,6 +94,13 @@ def small_minilm(into: Path, *, tokens: int = 4000) -> Path:
     tokenizer["model"]["vocab"] = {word: number for word, number in vocabulary.items() if number < tokens}
     (into / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     return into
+
+
+def _options(kind: str, shape: Shape, *, words: int) -> dict[str, int]:
+    options = {"vocab_size": words, "pad_token_id": 0, **_sizes(kind, shape)}
+    if kind in ("albert", "electra"):
+        options["embedding_size"] = 16
+    return options
 
 
 def _sizes(kind: str, shape: Shape) -> dict[str, int]:

@@ -83,13 +83,12 @@ def distil(
 
 
 def pupil_of(folder: Path) -> Pupil:
-    """Load a student, its head on features of unit variance again, as in any training."""
+    """Load a student; a head on unit-length features reads them at unit variance again, as in any training."""
     model, card = load_model(folder)
-    if model.head is None:
-        raise ValueError("load_model gives every model a head")
-    model.scale = head_scale(model.head.in_features)
-    with torch.no_grad():
-        model.head.weight /= model.scale
+    if model.head is not None and card.pooling == "mean":
+        model.scale = head_scale(model.head.in_features)
+        with torch.no_grad():
+            model.head.weight /= model.scale
     return Pupil(model, card, Tokenizer.from_file(str(folder / "tokenizer.json")))
 
 

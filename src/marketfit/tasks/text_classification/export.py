@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,14 +18,22 @@ from marketfit.bundle import write_spec
 from marketfit.errors import RunError
 from marketfit.records import Backbone, BundleSpec, SessionSettings
 from marketfit.tasks.text_classification.fitting import prepare
-from marketfit.tasks.text_classification.graph import Head, encoder_graph
-from marketfit.tasks.text_classification.model import TextModel, config_of, encoder_arrays, load_model
+from marketfit.tasks.text_classification.graph import Dense, Head, encoder_graph
+from marketfit.tasks.text_classification.model import (
+    TextModel,
+    WholeModel,
+    config_of,
+    encoder_arrays,
+    load_model,
+    pad,
+)
 from marketfit.tasks.text_classification.runtime import Preprocessor, open_session
 from marketfit.tasks.text_classification.static_encoder import StaticEncoder
 from marketfit.tasks.text_classification.static_graph import StaticWeights, static_graph
-from marketfit.tasks.text_classification.tokens import save_tokenizer
+from marketfit.tasks.text_classification.tokens import marks, save_tokenizer
 from marketfit.tasks.text_classification.traced import traced_graph
 from marketfit.tasks.text_classification.weights import encoder_weights, is_bert_shaped
+from marketfit.training.loop import Tensors
 
 TASK = "text-classification"
 
@@ -52,54 +60,61 @@ def write_embedder(backbone: Backbone, into: Path, *, base: Path) -> None:
     _write(TextModel(prepared.encoder, None, scale=1.0).eval(), prepared.tokenizer, prepared.how, spec, into)
 
 
-def graph_of(model: TextModel) -> onnx.ModelProto:
-    """The ONNX graph of a model: from the weights where we know the architecture, else traced."""
+def graphs_of(model: TextModel) -> Iterator[onnx.ModelProto]:
+    """ONNX graphs of a model, the better first: from the weights where we know the architecture, then traced."""
     encoder, head = model.encoder, _head(model)
     if isinstance(encoder, StaticEncoder):
-        return static_graph(_static_weights(encoder), head)
+        yield static_graph(_static_weights(encoder), head)
+        return
     config = config_of(encoder)
-    if is_bert_shaped(config):
-        return encoder_graph(encoder_weights(config, encoder_arrays(encoder)), head)
-    return traced_graph(model)
+    if not isinstance(model, WholeModel) and is_bert_shaped(config):
+        yield encoder_graph(encoder_weights(config, encoder_arrays(encoder)), head)
+    yield traced_graph(model)
 
 
-def check_graph(path: Path, model: TextModel, how: Preprocessor) -> None:
-    """Hold the graph's outputs against torch's, on rows alone and padded.
+def check_graph(path: Path, model: TextModel, rows: Sequence[Tensors]) -> None:
+    """Hold the graph's outputs against torch's.
 
     Raises:
         RunError: they differ by more than rounding.
     """
     session = open_session(path, SessionSettings(threads=torch.get_num_threads()))
+    for batch in rows:
+        with torch.inference_mode():
+            wanted = model(**batch)
+        given = {name: tensor.numpy().astype(np.int32) for name, tensor in batch.items()}
+        _compare(session, given, {_OUTPUTS[name]: tensor.float().numpy() for name, tensor in wanted.items()})
+
+
+def probe_rows(model: TextModel, tokenizer: Tokenizer, how: Preprocessor) -> tuple[Tensors, ...]:
+    """Batches to hold two forms of a model against each other: a row alone, then padded ones, of random tokens."""
     random = np.random.default_rng(0)
     size = _vocabulary(model)
+    before, after = marks(tokenizer) if how.special_tokens else ([], [])
+    batches = []
     for lengths in _CHECKED:
-        ids = np.full((len(lengths), max(lengths)), how.pad_id, dtype=np.int32)
-        mask = np.zeros_like(ids)
-        for row, length in enumerate(lengths):
-            drawn = random.integers(0, size - 1, length)
-            # No text holds the padding token, and RoBERTa counts its positions without it.
-            ids[row, :length] = drawn + (drawn >= how.pad_id)
-            mask[row, :length] = 1
-        _put_listed_pairs(ids, model)
-        with torch.inference_mode():
-            wanted = model(input_ids=torch.from_numpy(ids).long(), attention_mask=torch.from_numpy(mask).long())
-        _compare(session, ids, mask, {_OUTPUTS[name]: tensor.float().numpy() for name, tensor in wanted.items()})
+        drawn = [random.integers(0, size - 1, length) for length in lengths]
+        # No text holds the padding token, and RoBERTa counts its positions without it.
+        rows = [[*before, *(row + (row >= how.pad_id)).tolist(), *after] for row in drawn]
+        _put_listed_pairs(rows, model)
+        batches.append(pad(rows, how.pad_id))
+    return tuple(batches)
 
 
-def _put_listed_pairs(ids: np.ndarray, model: TextModel) -> None:
+def _put_listed_pairs(rows: list[list[int]], model: TextModel) -> None:
     """Begin each row with a pair that a static model lists: chance would draw none."""
     if isinstance(model.encoder, StaticEncoder) and len(model.encoder.listed):
-        listed = model.encoder.listed.numpy()
-        ids[:, :2] = listed[np.linspace(0, len(listed) - 1, len(ids)).astype(int)]
+        listed = model.encoder.listed.tolist()
+        for row, place in zip(rows, np.linspace(0, len(listed) - 1, len(rows)).astype(int), strict=True):
+            row[:2] = listed[place]
 
 
 _OUTPUTS = {"features": "embedding", "logits": "logits"}
 
 
 def _compare(
-    session: onnxruntime.InferenceSession, ids: np.ndarray, mask: np.ndarray, wanted: Mapping[str, np.ndarray]
+    session: onnxruntime.InferenceSession, given: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray]
 ) -> None:
-    given = {"input_ids": ids, "attention_mask": mask}
     found = session.run(list(wanted), {node.name: given[node.name] for node in session.get_inputs()})
     for (name, expected), values in zip(wanted.items(), found, strict=True):
         gap = float(np.abs(values - expected).max())
@@ -110,13 +125,23 @@ def _compare(
 
 def _write(model: TextModel, tokenizer: Tokenizer, how: Preprocessor, spec: BundleSpec, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
-    graph = graph_of(model)
-    onnx.checker.check_model(graph)
-    # SerializeToString orders nothing by chance: equal graphs give equal bytes.
-    (into / "model.onnx").write_bytes(graph.SerializeToString(deterministic=True))
-    check_graph(into / "model.onnx", model, how)
+    _write_graph(model, probe_rows(model, tokenizer, how), into / "model.onnx")
     save_tokenizer(tokenizer, into)
     write_spec(into, spec)
+
+
+def _write_graph(model: TextModel, rows: Sequence[Tensors], path: Path) -> None:
+    """Write the first graph that says what the model says."""
+    differences = []
+    for graph in graphs_of(model):
+        onnx.checker.check_model(graph)
+        # SerializeToString orders nothing by chance: equal graphs give equal bytes.
+        path.write_bytes(graph.SerializeToString(deterministic=True))
+        try:
+            return check_graph(path, model, rows)
+        except RunError as error:
+            differences.append(error)
+    raise differences[0]
 
 
 def _spec(product: str, how: Preprocessor, *, labels: tuple[str, ...], lineage: Sequence[str]) -> BundleSpec:
@@ -128,7 +153,15 @@ def _head(model: TextModel) -> Head | None:
     if model.head is None:
         return None
     weight = model.head.weight.detach() * model.scale
-    return Head(weight=weight.float().numpy(), bias=model.head.bias.detach().float().numpy())
+    return Head(weight=weight.float().numpy(), bias=model.head.bias.detach().float().numpy(), dense=_dense(model))
+
+
+def _dense(model: TextModel) -> Dense | None:
+    first = model.first_token
+    if first is None:
+        return None
+    weight, bias = first.dense.weight.detach().float(), first.dense.bias.detach().float()
+    return Dense(weight=weight.numpy(), bias=bias.numpy(), activation=first.activation)
 
 
 def _static_weights(encoder: StaticEncoder) -> StaticWeights:

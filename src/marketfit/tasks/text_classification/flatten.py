@@ -57,7 +57,8 @@ def flatten(
     )
     features = outputs_of(TextModel(encoder, None, scale=1.0), ids[: len(rows)], how)["features"]
     made = TextModel(encoder, _head(features, rows), scale=head_scale(features.shape[1]))
-    save_model(made, card.model_copy(update={"preprocessor": vars(how)}), tokenizer, into)
+    changed = {"preprocessor": vars(how), "pooling": "mean", "activation": None}
+    save_model(made, card.model_copy(update=changed), tokenizer, into)
     progress(1.0)
 
 

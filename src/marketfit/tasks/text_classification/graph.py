@@ -2,7 +2,8 @@
 
 Inputs `input_ids` and `attention_mask`, int32 (batch, tokens), padded on the right. Outputs `embedding` (batch, dim),
 the unit-length mean over tokens, and, with a head, `logits` (batch, classes). onnxruntime computes only the output that
-it is asked for.
+it is asked for. Where the head reads the first token, the last layer computes nothing but that one behind its
+attention, and the embedding is what the head's last product reads, at unit length.
 
 Names are stable; every node is called as its first output, every weight is an initializer:
 
@@ -16,6 +17,7 @@ Names are stable; every node is called as its first output, every weight is an i
     layer.I.ffn.in.weight, .bias                   MatMul, then BiasGelu (FastGelu, or Add and Relu)
     layer.I.ffn.out.weight, .bias                  MatMul; its bias is an input of the next norm
     layer.I.ffn.norm.gamma|beta                    SkipLayerNormalization
+    head.dense.weight, head.dense.bias             (dim, dim): Gemm, where the head reads the first token
     head.weight, head.bias                         (dim, classes): Gemm
 
 The word table is read by a Gather of its own, so that a pass may swap the table for int8 rows and scales without
@@ -35,18 +37,28 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from marketfit.task import FloatMatrix
-from marketfit.tasks.text_classification.weights import EncoderWeights
+from marketfit.tasks.text_classification.weights import EncoderWeights, HeadActivation
 
 _OPSET = 17
 _IR_VERSION = 10
 
 
 @dataclass(frozen=True)
-class Head:
-    """A linear classifier on the unit-length embedding: weight (classes, dim), bias (classes,)."""
+class Dense:
+    """What makes the first token what the classifier reads: weight (dim, dim), bias (dim,), activation."""
 
     weight: FloatMatrix
     bias: FloatMatrix
+    activation: HeadActivation
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear classifier: weight (classes, dim), bias (classes,). It reads the unit-length embedding, or `dense`."""
+
+    weight: FloatMatrix
+    bias: FloatMatrix
+    dense: Dense | None = None
 
 
 @dataclass
@@ -78,11 +90,12 @@ def encoder_graph(weights: EncoderWeights, head: Head | None) -> onnx.ModelProto
     hidden = _embeddings(graph, weights)
     graph.weight("one", np.array([1], dtype=np.int64))
     graph.node("ReduceSum", ["attention_mask", "one"], "attention_lengths", keepdims=0)
+    dense = head.dense if head is not None else None
     for layer in range(weights.layers):
-        hidden = _layer(graph, weights, layer, hidden)
+        hidden = _layer(graph, weights, layer, hidden, first=dense is not None and layer == weights.layers - 1)
     dim = weights.arrays[f"layer.{weights.layers - 1}.ffn.norm.bias"].shape[0]
-    _pool(graph, hidden)
-    return finished(graph, head, dim=dim)
+    read = _pool(graph, hidden) if dense is None else _read_first(graph, hidden, dense)
+    return finished(graph, head, dim=dim, read=read)
 
 
 def _embeddings(graph: GraphParts, weights: EncoderWeights) -> str:
@@ -109,7 +122,8 @@ def _embeddings(graph: GraphParts, weights: EncoderWeights) -> str:
     return graph.node("Add", ["embeddings.project.product", bias], "embeddings.projected")
 
 
-def _layer(graph: GraphParts, weights: EncoderWeights, layer: int, hidden: str) -> str:
+def _layer(graph: GraphParts, weights: EncoderWeights, layer: int, hidden: str, *, first: bool) -> str:
+    """One layer; behind attention of all tokens, or of the `first` alone."""
     arrays, at = weights.arrays, f"layer.{layer}"
     parts = [f"{at}.attention.{part}" for part in ("query", "key", "value")]
     qkv = [
@@ -123,6 +137,9 @@ def _layer(graph: GraphParts, weights: EncoderWeights, layer: int, hidden: str) 
         fused=True,
         num_heads=weights.heads[layer],
     )
+    if first:
+        context = graph.node("Gather", [context, "zero"], f"{at}.attention.first", axis=1)
+        hidden = graph.node("Gather", [hidden, "zero"], f"{at}.first", axis=1)
     attended = _project_and_norm(graph, weights, f"{at}.attention", context, hidden)
     inner = _product(graph, weights, f"{at}.ffn.in", attended)
     bias = graph.weight(f"{at}.ffn.in.bias", arrays[f"{at}.ffn.in.bias"])
@@ -152,25 +169,37 @@ def _product(graph: GraphParts, weights: EncoderWeights, at: str, inner: str) ->
     return graph.node("MatMul", [inner, matrix], f"{at}.product")
 
 
-def _pool(graph: GraphParts, hidden: str) -> None:
+def _pool(graph: GraphParts, hidden: str) -> str:
     # The mean's length cancels when it is scaled to unit length, so the masked sum is enough.
     graph.weight("last", np.array([-1], dtype=np.int64))
     graph.node("Cast", ["attention_mask"], "pool.mask", to=TensorProto.FLOAT)
     graph.node("Unsqueeze", ["pool.mask", "last"], "pool.weights")
     graph.node("Mul", [hidden, "pool.weights"], "pool.masked")
     graph.node("ReduceSum", ["pool.masked", "one"], "pool.sum", keepdims=0)
-    graph.node("LpNormalization", ["pool.sum"], "embedding", axis=-1, p=2)
+    return graph.node("LpNormalization", ["pool.sum"], "embedding", axis=-1, p=2)
+
+
+def _read_first(graph: GraphParts, hidden: str, dense: Dense) -> str:
+    token = graph.node("Squeeze", [hidden, "one"], "pool.first")
+    weight = graph.weight("head.dense.weight", dense.weight.T)
+    bias = graph.weight("head.dense.bias", dense.bias)
+    graph.node("Gemm", [token, weight, bias], "pool.dense")
+    kind = {"tanh": "Tanh", "relu": "Relu", "gelu": "Gelu"}[dense.activation]
+    read = graph.node(kind, ["pool.dense"], "pool.active", fused=kind == "Gelu")
+    graph.node("LpNormalization", [read], "embedding", axis=-1, p=2)
+    return read
 
 
 def finished(
-    graph: GraphParts, head: Head | None, *, dim: int, inputs: Sequence[str] = ("input_ids", "attention_mask")
-) -> onnx.ModelProto:
-    """The model of a graph that ends in `embedding` (batch, dim), with its head if there is one."""
+    graph: GraphParts, head: Head | None, *, dim: int, read: str = "embedding",
+    inputs: Sequence[str] = ("input_ids", "attention_mask"),
+) -> onnx.ModelProto:  # fmt: skip
+    """The model of a graph that ends in `embedding` (batch, dim), with its head on `read` if there is one."""
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim])]
     if head is not None:
         weight = graph.weight("head.weight", head.weight.T)
         bias = graph.weight("head.bias", head.bias)
-        graph.node("Gemm", ["embedding", weight, bias], "logits")
+        graph.node("Gemm", [read, weight, bias], "logits")
         outputs.insert(0, helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(head.bias)]))
     taken = [helper.make_tensor_value_info(name, TensorProto.INT32, ["batch", "tokens"]) for name in inputs]
     proto = helper.make_graph(

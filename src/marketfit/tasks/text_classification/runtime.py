@@ -14,7 +14,7 @@ from tokenizers import Encoding, Tokenizer
 
 from marketfit.errors import BundleError, DataError, Problem
 from marketfit.records import BundleSpec, SessionSettings
-from marketfit.task import Example, FloatMatrix, InputReport
+from marketfit.task import Example, Feed, FloatMatrix, InputReport
 
 _MOST_ROWS = 64
 _MOST_TOKENS = 4096
@@ -137,26 +137,42 @@ class TextRuntime:
             return [encode([text], add_special_tokens=special)[0] for text in texts]
         return encode(texts, add_special_tokens=special)
 
+    def feeds(self, examples: Sequence[Example]) -> Iterator[Feed]:
+        """Token ids, and masks where the graph asks for them, in batches of like length. See `marketfit.task.Feeder`.
+
+        Raises:
+            DataError: an example is not a string; all such positions are named.
+        """
+        for _rows, feed in self._batches(checked_texts(examples)):
+            yield feed
+
     def _run(self, output: str, examples: Sequence[Example], *, width: int) -> FloatMatrix:
-        ids = [encoding.ids or [self.preprocessor.empty_id] for encoding in self._encode(checked_texts(examples))]
+        result = np.empty((len(examples), width), dtype=np.float32)
+        for rows, feed in self._batches(checked_texts(examples)):
+            result[rows] = self.session.run([output], feed)[0]
+        return result
+
+    def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], Feed]]:
+        """Row numbers and what the graph is given of them."""
+        ids = [encoding.ids or [self.preprocessor.empty_id] for encoding in self._encode(texts)]
         if len(ids) == 1:
-            return self._call(output, np.array(ids, dtype=np.int32), [len(ids[0])])
-        result = np.empty((len(ids), width), dtype=np.float32)
+            yield [0], self._feed(np.array(ids, dtype=np.int32), [len(ids[0])])
+            return
         for rows in by_length([len(row) for row in ids]):
             longest = max(len(ids[row]) for row in rows)
             padding = [self.preprocessor.pad_id] * longest
             tokens = np.array([ids[row] + padding[len(ids[row]) :] for row in rows], dtype=np.int32)
-            result[rows] = self._call(output, tokens, [len(ids[row]) for row in rows])
-        return result
+            yield rows, self._feed(tokens, [len(ids[row]) for row in rows])
 
-    def _call(self, output: str, tokens: NDArray[np.int32], lengths: Sequence[int]) -> FloatMatrix:
-        """Run the graph on padded rows (n, tokens) of which `lengths` (n,) tokens are the text's."""
-        given = {"input_ids": tokens}
-        if self.masked:
-            places = np.arange(tokens.shape[1], dtype=np.int32)
-            given["attention_mask"] = (places < np.array(lengths)[:, None]).astype(np.int32)
-        values: FloatMatrix = self.session.run([output], given)[0]
-        return values
+    def _feed(self, tokens: NDArray[np.int32], lengths: Sequence[int]) -> Feed:
+        """Padded rows (n, tokens) of which `lengths` (n,) tokens are the text's."""
+        if not self.masked:
+            return {"input_ids": tokens}
+        places = np.arange(tokens.shape[1], dtype=np.int32)
+        return {
+            "input_ids": tokens,
+            "attention_mask": (places < np.array(lengths)[:, None]).astype(np.int32),
+        }
 
 
 def open_session(path: Path, settings: SessionSettings) -> onnxruntime.InferenceSession:

@@ -83,9 +83,9 @@ def locate(name: str, *, base: Path) -> Source:
         return _built_in()
     folder = base / Path(name).expanduser()
     if folder.is_dir():
-        return _read(name, folder)
+        return read_folder(name, folder)
     if _HUB_ID.fullmatch(name):
-        return _read(name, _download(name))
+        return read_folder(name, _download(name))
     raise refused(name, "there is no such folder", _ALLOWED)
 
 
@@ -108,7 +108,12 @@ def _built_in() -> Source:
     return Source(name=BUILT_IN, folder=folder, digest=digest, config=_config(BUILT_IN, folder))
 
 
-def _read(name: str, folder: Path) -> Source:
+def read_folder(name: str, folder: Path) -> Source:
+    """The source that a folder holds.
+
+    Raises:
+        BriefError: it lacks a file that we need.
+    """
     weights = sorted(folder.glob("*.safetensors"))
     tokenizers = sorted(path for path in folder.glob("tokenizer.json"))
     if not weights:

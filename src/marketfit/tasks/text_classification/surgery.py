@@ -23,7 +23,8 @@ from marketfit.tasks.text_classification.weights import HEADS, Arrays, heads_of,
 Config = Mapping[str, JsonValue]
 
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
-_OTHERS = ("marketfit.json", "tokenizer.json")
+_CARD = "marketfit.json"
+_OTHERS = (_CARD, "tokenizer.json")
 _ENCODER = "encoder."
 
 
@@ -35,6 +36,8 @@ def anatomy(folder: Path) -> Anatomy:
     if not is_bert_shaped(config):
         kind = config.get("model_type")
         return Anatomy((), (), 0, obstacle=f"a '{kind}' model has no layers that we know how to cut")
+    if json.loads((folder / _CARD).read_text(encoding="utf-8"))["pooling"] == "own":
+        return Anatomy((), (), 0, obstacle="its head is not one that we know: the model is kept whole")
     layers = _number(config, "num_hidden_layers", "n_layers")
     width = _number(config, "intermediate_size", "hidden_dim")
     head_dim = _number(config, "hidden_size", "dim") // _number(config, "num_attention_heads", "n_heads")

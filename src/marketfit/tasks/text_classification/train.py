@@ -126,6 +126,20 @@ class TextTrainer:
 
         return is_static(model)
 
+    def adopt(self, source: Path, into: Path) -> None:
+        """Write a Hugging Face sequence-classification folder as a model folder. See `marketfit.task.Adopter`.
+
+        BERT-shaped models are taken apart into encoder and head, so that every pass can work on them; others are kept
+        whole.
+
+        Raises:
+            InputError: it is no classifier of one label a text, lacks a file or a fast tokenizer, or transformers
+                can't load it.
+        """
+        from marketfit.tasks.text_classification.adopting import adopt
+
+        adopt(source, into)
+
     def seconds_per_epoch(self, backbone: Backbone, recipe: Recipe, train: Labelled, *, base: Path) -> float:
         """Seconds of one epoch, from a few real optimiser steps; of a probe, the seconds of all of it."""
         from marketfit.tasks.text_classification.pace import seconds_per_epoch

@@ -14,6 +14,7 @@ from marketfit.task import FloatMatrix
 
 Arrays = Mapping[str, FloatMatrix]
 Activation = Literal["gelu", "gelu_tanh", "relu"]
+HeadActivation = Literal["tanh", "relu", "gelu"]
 
 _ACTIVATIONS: Mapping[str, Activation] = {
     "gelu": "gelu",

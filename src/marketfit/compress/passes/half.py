@@ -1,0 +1,96 @@
+"""half: weights stored in 16 bits (IEEE 754 binary16), computed with in 32.
+
+Processors without 16-bit arithmetic would convert back and forth at every operator, so only what is stored changes: a
+table is read as it is and the rows that were looked up are made wide; every other weight is made wide once, when the
+graph is opened. The file halves; time and memory stay what they were, but for tables, whose memory halves as well.
+bfloat16 takes the same space and keeps 3 bits less of each weight; its range is one that no weight needs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
+from marketfit.compress.passes.graph_file import read_graph, rewrite, weight_bytes
+
+if TYPE_CHECKING:
+    import onnx
+
+_SMALLEST = 1_000  # values; below that a weight is not worth another operator
+_WORTHWHILE = 0.1  # share of the bytes that must be in such weights
+_LARGEST = 65_504.0  # of binary16
+
+
+class Half(Untrained):
+    """16-bit weights. Takes no options."""
+
+    stage: Stage = "graph"
+    role: Role = "rewrite"
+
+    def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - Pass contract
+        """It needs float32 weights of 1,000 values or more that hold a tenth of the bytes or more."""
+        model = read_graph(artefact)
+        sizes = weight_bytes(model)
+        share = sum(sizes[name] for name in _large(model)) / max(1, sum(sizes.values()))
+        return f"only {share:.1%} of the bytes are in large float32 weights" if share < _WORTHWHILE else ""
+
+    def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
+        """Store every such weight in 16 bits; see the module's docstring."""
+        refuse_unknown("half", options, ())
+        made = rewrite(artefact, context.into, step="float16 weights, float32 arithmetic", change=_halve)
+        context.progress(1.0)
+        return made
+
+
+def _large(model: onnx.ModelProto) -> set[str]:
+    """Float32 weights of many values, all within binary16's range."""
+    import onnx
+    from onnx import numpy_helper
+
+    found = set()
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= _SMALLEST:
+            values = numpy_helper.to_array(tensor)
+            if float(np.abs(values).max()) <= _LARGEST:
+                found.add(tensor.name)
+    return found
+
+
+def _halve(before: Path, after: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(before), load_external_data=False)
+    names = _large(model)
+    for tensor in model.graph.initializer:
+        if tensor.name in names:
+            narrow = numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(numpy_helper.from_array(narrow, f"{tensor.name}.half"))
+    tables = {name for name in names if all(_looks_up(node, name) for node in _readers(model, name))}
+    nodes = [_widened(f"{name}.half", name) for name in sorted(names - tables)]
+    for node in model.graph.node:
+        nodes.append(node)
+        if node.op_type == "Gather" and node.input[0] in tables:
+            output = node.output[0]
+            node.input[0], node.output[0] = f"{node.input[0]}.half", f"{output}.half"
+            nodes.append(_widened(f"{output}.half", output))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save_model(model, str(after))
+
+
+def _readers(model: onnx.ModelProto, name: str) -> list[onnx.NodeProto]:
+    return [node for node in model.graph.node if name in node.input]
+
+
+def _looks_up(node: onnx.NodeProto, table: str) -> bool:
+    return node.op_type == "Gather" and node.input[0] == table
+
+
+def _widened(narrow: str, wide: str) -> onnx.NodeProto:
+    from onnx import TensorProto, helper
+
+    return helper.make_node("Cast", [narrow], [wide], name=f"{wide}.wide", to=TensorProto.FLOAT)
