@@ -228,6 +228,8 @@ def lineage(trial: Trial) -> tuple[str, ...]:
 
 
 def _words(recipe: Recipe) -> str:
+    if recipe.method == "adopted":
+        return "taken over as it was: trained elsewhere"
     if recipe.method == "probe":
         text = f"probe: logistic regression on frozen features, C = {recipe.regularisation:g}"
     else:

@@ -66,9 +66,12 @@ class TermSpec(Record):
 
 
 class Recipe(Record):
-    """How a backbone is adapted. `epochs` may be a fraction; `terms` come on top of cross-entropy."""
+    """How a backbone is adapted. `epochs` may be a fraction; `terms` come on top of cross-entropy.
 
-    method: Literal["probe", "full", "lora"]
+    `adopted`: somebody else trained the model; nothing was fitted here, and the other fields say nothing.
+    """
+
+    method: Literal["probe", "full", "lora", "adopted"]
     learning_rate: float
     epochs: float
     batch_size: int = 64

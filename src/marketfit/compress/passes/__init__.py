@@ -71,7 +71,7 @@ class Pass(Protocol):
         ...
 
     def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:
-        """The settings worth trying, the most promising first; none where it can't apply after any other pass, or gains nothing.
+        """The settings worth trying, the most promising first; none where it can't apply, or gains nothing.
 
         `artefact` is the tuned model, or its plain export: other passes may come between. Writes nothing.
         """
