@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from marketfit import engine, loop
+from marketfit.brief import TargetSpec
 from marketfit.cli.parts import Json, LedgerUrl, Quiet, SigningKey, TrustedKey, print_result
 
 
@@ -20,9 +21,7 @@ def compress(  # noqa: PLR0913 - typer wants an argument for each option
     input_column: Annotated[str, typer.Option("--input", metavar="COLUMN", help="of the texts")] = "text",
     label_column: Annotated[str, typer.Option("--label", metavar="COLUMN", help="of the labels")] = "label",
     threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="of one request")] = 1,
-    price_per_hour: Annotated[
-        float | None, typer.Option(help="of the machine, where a cost is required", min=0)
-    ] = None,
+    price_per_hour: Annotated[float | None, typer.Option(help="of the machine, to require a cost", min=0)] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0, help="for variants beyond the standard ones; default: 1")
     ] = None,
@@ -40,7 +39,7 @@ def compress(  # noqa: PLR0913 - typer wants an argument for each option
         model,
         loop.LabelledFile(data, input_column, label_column),
         require,
-        target=(threads, price_per_hour),
+        target=TargetSpec(threads=threads, price_per_hour=price_per_hour),
         minutes=minutes,
         workspace=workspace,
         reporter=engine.reporter(quiet=quiet),

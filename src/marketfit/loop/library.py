@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from pydantic import JsonValue, ValidationError
 
 from marketfit import engine, registry
-from marketfit.brief import Brief
+from marketfit.brief import Brief, TargetSpec
 from marketfit.brief.columns import columns_of
 from marketfit.brief.schema import MistakesError
 from marketfit.bundle import read_spec
@@ -81,12 +81,12 @@ class Compressed(Record):
         return "\n".join(lines)
 
 
-def compress_model(
+def compress_model(  # noqa: PLR0913 - all that a brief would say
     model: Path | str,
     data: LabelledFile,
     require: Sequence[str],
     *,
-    target: tuple[int, float | None] = (1, None),
+    target: TargetSpec = TargetSpec(),
     minutes: float | None = None,
     workspace: Path | str | None = None,
     reporter: Reporter | None = None,
@@ -102,7 +102,7 @@ def compress_model(
         model: the folder of a Hugging Face sequence classifier.
         data: labelled rows; their labels are those of the model.
         require: bounds, such as `"latency_p95_ms <= 2"`.
-        target: threads of one request, and the price of the machine an hour, if cost matters.
+        target: threads of one request, and the price of the machine, where a cost is required.
         minutes: for variants beyond the standard ones; default as in a brief.
         workspace: where it is kept; default: `marketfit-workspace` beside the model.
         reporter: where progress goes; default: nowhere.
@@ -129,21 +129,20 @@ def compress_model(
 
 
 def _brief(
-    folder: Path, data: LabelledFile, require: Sequence[str], target: tuple[int, float | None], minutes: float | None
+    folder: Path, data: LabelledFile, require: Sequence[str], target: TargetSpec, minutes: float | None
 ) -> Brief:
     """The brief that asks for the same."""
     problems = list(_problems(folder, data, require))
     if problems:
         raise InputError(problems)
-    bounds = dict(cast("re.Match[str]", _BOUND.fullmatch(text)).groups() for text in require)
+    bounds = {match[1]: match[2] for text in require if (match := _BOUND.fullmatch(text))}
     free = [item.name for item in registered_passes() if not item.works.trains]
-    threads, price = target
     asked = {
         "product": re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).strip("-._")[:100] or "model",
         "task": "text-classification",
         "data": {"source": data.path.resolve(), "input": data.input, "label": data.label},
         "require": bounds,
-        "target": {"threads": threads, "price_per_hour": price},
+        "target": target,
         "backbones": [str(folder)],
         "compress": {"passes": free} | ({} if minutes is None else {"minutes": minutes}),
     }
@@ -167,6 +166,9 @@ def _problems(folder: Path, data: LabelledFile, require: Sequence[str]) -> Itera
         yield Problem(str(folder), "there is no such folder", "a folder that transformers saved", "correct the path")
     if not require:
         yield Problem("--require", "nothing is required", "'METRIC<=NUMBER' or 'METRIC>=NUMBER'", "require something")
+    named = [match[1] for text in require if (match := _BOUND.fullmatch(text))]
+    for metric in sorted({metric for metric in named if named.count(metric) > 1}):
+        yield Problem("--require", f"{metric} is bounded twice", "each metric once", "remove one of the two")
     for text in require:
         match = _BOUND.fullmatch(text)
         if match is None:
