@@ -33,6 +33,7 @@ from marketfit.report.text import contract_table, variants_table
 from marketfit.research import research
 from marketfit.task import Adopter, Trainer
 
+_ONE_THREAD = TargetSpec()
 _BOUND = re.compile(r"\s*([A-Za-z0-9_]+)\s*((?:>=|<=).*)")
 
 
@@ -86,7 +87,7 @@ def compress_model(  # noqa: PLR0913 - all that a brief would say
     data: LabelledFile,
     require: Sequence[str],
     *,
-    target: TargetSpec = TargetSpec(),
+    target: TargetSpec = _ONE_THREAD,
     minutes: float | None = None,
     workspace: Path | str | None = None,
     reporter: Reporter | None = None,
