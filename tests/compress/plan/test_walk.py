@@ -142,6 +142,16 @@ def test_a_failed_pass_is_a_result_with_its_reason(lab: MakeLab) -> None:
     assert statuses == {"complete", "failed"}
 
 
+def test_a_plan_without_a_measured_variant_says_so(lab: MakeLab) -> None:
+    here = lab()
+    here.look = lambda _variant: "the process ended"  # type: ignore[method-assign]
+    planned = here.plan(trials=3, minutes=10)
+    assert len(planned.tried) == len(STANDARD)
+    assert {row.variant.rejected for row in planned.tried} == {"the process ended"}
+    assert {line.reason for line in planned.untried} == {"no variant was measured that it could be judged by"}
+    assert len(planned.untried) == 32 - len(STANDARD)
+
+
 def test_a_beaten_variant_is_rejected_with_its_figures(lab: MakeLab) -> None:
     slow = FakePass({"latency_p50_ms": 1.5, "accuracy": -0.01}, role="standard")
     quick = FakePass({"latency_p50_ms": 0.5, "size_mb": 0.5}, role="standard")

@@ -64,10 +64,10 @@ class Bench:
             return built
         began = time.monotonic()
         variant, figures = self.scorer.variant(built), dict[str, float]()
-        if not variant.rejected:
+        if variant.measurements:  # far too large a one too: what it says of the passes helps to find a smaller one
             seen = self.look(variant)
             if isinstance(seen, str):
-                variant = variant.model_copy(update={"rejected": seen})
+                variant = variant.model_copy(update={"rejected": variant.rejected or seen})
             else:
                 figures = {item.metric: item.value for item in variant.measurements} | dict(seen)
         seconds = time.monotonic() - began

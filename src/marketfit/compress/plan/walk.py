@@ -88,7 +88,7 @@ class Walk:
             if row is not None and self.account.left > 0:
                 self._take(self.finalists[row.trial], row, pays=True)
                 continue
-            view = self._view(open_)
+            view = self._view(self._left(open_))
             chosen = view.best(left=self.account.left) if view is not None else None
             if chosen is None:
                 break
@@ -118,10 +118,13 @@ class Walk:
         menus = {number: self.bench.builder.menu(self.finalists[number]) for number in sorted(written)}
         return [Candidate(number, steps) for number, menu in menus.items() for steps in sequences(menu)]
 
-    def _view(self, candidates: Sequence[Candidate]) -> _View | None:
-        """What is known of those that are neither tried nor refused; None where nothing can be said of any."""
+    def _left(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those that are neither tried nor refused."""
         done = {(row.trial, row.candidate.labels) for row in self.tried}
-        left = [c for c in candidates if (c.trial, c.labels) not in done and not self._refusal(c)]
+        return [c for c in candidates if (c.trial, c.labels) not in done and not self._refusal(c)]
+
+    def _view(self, left: Sequence[Candidate]) -> _View | None:
+        """What is known of these candidates; None where nothing can be said of any."""
         known, judge = self._known()
         if not left or not known:
             return None
@@ -145,11 +148,13 @@ class Walk:
 
     def _untried(self, candidates: Sequence[Candidate]) -> list[Untried]:
         found = [self._line(c, "does not apply", why) for c in candidates if (why := self._refusal(c))]
-        view = self._view(candidates)
-        for place, candidate in enumerate(view.candidates if view is not None else ()):
-            if view is not None:
-                found.append(self._line(candidate, *self._why(view, place)))
-        return found
+        left = self._left(candidates)
+        view = self._view(left)
+        if view is None:
+            return found + [
+                self._line(c, "unlikely", "no variant was measured that it could be judged by") for c in left
+            ]
+        return found + [self._line(c, *self._why(view, place)) for place, c in enumerate(left)]
 
     def _why(self, view: _View, place: int) -> tuple[Untaken, str]:
         gain, cost = float(view.gains[place]), float(view.costs[place])
