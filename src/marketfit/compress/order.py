@@ -63,8 +63,12 @@ class Choice:
 
 
 def registered_passes(wanted: Sequence[str] = ()) -> tuple[Named, ...]:
-    """The registered passes, or those named, in the order in which they are applied."""
-    names = [name for name in registry.names("passes") if not wanted or name in wanted]
+    """The registered passes, or those named, in the order in which they are applied.
+
+    Raises:
+        InputError: there is no pass of a name.
+    """
+    names = sorted(set(wanted or registry.names("passes")))
     found = [Named(name, cast("type[Pass]", registry.load("passes", name))()) for name in names]
     return tuple(sorted(found, key=lambda item: (item.works.stage != "model", _place(item.name), item.name)))
 

@@ -136,8 +136,11 @@ def test_a_failed_pass_is_a_result_with_its_reason(lab: MakeLab) -> None:
     passes = usual_passes() | {"trim": Failing({})}
     planned = lab(passes=passes).plan(trials=40, minutes=60)
     failed = [row.variant for row in planned.tried if "trim" in row.variant.name]
-    assert failed
-    assert {variant.rejected for variant in failed} == {"ValueError: no memory"}
+    assert [variant.rejected for variant in failed] == ["ValueError: no memory"]
+    assert any(line.reason == "begins with what failed: ValueError: no memory" for line in planned.untried)
+    assert not any(
+        "trim" in line.name and line.why != "does not apply" for line in planned.untried if "b0.t0.trim" in line.name
+    )
     statuses = {row.status for row in lab().run.ledger.trials("study")}
     assert statuses == {"complete", "failed"}
 

@@ -19,7 +19,7 @@ from marketfit.task import Study, unreported
 LEARNING = 3.0
 """Cost of learning from a row, in units of scoring it: forward, backward (twice as dear), and the optimiser's step."""
 
-_TIMED = (16, 144)  # rows: what loading costs is in both
+_TIMED = (8, 72)  # rows: what loading costs is in both
 
 
 class Distil:
@@ -42,8 +42,10 @@ class Distil:
     def seconds(self, artefact: Artefact, options: Options, context: Context) -> float:
         """The teacher reads all rows once, the student learns from them for some epochs."""
         study, rows = study_of("distil", options), len(context.inputs) + len(context.unlabelled)
-        reading = seconds_per_row(context.teacher, context)
-        return rows * (reading + study.epochs * LEARNING * seconds_per_row(artefact.folder, context))
+        reading = learning = seconds_per_row(context.teacher, context)
+        if artefact.folder != context.teacher:
+            learning = seconds_per_row(artefact.folder, context)
+        return rows * (reading + study.epochs * LEARNING * learning)
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Train; see the module's docstring."""

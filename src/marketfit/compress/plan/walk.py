@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketfit.brief import Brief
-from marketfit.compress.build import Built, variant_name
+from marketfit.compress.build import Built, beginnings, variant_name
 from marketfit.compress.order import PassStep, Steps, sequences
 from marketfit.compress.plan.account import Account
 from marketfit.compress.plan.bench import Bench, Tried
@@ -63,7 +63,7 @@ class Walk:
     brief: Brief
     finalists: Mapping[int, Trial]
     tried: list[Tried] = field(default_factory=list)
-    refused: dict[tuple[int, tuple[str, ...]], str] = field(default_factory=dict)  # beginning → why
+    refused: dict[tuple[int, tuple[str, ...]], str] = field(default_factory=dict)  # beginning → why not
 
     def through_standard(self) -> None:
         """Of each finalist the plain export, and then one standard pass after the other on top of it."""
@@ -111,6 +111,9 @@ class Walk:
     def _take(self, trial: Trial, tried: Tried, *, pays: bool) -> None:
         self.tried.append(tried)
         self.account.learn(trial, tried, pays=pays)
+        if not tried.variant.bundle.files:
+            failed = beginnings(tried.steps, self.bench.builder.stage_of)[len(tried.costs) - 1][0]
+            self.refused[trial.number, _labels(failed)] = f"begins with what failed: {tried.variant.rejected}"
 
     def _candidates(self) -> list[Candidate]:
         """Every sequence that the passes find worth trying on a finalist that could be written."""
@@ -142,12 +145,17 @@ class Walk:
         return [row.known for row in self.tried if all(metric in row.figures for metric in judge.metrics)], judge
 
     def _refusal(self, candidate: Candidate) -> str:
-        """Why a pass does not apply in it, as far as it is known."""
-        beginnings = (candidate.labels[:length] for length in range(1, len(candidate.steps) + 1))
-        return next((why for b in beginnings if (why := self.refused.get((candidate.trial, b), ""))), "")
+        """Why a pass does not apply in it, or failed, as far as it is known."""
+        parts = (candidate.labels[:length] for length in range(1, len(candidate.steps) + 1))
+        return next((why for part in parts if (why := self.refused.get((candidate.trial, part), ""))), "")
 
     def _untried(self, candidates: Sequence[Candidate]) -> list[Untried]:
-        found = [self._line(c, "does not apply", why) for c in candidates if (why := self._refusal(c))]
+        made = {(row.trial, row.candidate.labels) for row in self.tried}
+        found = [
+            self._line(c, "does not apply", why)
+            for c in candidates
+            if (c.trial, c.labels) not in made and (why := self._refusal(c))
+        ]
         left = self._left(candidates)
         view = self._view(left)
         if view is None:
