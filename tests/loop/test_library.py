@@ -118,7 +118,7 @@ def test_a_folder_that_is_no_classifier_or_has_no_fast_tokenizer(
     plain = shutil.copytree(theirs, tmp_path / "plain")
     (plain / "tokenizer.json").unlink()
     (tmp_path / "empty").mkdir()
-    for folder, told in ((plain, "tokenizer"), (tmp_path / "empty", "config.json")):
+    for folder, told in ((plain, "tokenizer"), (tmp_path / "empty", "weights as safetensors")):
         said = call("compress", folder, "--data", rows, "--require", "size_mb<=2", "--workspace", tmp_path / "work")
         assert said.returncode == 2, said.stderr
         assert told in said.stderr
