@@ -14,7 +14,7 @@ import marketfit
 
 HEAVY = (
     "torch", "transformers", "sklearn", "optuna", "cleanlab", "peft", "datasketch", "onnx",
-    "ray", "mlflow", "wandb", "tensorboard",
+    "ray", "mlflow", "wandb", "tensorboard", "openvino",
 )  # fmt: skip
 PROMISED = (
     "marketfit", "marketfit.cli", "marketfit.loop", "marketfit.bundle", "marketfit.serve", "marketfit.prepare",

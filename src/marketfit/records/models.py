@@ -120,8 +120,13 @@ class Tuned(Record):
 
 
 class SessionSettings(Record):
-    """How the runtime is started; part of the variant and measured with it."""
+    """How the runtime is started; part of the variant and measured with it.
 
+    `spinning` threads wait busily for the next request, and an `arena` keeps memory between requests: both are
+    onnxruntime's.
+    """
+
+    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
     threads: int = 1
     spinning: bool = False
     arena: bool = True

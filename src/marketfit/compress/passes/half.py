@@ -4,6 +4,9 @@ Processors without 16-bit arithmetic would convert back and forth at every opera
 table is read as it is and the rows that were looked up are made wide; every other weight is made wide once, when the
 graph is opened. The file halves; time and memory stay what they were, but for tables, whose memory halves as well.
 bfloat16 takes the same space and keeps 3 bits less of each weight; its range is one that no weight needs.
+
+Measured on three layers of MiniLM tuned to CLINC150 (3,000 valid rows): 69.7 MB become 35.1 with every answer the
+same; after `int8`, 53.6 MB become 29.8, where `int8-embeddings` makes 18.6 of them.
 """
 
 from __future__ import annotations

@@ -4,12 +4,18 @@ The graph is written in standard operators first, with QuantizeLinear and Dequan
 have a weight matrix: engines fuse these pairs. Weights are signed, with one scale a column; activations unsigned, with
 the range between the smallest and the largest value that was seen (signed by signed ran ten times slower on an AVX-512
 VNNI processor). Unlike `int8` no request has to find its own range, but one that leaves the range is cut.
+
+Measured on three layers of MiniLM tuned to CLINC150 (3,000 valid rows; float32 96.1 %): ranges from smallest to
+largest 95.9 to 96.1 %, percentile 99.99 95.9, entropy 96.1, percentile 99.9 94.8; rounding what products give as well
+changed 1.6 % of the answers in the place of 0.5. Hence the simplest. On an AVX2 processor it is no faster than `int8`
+(2.6 ms of processor time a text against 2.5; float32 4.6).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +28,9 @@ from marketfit.compress.passes.int8 import is_reduced, too_few_products
 from marketfit.errors import BriefError, Problem
 from marketfit.records import SessionSettings
 from marketfit.task import Feed, Feeder
+
+if TYPE_CHECKING:
+    import onnx
 
 _NAME = "static-int8"
 _ROWS = 256
@@ -81,18 +90,24 @@ def _quantise(before: Path, after: Path, feeds: list[Feed], *, reduced: bool) ->
         _Reader(feeds),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["MatMul"],
+        nodes_to_quantize=_products(model),
         per_channel=True,
         reduce_range=reduced,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax,
         extra_options={
-            "MatMulConstBOnly": True,  # attention's own products stay in float32: they are small
             "ActivationSymmetric": False,
             "WeightSymmetric": True,
             "OpTypesToExcludeOutputQuantization": ["MatMul"],
         },
     )
+
+
+def _products(model: onnx.ModelProto) -> list[str]:
+    """Products with a weight matrix; attention's own, of two activations, stay in float32: they are small."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [node.name for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in weights]
 
 
 class _Reader:

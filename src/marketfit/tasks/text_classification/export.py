@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from pydantic import JsonValue
 from tokenizers import Tokenizer
@@ -17,6 +16,7 @@ from tokenizers import Tokenizer
 from marketfit.bundle import write_spec
 from marketfit.errors import RunError
 from marketfit.records import Backbone, BundleSpec, SessionSettings
+from marketfit.tasks.engines import Session, open_session
 from marketfit.tasks.text_classification.fitting import prepare
 from marketfit.tasks.text_classification.graph import Dense, Head, encoder_graph
 from marketfit.tasks.text_classification.model import (
@@ -27,7 +27,7 @@ from marketfit.tasks.text_classification.model import (
     load_model,
     pad,
 )
-from marketfit.tasks.text_classification.runtime import Preprocessor, open_session
+from marketfit.tasks.text_classification.runtime import Preprocessor
 from marketfit.tasks.text_classification.static_encoder import StaticEncoder
 from marketfit.tasks.text_classification.static_graph import StaticWeights, static_graph
 from marketfit.tasks.text_classification.tokens import marks, save_tokenizer
@@ -112,12 +112,10 @@ def _put_listed_pairs(rows: list[list[int]], model: TextModel) -> None:
 _OUTPUTS = {"features": "embedding", "logits": "logits"}
 
 
-def _compare(
-    session: onnxruntime.InferenceSession, given: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray]
-) -> None:
-    found = session.run(list(wanted), {node.name: given[node.name] for node in session.get_inputs()})
-    for (name, expected), values in zip(wanted.items(), found, strict=True):
-        gap = float(np.abs(values - expected).max())
+def _compare(session: Session, given: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray]) -> None:
+    feed = {name: given[name] for name in session.inputs}
+    for name, expected in wanted.items():
+        gap = float(np.abs(session.run(name, feed) - expected).max())
         # NaN fails this comparison too.
         if not gap <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise RunError(f"the exported graph's {name} differ from the model's by {gap:.2g}")

@@ -1,4 +1,4 @@
-"""The light half: tokenizer and onnxruntime session, nothing else."""
+"""The light half: tokenizer and the engine that runs the graph, nothing else."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Self, TypeGuard
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from marketfit.errors import BundleError, DataError, Problem
 from marketfit.records import BundleSpec, SessionSettings
 from marketfit.task import Example, Feed, FloatMatrix, InputReport
+from marketfit.tasks.engines import Session, open_session
 
 _MOST_ROWS = 64
 _MOST_TOKENS = 4096
@@ -62,7 +62,7 @@ class Preprocessor:
 class TextRuntime:
     """Predicts with a text bundle. Calls from several threads at once are fine."""
 
-    session: onnxruntime.InferenceSession
+    session: Session
     tokenizer: Tokenizer
     preprocessor: Preprocessor
     inverse_temperature: float
@@ -87,7 +87,7 @@ class TextRuntime:
             preprocessor=preprocessor,
             inverse_temperature=1.0 / spec.temperature,
             classes=len(spec.labels),
-            masked=any(node.name == "attention_mask" for node in opened.get_inputs()),
+            masked="attention_mask" in opened.inputs,
         )
 
     def predict(self, examples: Sequence[Example]) -> FloatMatrix:
@@ -113,8 +113,7 @@ class TextRuntime:
         Raises:
             DataError: an example is not a string; all such positions are named.
         """
-        width = next(output.shape[1] for output in self.session.get_outputs() if output.name == "embedding")
-        return self._run("embedding", examples, width=int(width))
+        return self._run("embedding", examples, width=self.session.width("embedding"))
 
     def inspect(self, examples: Sequence[Example]) -> InputReport:
         """Share of the tokens that are unknown, and of the examples that are longer than the model reads.
@@ -149,7 +148,7 @@ class TextRuntime:
     def _run(self, output: str, examples: Sequence[Example], *, width: int) -> FloatMatrix:
         result = np.empty((len(examples), width), dtype=np.float32)
         for rows, feed in self._batches(checked_texts(examples)):
-            result[rows] = self.session.run([output], feed)[0]
+            result[rows] = self.session.run(output, feed)
         return result
 
     def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], Feed]]:
@@ -173,18 +172,6 @@ class TextRuntime:
             "input_ids": tokens,
             "attention_mask": (places < np.array(lengths)[:, None]).astype(np.int32),
         }
-
-
-def open_session(path: Path, settings: SessionSettings) -> onnxruntime.InferenceSession:
-    """An onnxruntime session on the processor, with the variant's settings."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = settings.threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = settings.arena
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings.spinning else "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def by_length(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -1,0 +1,149 @@
+"""How a variant's runtime is started: every sensible setting timed briefly on this machine, the fastest taken.
+
+What decides is the time of single requests in fresh processes that take turns. A setting takes the default's place only
+where it was faster in every round, so that chance alone does not move it, and where it gives the same answers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from marketfit import registry
+from marketfit.bundle import load_unsealed, read_spec, write_spec
+from marketfit.compress.passes import Artefact
+from marketfit.compress.passes.decomposition import is_fused
+from marketfit.compress.passes.graph_file import read_graph
+from marketfit.measure.probe import Probed, probe
+from marketfit.records import SessionSettings
+from marketfit.task import Example, Progress
+
+PROCESSES, REQUESTS = 3, 100
+_SAMPLE = 64  # inputs on which answers are compared
+_SAME = 1e-3  # of a probability: rounding in another order
+
+
+@dataclass(frozen=True)
+class ChosenSettings:
+    """The settings to start a bundle with, and one line on each that was tried: what was measured, or why not."""
+
+    settings: SessionSettings
+    found: tuple[str, ...]
+
+
+def candidate_settings(bundle: Path, *, threads: int) -> tuple[SessionSettings, ...]:
+    """All settings that could matter to an unsealed bundle, the default first.
+
+    One thread has nobody to wait for, so spinning is tried with more only. OpenVINO joins where it is installed and
+    the graph has standard operators only.
+    """
+    spins = (False, True) if threads > 1 else (False,)
+    found = [
+        SessionSettings(threads=threads, spinning=spinning, arena=arena)
+        for spinning, arena in product(spins, (True, False))
+    ]
+    if registry.is_installed("openvino") and not is_fused(read_graph(Artefact("graph", bundle))):
+        found.append(SessionSettings(engine="openvino", threads=threads))
+    return tuple(found)
+
+
+def fastest_settings(
+    bundle: Path, inputs: Sequence[Example], *, threads: int, progress: Progress, processes: int = PROCESSES,
+    requests: int = REQUESTS,
+) -> ChosenSettings:  # fmt: skip
+    """Time the candidates of an unsealed bundle, which is left as it is, and take the fastest.
+
+    `inputs` are raw ones, at least one. About a second for each candidate and process.
+
+    Raises:
+        ValueError: no inputs, no threads, no processes or no requests.
+    """
+    candidates = candidate_settings(bundle, threads=threads)
+    with tempfile.TemporaryDirectory(dir=bundle.parent) as scratch:
+        folders = {
+            setting: _started_so(bundle, setting, Path(scratch) / f"{number}")
+            for number, setting in enumerate(candidates)
+        }
+        reasons = _changed_answers(folders, inputs[:_SAMPLE])
+        named = {words(setting): folder for setting, folder in folders.items() if setting not in reasons}
+        probed = probe(named, inputs, threads=threads, processes=processes, requests=requests, progress=progress)
+    lines = [f"{words(setting)}: {reason}" for setting, reason in reasons.items()]
+    return _fastest([setting for setting in candidates if setting not in reasons], probed, lines)
+
+
+def words(settings: SessionSettings) -> str:
+    """Settings as they stand in notes.
+
+    >>> words(SessionSettings(threads=2, spinning=True)), words(SessionSettings(engine="openvino"))
+    ('onnxruntime, threads 2, spinning, arena', 'openvino, threads 1')
+    """
+    parts = [settings.engine, f"threads {settings.threads}"]
+    if settings.engine == "onnxruntime":
+        parts += ["spinning"] * settings.spinning + ["arena" if settings.arena else "no arena"]
+    return ", ".join(parts)
+
+
+def _started_so(bundle: Path, settings: SessionSettings, into: Path) -> Path:
+    """The bundle with other settings; its files are shared by hard links."""
+    shutil.copytree(bundle, into, copy_function=os.link)
+    write_spec(into, read_spec(into).model_copy(update={"session": settings}))  # a new file in the place of the link
+    return into
+
+
+def _changed_answers(folders: Mapping[SessionSettings, Path], inputs: Sequence[Example]) -> dict[SessionSettings, str]:
+    """Settings that can't be opened or answer otherwise than the first, and why."""
+    reasons: dict[SessionSettings, str] = {}
+    default = next(iter(folders))
+    wanted = load_unsealed(folders[default]).probabilities(inputs)
+    for settings, folder in folders.items():
+        if settings.engine == default.engine:
+            continue  # spinning and arena change no arithmetic
+        try:
+            gap = float(np.abs(load_unsealed(folder).probabilities(inputs) - wanted).max(initial=0.0))
+        except Exception as error:  # an engine fails in its own ways; it is a candidate less, with its reason
+            reasons[settings] = f"it does not run: {' '.join(str(error).split())[:200]}"
+            continue
+        if not gap <= _SAME:
+            reasons[settings] = f"it moves a probability by {gap:.2g}"
+    return reasons
+
+
+def _fastest(
+    candidates: Sequence[SessionSettings], probed: Mapping[str, Probed], lines: Sequence[str]
+) -> ChosenSettings:
+    default = candidates[0]
+    rounds = {
+        settings: [float(np.median(seen.latencies_ns)) / 1e6 for seen in probed[words(settings)].processes]
+        for settings in candidates
+        if not probed[words(settings)].failure
+    }
+    found = [_line(settings, rounds, probed) for settings in candidates]
+    first = rounds.get(default, [])
+    better = [
+        settings
+        for settings, times in rounds.items()
+        if not first or all(time < own for time, own in zip(times, first, strict=True))
+    ]
+    chosen = min(better, key=lambda settings: float(np.median(rounds[settings])), default=default)
+    return ChosenSettings(chosen, (*found, *lines))
+
+
+def _line(
+    settings: SessionSettings, rounds: Mapping[SessionSettings, Sequence[float]], probed: Mapping[str, Probed]
+) -> str:
+    if settings not in rounds:
+        return f"{words(settings)}: {probed[words(settings)].failure}"
+    times, seen = rounds[settings], probed[words(settings)].processes
+    requests = sum(len(one.latencies_ns) for one in seen)
+    rows = float(np.median([one.rows_per_second for one in seen]))
+    return (
+        f"{words(settings)}: {np.median(times):.2f} ms at the median ({min(times):.2f} to {max(times):.2f} in "
+        f"{len(times)} processes, n = {requests} requests), {rows:,.0f} rows a second"
+    )
