@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from marketfit.bundle import Bundle, Prediction, load
     from marketfit.contract import Contract, Measurement, Requirement, Verdict
     from marketfit.errors import InputError, MarketfitError, Problem
-    from marketfit.loop import Outcome, fit, improve
+    from marketfit.loop import Compressed, LabelledFile, Outcome, compress_model, fit, improve
 
 __all__ = [
     "Brief",
     "Bundle",
+    "Compressed",
     "Contract",
     "InputError",
+    "LabelledFile",
     "MarketfitError",
     "Measurement",
     "Outcome",
@@ -29,6 +31,7 @@ __all__ = [
     "Problem",
     "Requirement",
     "Verdict",
+    "compress_model",
     "fit",
     "improve",
     "load",
@@ -38,8 +41,10 @@ __all__ = [
 _HOME = {
     "Brief": "brief",
     "Bundle": "bundle",
+    "Compressed": "loop",
     "Contract": "contract",
     "InputError": "errors",
+    "LabelledFile": "loop",
     "MarketfitError": "errors",
     "Measurement": "contract",
     "Outcome": "loop",
@@ -47,6 +52,7 @@ _HOME = {
     "Problem": "errors",
     "Requirement": "contract",
     "Verdict": "contract",
+    "compress_model": "loop",
     "fit": "loop",
     "improve": "loop",
     "load": "bundle",

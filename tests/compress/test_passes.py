@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -11,13 +12,13 @@ from safetensors.numpy import load_file, save_file
 
 from marketfit import registry
 from marketfit.bundle import load_unsealed, read_spec, size_mb, write_spec
-from marketfit.compress.build import ON_REQUEST, ORDER, registered_passes
-from marketfit.compress.passes import Artefact, Context, Pass
+from marketfit.compress.order import ORDER, registered_passes
+from marketfit.compress.passes import Artefact, Context, Options, Pass
 from marketfit.errors import BriefError
 from marketfit.records import Recipe
 from marketfit.task import Labelled
 from marketfit.testing.encoders import WORDS, Shape, tiny_encoder
-from marketfit.testing.passes import NEAR_OF_CUTS, check_pass, context_for
+from marketfit.testing.passes import NEAR_OF_CUTS, check_pass, check_plannable, context_for
 
 GRAPH_PASSES = ("half", "int8", "int8-embeddings", "static-int8", "vocabulary-trim")
 CUTS = ("layer-drop", "width-prune")
@@ -62,6 +63,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model"
 
 
+class Like:
+    """A pass that is like another one until it is applied."""
+
+    def __init__(self, honest: Pass) -> None:
+        self.honest = honest
+        self.stage, self.role, self.trains = honest.stage, honest.role, honest.trains
+
+    def applies(self, artefact: Artefact, context: Context) -> str:
+        return self.honest.applies(artefact, context)
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:
+        return self.honest.choices(artefact, context)
+
+    def seconds(self, artefact: Artefact, options: Options, context: Context) -> float:
+        return self.honest.seconds(artefact, options, context)
+
+
 def context(made: dict[str, Path], into: Path) -> Context:
     return context_for(ROWS, into / "unused", teacher=made["model whole"])
 
@@ -91,8 +109,9 @@ def test_cuts_compose_and_are_not_made_unasked(model: Path, tmp_path: Path) -> N
         )
         == "only 19 tokens"
     )
-    assert tuple(item.name for item in registered_passes()) == ("int8", "int8-embeddings")
-    assert set(ON_REQUEST) < set(ORDER) == set(PASSES)
+    standard = tuple(item.name for item in registered_passes() if item.works.role == "standard")
+    assert standard == ("int8", "int8-embeddings")
+    assert tuple(item.name for item in registered_passes()) == ORDER
 
 
 @pytest.mark.parametrize("name", CUTS)
@@ -104,13 +123,8 @@ def test_a_static_model_is_not_cut(name: str, exported: dict[str, Path], tmp_pat
 def test_the_exam_fails_a_pass_on_models_that_changes_the_answers(model: Path, tmp_path: Path) -> None:
     honest = load("layer-drop")
 
-    class Ruinous:
-        stage = honest.stage
-
-        def applies(self, artefact: Artefact, context: Context) -> str:
-            return honest.applies(artefact, context)
-
-        def apply(self, artefact: Artefact, options: dict[str, object], context: Context) -> Artefact:
+    class Ruinous(Like):
+        def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
             made = honest.apply(artefact, options, context)
             tensors = load_file(made.folder / "model.safetensors")
             tensors["head.bias"] += np.array([9.0, -9.0], dtype=np.float32)
@@ -119,7 +133,7 @@ def test_the_exam_fails_a_pass_on_models_that_changes_the_answers(model: Path, t
 
     start = Artefact("model", model)
     with pytest.raises(AssertionError, match="probabilities moved"):
-        check_pass("ruinous", Ruinous(), start, ROWS, folder=tmp_path, near=NEAR_OF_CUTS)
+        check_pass("ruinous", Ruinous(honest), start, ROWS, folder=tmp_path, near=NEAR_OF_CUTS)
 
 
 def test_distil_passes_the_exam(exported: dict[str, Path], tmp_path: Path) -> None:
@@ -149,6 +163,23 @@ def test_options_that_are_refused(
         load(name).apply(Artefact("model", exported["model 1"]), options, context(exported, tmp_path))
 
 
+def test_the_exam_fails_a_pass_that_a_plan_can_not_use(exported: dict[str, Path], tmp_path: Path) -> None:
+    works = Like(load("int8"))
+    graph = Artefact("graph", exported["whole"])
+    for name, value, told in (
+        ("role", "magic", "its role"),
+        ("role", "cut", "on models"),
+        ("trains", True, "on models"),
+    ):
+        spoilt = Like(load("int8"))
+        setattr(spoilt, name, value)
+        with pytest.raises(AssertionError, match=told):
+            check_plannable("spoilt", spoilt, graph, context(exported, tmp_path))
+    works.choices = lambda _artefact, _context: ({}, {})  # type: ignore[method-assign]
+    with pytest.raises(AssertionError, match="the same"):
+        check_plannable("spoilt", works, graph, context(exported, tmp_path))
+
+
 def test_passes_compose(exported: dict[str, Path], tmp_path: Path) -> None:
     first = check_pass("int8", load("int8"), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path / "1")
     second = check_pass("int8-embeddings", load("int8-embeddings"), first, ROWS, folder=tmp_path / "2")
@@ -170,19 +201,14 @@ def test_a_pass_does_not_apply_twice(exported: dict[str, Path], tmp_path: Path) 
 def test_the_exam_fails_a_pass_that_ruins_the_model(exported: dict[str, Path], tmp_path: Path) -> None:
     honest = load("int8-embeddings")
 
-    class Ruinous:
-        stage = honest.stage
-
-        def applies(self, artefact: Artefact, context: Context) -> str:
-            return honest.applies(artefact, context)
-
-        def apply(self, artefact: Artefact, options: dict[str, object], context: Context) -> Artefact:
+    class Ruinous(Like):
+        def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
             made = honest.apply(artefact, options, context)
             write_spec(made.folder, read_spec(made.folder).model_copy(update={"temperature": 1e-3}))
             return made
 
     with pytest.raises(AssertionError):
-        check_pass("ruinous", Ruinous(), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path)
+        check_pass("ruinous", Ruinous(honest), Artefact("graph", exported["whole"]), ROWS, folder=tmp_path)
 
 
 def test_int8_embeddings_keep_the_features(exported: dict[str, Path], tmp_path: Path) -> None:

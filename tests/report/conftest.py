@@ -44,6 +44,7 @@ from marketfit.records import (
     TestComparison,
     Trial,
     Tuned,
+    Untried,
     Variant,
     Variants,
 )
@@ -200,7 +201,14 @@ class Making:
                     self._variant(label, trial, name, passes, rejected, _figures(accuracy, latency, size, step))
                 )
         made[-1] = made[-1].model_copy(update={"measurements": (), "rejected": f"RunError: {HOSTILE}"})
-        return Variants(variants=tuple(made), machine="8 cores of a test machine", notes=("one note on variants",))
+        untried = (
+            Untried(name="minilm.t0.distil", why="over budget", reason="takes about 340 s, 12 s are left"),
+            Untried(name="minilm.t0.half", why="cannot win", reason="size_mb <= 30 would be 45 at best"),
+        )
+        return Variants(
+            variants=tuple(made), machine="8 cores of a test machine", notes=("one note on variants",),
+            front=(made[1].name, made[-2].name), untried=untried,
+        )  # fmt: skip
 
     def _variant(
         self,

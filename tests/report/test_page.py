@@ -315,3 +315,11 @@ def test_dark_pages_know_every_colour_of_the_charts(story: Story, show: Show) ->
     drawn = set(re.findall(r'(?:fill|stroke)="(#[0-9a-fA-F]{3,6})"', page))
     told = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"\]', html.unescape(page)))
     assert drawn <= told | {"#8c959f"}  # that grey can be read on both
+
+
+def test_the_front_and_what_the_plan_left_out_are_told(story: Story, show: Show) -> None:
+    text = Outline(show(story)).text
+    assert "Beaten by no other in quality, latency, throughput, memory, size and cost together: 2, 7." in text
+    assert "cannot win: 1; over budget: 1" in text
+    assert text.index("minilm.t0.half") < text.index("minilm.t0.distil")
+    assert "size_mb <= 30 would be 45 at best" in text

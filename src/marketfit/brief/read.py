@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -32,6 +32,7 @@ def load_brief(path: Path) -> Brief:
             problems.extend(problems_of(detail, tree, path, Brief))
     problems.extend(_task_problems(tree, path))
     problems.extend(_survey_problems(tree, path))
+    problems.extend(_pass_problems(tree, path))
     problems.extend(
         Problem(f"{path}:{line_of(tree, location)}: {dotted(location)}", found, allowed, do)
         for location, found, allowed, do in column_problems(plain(tree), path.parent)
@@ -59,3 +60,13 @@ def _survey_problems(tree: CommentedMap, path: Path) -> Iterator[Problem]:
             own = str(name) in MarketSpec.model_fields
             do = f"write it as market.{name}" if own else "name a registered instrument"
             yield Problem(where, f"there is no further instrument '{name}'", nearest(str(name), known), do)
+
+
+def _pass_problems(tree: CommentedMap, path: Path) -> Iterator[Problem]:
+    section = tree.get("compress")
+    passes = section.get("passes") if isinstance(section, Mapping) else None
+    known = registry.names("passes")
+    for place, name in enumerate(passes) if isinstance(passes, Sequence) and not isinstance(passes, str) else ():
+        if name not in known:
+            where = f"{path}:{line_of(tree, ('compress', 'passes', place))}: compress.passes"
+            yield Problem(where, f"there is no pass '{name}'", nearest(str(name), known), "name a registered pass")

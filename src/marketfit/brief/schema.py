@@ -263,6 +263,16 @@ class BudgetSpec(_Section):
     )
 
 
+class CompressSpec(_Section):
+    """What compression may try beyond the standard variants of each finalist."""
+
+    trials: Annotated[int, Field(ge=0)] = Field(default=12, description="further variants at the most; 0: none")
+    minutes: Annotated[float, Field(ge=0)] = Field(
+        default=1.0, description="minutes to make and measure them; passes that train take more"
+    )
+    passes: tuple[str, ...] = Field(default=(), description="the passes that may be used; default: all registered")
+
+
 TRACKERS = ("mlflow", "tensorboard", "wandb")
 """What a run can be followed in. Each is the name of a package and of the extra that installs it."""
 
@@ -329,6 +339,7 @@ class Brief(_Section):
     target: TargetSpec = TargetSpec()
     backbones: tuple[str, ...] = Field(default=("minilm",), min_length=1, description="built-in name, folder or hub id")
     budget: BudgetSpec = BudgetSpec()
+    compress: CompressSpec = CompressSpec()
     abstain: AbstainSpec = AbstainSpec()
     tracking: TrackingSpec = TrackingSpec()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(default=0, description="of everything random")

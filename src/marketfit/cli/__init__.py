@@ -18,6 +18,7 @@ from typer._click.exceptions import ClickException  # typer brings its own click
 
 from marketfit import engine, loop
 from marketfit.cli.keys import keys_app
+from marketfit.cli.library import compress
 from marketfit.cli.parts import (
     BriefPath,
     BundlePath,
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(keys_app, name="keys")
 app.add_typer(survey_app, name="survey")
+app.command()(compress)
 
 
 @app.command()

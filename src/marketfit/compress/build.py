@@ -1,145 +1,133 @@
-"""From a finalist to unsealed bundles: exported, then each prefix of the passes that apply.
+"""From a finalist to unsealed bundles: passes on the model, export, passes on the graph; every beginning made once.
 
-Order of passes: those on models come before export, those on graphs after it; within a stage the built-in ones in the
-order of `ORDER`, then others by name. Variants are the prefixes of that sequence, a pass that does not apply being left
-out: for an encoder nothing, int8, int8 and int8-embeddings; for a static model nothing, int8-embeddings. The passes of
-`ON_REQUEST` make none of them.
+What each beginning of a sequence came to is a fact of the ledger, and its folder lies in the workspace: sequences that
+begin alike share it, and a kill between a training and its measurement costs nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import cast
 
-from marketfit import registry
 from marketfit.compress.material import Material
-from marketfit.compress.passes import Artefact, Context, Pass, Stage
+from marketfit.compress.order import Choice, Named, PassStep, Steps
+from marketfit.compress.passes import Artefact, Context, Stage
 from marketfit.engine import Run
 from marketfit.errors import InputError, RunError
-from marketfit.records import Folder, Recipe, Trial
+from marketfit.records import Folder, Recipe, Record, Trial, digest_of
 from marketfit.task import Trainer, unreported
 
-ORDER = (
-    "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "static-int8", "int8",
-    "int8-embeddings", "half",
-)  # fmt: skip
-
-ON_REQUEST = (
-    "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "static-int8", "half",
-)  # fmt: skip
-"""Passes that make no variants unasked: they train for minutes, give a start for distillation, cost a tenth of a point
-(vocabulary-trim), are a start for another engine (standard-operators), or take the place of one that does better on
-most processors (static-int8, half). Which of them a contract is worth is for a plan to find, that does not exist yet.
-"""
+VERSION = 1
+"""Raise it when a pass or the export would give other bytes for the same input."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """An unsealed bundle in the workspace, or why there is none."""
+    """An unsealed bundle in the workspace, or why there is none.
+
+    `refused`: the beginning of the sequence whose last pass has nothing to do, if that is why. `costs`: seconds that
+    each of its beginnings took when it was made, in the order of `beginnings`.
+    """
 
     name: str
     trial: Trial
-    passes: tuple[str, ...]
+    steps: Steps
     bundle: Folder
     failure: str
+    refused: Steps = ()
+    costs: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class Named:
-    """A registered pass with its name."""
+class Piece(Record):
+    """What a beginning of a sequence came to: a folder, or why not. `refused`: its last pass does not apply."""
 
-    name: str
-    works: Pass
-
-
-def registered_passes() -> tuple[Named, ...]:
-    """All registered passes but those on request, in the order in which they are applied."""
-    names = [name for name in registry.names("passes") if name not in ON_REQUEST]
-    found = [Named(name, cast("type[Pass]", registry.load("passes", name))()) for name in names]
-    return tuple(sorted(found, key=lambda item: (item.works.stage != "model", _place(item.name), item.name)))
-
-
-def _place(name: str) -> int:
-    return ORDER.index(name) if name in ORDER else len(ORDER)
+    folder: Folder
+    failure: str
+    refused: bool
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
 class Builder:
-    """Makes all variants of a finalist, one after the other."""
+    """Makes variants of finalists."""
 
     product: str
     trainer: Trainer
-    passes: tuple[Named, ...]
+    passes: Mapping[str, Named]
     material: Material
+    shelf: str  # digest of all that a beginning depends on beside its trial and its steps
     run: Run
 
-    def variants(self, trial: Trial) -> Iterator[Built]:
-        """Every prefix of the passes that apply; a failure ends the sequence and is told."""
-        if trial.model is None:
-            raise RunError(f"trial {trial.number} is a finalist but has no model")
+    def build(self, trial: Trial, steps: Steps) -> Built:
+        """The bundle of a sequence; a failure of any of its passes is told.
+
+        Raises:
+            InputError: a package is missing, or a pass was given an option that it does not take.
+        """
+        costs: list[float] = []
+        piece, applied = self._tuned(trial), Steps()
+        for applied, stage in beginnings(steps, self.stage_of):
+            piece = self._piece(trial, applied, stage, piece.folder)
+            costs.append(piece.seconds)
+            if piece.failure:
+                break
+        return Built(
+            name=variant_name(trial, steps), trial=trial, steps=steps, bundle=piece.folder, failure=piece.failure,
+            refused=applied if piece.refused else (), costs=tuple(costs),
+        )  # fmt: skip
+
+    def menu(self, trial: Trial) -> list[Choice]:
+        """Every pass with its settings worth trying on a finalist that was exported already, in their order."""
+        found = []
+        for item in self.passes.values():
+            with self._asked(trial, item) as (artefact, context):
+                options = item.works.choices(artefact, context)
+            found += [Choice(item, PassStep(name=item.name, options=each)) for each in options]
+        return found
+
+    def estimate(self, trial: Trial, step: PassStep) -> float | str:
+        """Estimated seconds of a pass that trains, or why there is no estimate; asked for once, and written down."""
+        item = self.passes[step.name]
+        key = f"{self._key(trial, (step,), item.works.stage)}/seconds"
+        known = self.run.ledger.fact(key)
+        if known is None:
+            with self._asked(trial, item) as (artefact, context):
+                known = self.run.ledger.decide_once(key, _estimate(item, artefact, step, context))
+        if isinstance(known, str):
+            return known
+        if not isinstance(known, int | float):
+            raise RunError(f"the ledger's fact {key} is {known!r}, which is no number of seconds")
+        return float(known)
+
+    def stage_of(self, step: PassStep) -> Stage:
+        """Where a pass works."""
+        return self.passes[step.name].works.stage
+
+    def _key(self, trial: Trial, steps: Steps, stage: Stage) -> str:
+        """The ledger's key of a beginning; `stage` tells the model from its export."""
+        labels = [step.label for step in steps]
+        return f"piece/{digest_of([self.shelf, trial.digest(), stage, [*labels]])}"
+
+    @contextlib.contextmanager
+    def _asked(self, trial: Trial, item: Named) -> Iterator[tuple[Artefact, Context]]:
+        """The finalist as a pass is asked about it: the model, or its plain export."""
+        stage = item.works.stage
+        piece = self._tuned(trial)
+        if stage == "graph":
+            piece = self._piece(trial, (), stage, piece.folder)
         with self.run.workspace.scratch() as scratch:
-            model = Artefact("model", self.run.workspace.open_folder(trial.model))
-            applied: tuple[str, ...] = ()
-            yield from self._graphs(trial, model, applied, scratch / "0")
-            for number, item in enumerate(self._of_stage("model"), start=1):
-                context = self._context(item, scratch / f"{number}-model", trial)
-                if item.works.applies(model, context):
-                    continue
-                applied = (*applied, item.name)
-                made = self._try(trial, applied, partial(self._apply, item, model, context, trial))
-                if isinstance(made, Built):
-                    yield made
-                    return
-                model = made
-                yield from self._graphs(trial, model, applied, scratch / str(number))
-
-    def _graphs(self, trial: Trial, model: Artefact, applied: tuple[str, ...], scratch: Path) -> Iterator[Built]:
-        """The exported model, and after each pass on graphs."""
-        scratch.mkdir()
-        made = self._try(trial, applied, partial(self._export, trial, model, scratch / "export", applied))
-        if isinstance(made, Built):
-            yield made
-            return
-        yield self._kept(trial, applied, made)
-        for item in self._of_stage("graph"):
-            context = self._context(item, scratch / item.name, trial)
-            if item.works.applies(made, context):
-                continue
-            applied = (*applied, item.name)
-            step = self._try(trial, applied, partial(self._apply, item, made, context, trial))
-            if isinstance(step, Built):
-                yield step
-                return
-            made = step
-            yield self._kept(trial, applied, made)
-
-    def _of_stage(self, stage: Stage) -> list[Named]:
-        return [item for item in self.passes if item.works.stage == stage]
-
-    def _kept(self, trial: Trial, applied: tuple[str, ...], artefact: Artefact) -> Built:
-        bundle = self.run.workspace.put_folder(artefact.folder)
-        return Built(variant_name(trial, applied), trial, applied, bundle, "")
-
-    def _try(self, trial: Trial, applied: tuple[str, ...], work: Callable[[], Artefact]) -> Artefact | Built:
-        try:
-            return work()
-        except InputError:
-            raise
-        except Exception as error:  # one variant less: it stays in the record with its reason
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            return Built(variant_name(trial, applied), trial, applied, Folder(files={}), text)
-
-    def _export(self, trial: Trial, model: Artefact, into: Path, applied: tuple[str, ...]) -> Artefact:
-        self.trainer.export(model.folder, into, product=self.product, lineage=(*lineage(trial), *applied))
-        return Artefact("graph", into)
+            yield (
+                Artefact(stage, self.run.workspace.open_folder(piece.folder)),
+                self._context(item, scratch / "unused", trial),
+            )
 
     def _context(self, item: Named, into: Path, trial: Trial) -> Context:
-        if trial.model is None:
-            raise RunError(f"trial {trial.number} is a finalist but has no model")
+        """What a pass may use."""
         train = self.material.train
         return Context(
             into=into,
@@ -148,20 +136,89 @@ class Builder:
             labels=train.labels,
             unlabelled=self.material.unlabelled,
             trainer=self.trainer,
-            teacher=self.run.workspace.open_folder(trial.model),
+            teacher=self.run.workspace.open_folder(self._tuned(trial).folder),
             seed=self.run.seed_for("compress", item.name, trial.number),
             progress=unreported,
         )
 
-    def _apply(self, item: Named, artefact: Artefact, context: Context, trial: Trial) -> Artefact:
-        with self.run.reporter.task(f"{item.name} on {trial.backbone.name}") as progress:
-            return item.works.apply(artefact, {}, replace(context, progress=progress))
+    def _tuned(self, trial: Trial) -> Piece:
+        if trial.model is None:
+            raise RunError(f"trial {trial.number} is a finalist but has no model")
+        return Piece(folder=trial.model, failure="", refused=False, seconds=0.0)
+
+    def _piece(self, trial: Trial, steps: Steps, stage: Stage, before: Folder) -> Piece:
+        """From the ledger, else made of the piece before it, and written down."""
+        key = self._key(trial, steps, stage)
+        known = self.run.ledger.fact(key)
+        if known is None:
+            made = self._made(trial, steps, stage, before)
+            known = self.run.ledger.decide_once(key, made.model_dump(mode="json"))
+        return Piece.model_validate(known)
+
+    def _made(self, trial: Trial, steps: Steps, stage: Stage, before: Folder) -> Piece:
+        began = time.monotonic()
+        folder, failure, refused = Folder(files={}), "", False
+        with self.run.workspace.scratch() as scratch:
+            source, into = self.run.workspace.open_folder(before), scratch / "made"
+            exports = not steps or self.stage_of(steps[-1]) != stage
+            try:
+                if exports:
+                    self._export(trial, source, into, steps)
+                else:
+                    failure = self._apply(trial, steps[-1], Artefact(stage, source), into)
+                    refused = bool(failure)
+                folder = folder if failure else self.run.workspace.put_folder(into)
+            except InputError:
+                raise
+            except Exception as error:  # one variant less: it stays in the record with its reason
+                failure = " ".join(f"{type(error).__name__}: {error}".split())
+        return Piece(folder=folder, failure=failure, refused=refused, seconds=time.monotonic() - began)
+
+    def _export(self, trial: Trial, model: Path, into: Path, steps: Steps) -> None:
+        told = (*lineage(trial), *(step.label for step in steps))
+        self.trainer.export(model, into, product=self.product, lineage=told)
+
+    def _apply(self, trial: Trial, step: PassStep, artefact: Artefact, into: Path) -> str:
+        """Why the pass has nothing to do, or an empty string once it has done it."""
+        item = self.passes[step.name]
+        context = self._context(item, into, trial)
+        reason = item.works.applies(artefact, context)
+        if reason:
+            return f"{step.name} does not apply: {reason}"
+        with self.run.reporter.task(f"{step.label} on {trial.backbone.name}") as progress:
+            item.works.apply(artefact, step.options, replace(context, progress=progress))
+        return ""
 
 
-def variant_name(trial: Trial, passes: Sequence[str]) -> str:
+def _estimate(item: Named, artefact: Artefact, step: PassStep, context: Context) -> float | str:
+    try:
+        found = float(item.works.seconds(artefact, step.options, context))
+    except InputError:
+        raise
+    except Exception as error:  # a sequence that nobody knows the cost of is not made, and this is why
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    return found if math.isfinite(found) and found >= 0 else f"it was estimated at {found} seconds"
+
+
+def beginnings(steps: Steps, stage_of: Callable[[PassStep], Stage]) -> list[tuple[Steps, Stage]]:
+    """All that is made on the way to a variant, in order: models, their export, graphs.
+
+    >>> drop, int8 = PassStep(name="drop"), PassStep(name="int8")
+    >>> stages = {"drop": "model", "int8": "graph"}
+    >>> found = beginnings((drop, int8), lambda step: stages[step.name])
+    >>> [([step.name for step in made], stage) for made, stage in found]
+    [(['drop'], 'model'), (['drop'], 'graph'), (['drop', 'int8'], 'graph')]
+    """
+    count = sum(stage_of(step) == "model" for step in steps)
+    models: list[tuple[Steps, Stage]] = [(steps[:place], "model") for place in range(1, count + 1)]
+    return models + [(steps[:place], "graph") for place in range(count, len(steps) + 1)]
+
+
+def variant_name(trial: Trial, steps: Sequence[PassStep]) -> str:
     """Readable, unique within a run, and safe as a folder's name."""
-    backbone = re.sub(r"[^A-Za-z0-9_-]+", "-", trial.backbone.name).strip("-")
-    return ".".join((backbone, f"t{trial.number}", *(passes or ("fp32",))))
+    labels = [step.label for step in steps] or ["fp32"]
+    backbone, *passes = (re.sub(r"[^A-Za-z0-9_-]+", "-", part).strip("-") for part in (trial.backbone.name, *labels))
+    return ".".join((backbone, f"t{trial.number}", *passes))
 
 
 def lineage(trial: Trial) -> tuple[str, ...]:
@@ -171,6 +228,8 @@ def lineage(trial: Trial) -> tuple[str, ...]:
 
 
 def _words(recipe: Recipe) -> str:
+    if recipe.method == "adopted":
+        return "taken over as it was: trained elsewhere"
     if recipe.method == "probe":
         text = f"probe: logistic regression on frozen features, C = {recipe.regularisation:g}"
     else:

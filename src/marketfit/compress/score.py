@@ -124,7 +124,8 @@ class Scorer:
     def _variant(self, built: Built, *, rejected: str) -> Variant:
         empty = np.zeros((0, len(self.material.valid.labels)), dtype=np.float32)
         return Variant(
-            name=built.name, trial=built.trial.number, backbone=built.trial.backbone.name, passes=built.passes,
+            name=built.name, trial=built.trial.number, backbone=built.trial.backbone.name,
+            passes=tuple(step.label for step in built.steps),
             bundle=built.bundle, measurements=(), probabilities=self.run.workspace.put_array(empty),
             unknown_tokens=0.0, truncated=0.0, rejected=rejected,
         )  # fmt: skip

@@ -1,57 +1,103 @@
-"""Step 5: every finalist exported, compressed, calibrated, reloaded, scored, and timed on the target."""
+"""Step 5: finalists exported, compressed as far as a plan finds worth while, reloaded, scored, timed on the target."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
 from marketfit import registry
 from marketfit.brief import Brief
-from marketfit.compress.build import Builder, registered_passes
+from marketfit.compress.build import VERSION, Builder
 from marketfit.compress.material import Material, gather
+from marketfit.compress.order import registered_passes
+from marketfit.compress.plan import Planned, Walk, pareto_front
+from marketfit.compress.plan.account import Account
+from marketfit.compress.plan.bench import Bench
+from marketfit.compress.plan.front import axes_of, upward
+from marketfit.compress.plan.survivors import beaten
 from marketfit.compress.score import Scorer
-from marketfit.compress.timing import time_variants
+from marketfit.compress.timing import glance, time_variants
 from marketfit.engine import Run, step
 from marketfit.errors import RunError
-from marketfit.records import Dataset, Trial, Tuned, Variant, Variants
+from marketfit.records import Dataset, Trial, Tuned, Variant, Variants, digest_of
+
+PLAN_VERSION = 1
+"""Raise it when the same study would try other sequences of passes."""
+
+_STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")
 
 
-@step(
-    version=2,
-    gives=Variants,
-    reads=("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed"),
-)
+@step(version=3, gives=Variants, reads=(*_STUDY, "compress"))
 def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Variants:
-    """All variants of all finalists, each measured as the reloaded bundle that it is.
+    """The standard variants of all finalists and those that a plan found worth it, each measured as the reloaded bundle
+    that it is.
 
-    A variant that can't be made, gives no probabilities, or is far too large stays in the record with its reason and
-    is not timed. A compressed variant that is no faster than what it was made from stays, with a note.
+    A variant that can't be made, gives no probabilities, is far too large, or is beaten in everything by another one
+    stays in the record with its reason and is not timed. A compressed variant that is no faster than what it was made
+    from stays, with a note.
 
     Raises:
         RunError: no variant is left that could ship.
     """
     material = gather(dataset, run=run)
     trials = {trial.number: trial for trial in tuned.trials}
-    scored = _scored(brief, material, [trials[number] for number in tuned.finalists], run=run)
-    sound = [variant for variant in scored if not variant.rejected]
+    finalists = {number: trials[number] for number in tuned.finalists}
+    planned = _planned(brief, dataset, material, finalists, run=run)
+    axes = axes_of(brief)
+    variants = _without(planned, beaten(planned.tried, axes))
+    sound = [variant for variant in variants if not variant.rejected]
     timed, machine = time_variants(brief, sound, material, run=run) if sound else ((), "")
     by_name = {variant.name: variant for variant in timed}
-    variants = tuple(by_name.get(variant.name, variant) for variant in scored)
+    variants = tuple(by_name.get(variant.name, variant) for variant in variants)
     if not any(variant.bundle.files for variant in variants):
         reasons = "; ".join(f"{variant.name}: {variant.rejected}" for variant in variants)
         raise RunError(f"no finalist could be written as a bundle: {reasons}")
-    return Variants(variants=variants, machine=machine, notes=tuple(_slower(variants)))
+    return Variants(
+        variants=variants,
+        machine=machine,
+        notes=(*planned.notes, *_slower(variants)),
+        front=_front(variants, axes),
+        untried=planned.untried,
+    )
 
 
-def _scored(brief: Brief, material: Material, finalists: Sequence[Trial], *, run: Run) -> list[Variant]:
-    builder = Builder(brief.product, registry.trainer(brief.task), registered_passes(), material, run)
-    scorer = Scorer(brief, material, run)
-    found: list[Variant] = []
-    for number, trial in enumerate(finalists):
-        with run.reporter.task(f"variants of trial {trial.number}, {trial.backbone.name}") as progress:
-            for built in builder.variants(trial):
-                found.append(scorer.variant(built))
-                progress(min(0.99, len(found) / (3 * (number + 1))))
-    return found
+def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict[int, Trial], *, run: Run) -> Planned:
+    passes = {item.name: item for item in registered_passes(brief.compress.passes)}
+    unlabelled = dataset.unlabelled.sha256 if dataset.unlabelled is not None else ""
+    shelf = digest_of([VERSION, brief.product, brief.task, dataset.rows.sha256, unlabelled, brief.seed])
+    asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes]]
+    builder = Builder(brief.product, registry.trainer(brief.task), passes, material, shelf, run)
+    bench = Bench(
+        study=digest_of([*asked, [trial.digest() for trial in finalists.values()]]),
+        builder=builder,
+        scorer=Scorer(brief, material, run),
+        look=lambda variant: glance(brief, variant, material, run=run),
+        run=run,
+    )
+    account = Account(builder, trials=brief.compress.trials, seconds=60.0 * brief.compress.minutes)
+    walk = Walk(bench, account, brief, finalists)
+    walk.through_standard()
+    return walk.through_plan()
+
+
+def _without(planned: Planned, reasons: dict[str, str]) -> tuple[Variant, ...]:
+    """All variants that were tried, the beaten ones rejected."""
+    return tuple(
+        row.variant.model_copy(update={"rejected": row.variant.rejected or reasons.get(row.variant.name, "")})
+        for row in planned.tried
+    )
+
+
+def _front(variants: Sequence[Variant], axes: Sequence[str]) -> tuple[str, ...]:
+    """Names of the Pareto set of what can ship, by what was measured for good."""
+    found = [
+        (variant.name, {item.metric: item.value for item in variant.measurements})
+        for variant in variants
+        if not variant.rejected and all(variant.measured(axis) for axis in axes)
+    ]
+    kept = pareto_front(upward([figures for _name, figures in found], axes))
+    return tuple(found[place][0] for place in kept)
 
 
 def _slower(variants: Sequence[Variant]) -> list[str]:

@@ -8,9 +8,26 @@ from marketfit.brief import Brief
 from marketfit.compress.material import Material
 from marketfit.engine import Run
 from marketfit.measure.machine import fingerprint
-from marketfit.measure.probe import REQUESTS, Probed, Setting, probe, process_measurements
+from marketfit.measure.probe import REQUESTS, Probed, Setting, probe, process_figures, process_measurements
 from marketfit.records import Variant
 from marketfit.task import Example
+
+GLANCE = 2, 100
+"""Processes and requests that a plan looks at: enough to compare, too few to promise anything."""
+
+
+def glance(brief: Brief, variant: Variant, material: Material, *, run: Run) -> dict[str, float] | str:
+    """What a few short processes give: metric → value, or what the one that failed said."""
+    setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour)
+    processes, requests = GLANCE
+    folder = run.workspace.open_folder(variant.bundle)
+    inputs = _sample(material.valid.inputs, processes * requests, run=run)
+    with run.reporter.task(f"a look at {variant.name}") as progress:
+        seen = probe(
+            {variant.name: folder}, inputs, threads=setting.threads, processes=processes, requests=requests,
+            progress=progress,
+        )[variant.name]  # fmt: skip
+    return seen.failure or process_figures(seen.processes, price_per_hour=setting.price_per_hour)
 
 
 def time_variants(

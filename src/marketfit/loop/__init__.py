@@ -4,6 +4,7 @@ from marketfit.loop.answers import write_csv, write_json
 from marketfit.loop.checking import Check, check
 from marketfit.loop.cycle import fit, improve
 from marketfit.loop.keys import Keys
+from marketfit.loop.library import Compressed, compress_model
 from marketfit.loop.market import MarketReport, report_market
 from marketfit.loop.operate import (
     Added,
@@ -33,6 +34,7 @@ from marketfit.loop.verification import LabelledFile, Verification, verify
 __all__ = [
     "Added",
     "Check",
+    "Compressed",
     "DesignedSurvey",
     "InService",
     "Keys",
@@ -48,6 +50,7 @@ __all__ = [
     "add_feedback",
     "brief_options",
     "check",
+    "compress_model",
     "design_survey",
     "fit",
     "improve",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from marketfit import registry
 from marketfit.brief import Brief
 from marketfit.bundle import load_unsealed
+from marketfit.compress.timing import GLANCE
 from marketfit.engine import Run
 from marketfit.measure.features import embed, make_embedder
 from marketfit.measure.probe import PROCESSES, REQUESTS
@@ -30,7 +31,7 @@ _PROCESS = 0.9  # seconds of a fresh process beside its single requests: 0.8 and
 _WRITING = 3.0  # seconds to export, compress and score one variant on few rows: 2.9 in home-assistant
 _REPORT = 5.0  # seconds of the decision and the report: 3 for the report
 _QUICKER = 0.5  # an int8 MiniLM takes 2.0 of 4.4 ms; fewer layers and static models less
-_PASSES = 3  # variants of one backbone that are timed, at the most
+_PASSES = 3  # standard variants of one backbone
 
 
 class StepTime(Record):
@@ -58,7 +59,8 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
     backbones = [found for name in brief.backbones for found in trainer.backbones(name, base=brief.base)]
     rows, minutes, variants = sum(data.splits.values()), brief.budget.minutes, _PASSES * len(backbones)
     probed = min(rows, TRAIN_ROWS + VALID_ROWS) * row * _work(backbones)
-    timing = PROCESSES * (_PROCESS + REQUESTS * single * _QUICKER)
+    timing, look = (count * (_PROCESS + each * single * _QUICKER) for count, each in ((PROCESSES, REQUESTS), GLANCE))
+    further = brief.compress
     return (
         StepTime(step="prepare", seconds=reading + loading + rows * (row + _CLEANLAB / 1000),
                  how=f"{rows:,} rows at {1 / row:,.0f} a second, then label errors"),
@@ -67,8 +69,9 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
         StepTime(step="tune", seconds=60 * minutes,
                  how=f"at the most: {brief.budget.trials} trials, {minutes:g} minutes"),
         StepTime(step="compress",
-                 seconds=variants * (_WRITING + data.splits["valid"] * row + timing),
-                 how=f"at most {variants} variants, each in {PROCESSES} processes of {REQUESTS} requests"),
+                 seconds=variants * (_WRITING + data.splits["valid"] * row + look + timing) + 60 * further.minutes,
+                 how=f"at most {variants} standard variants, each in {PROCESSES} processes of {REQUESTS} requests, and "
+                 f"{further.trials} further ones in {further.minutes:g} minutes"),
         StepTime(step="position", seconds=_REPORT + data.splits["test"] * row, how="decision, locked test, report"),
     )  # fmt: skip
 

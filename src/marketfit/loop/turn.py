@@ -74,6 +74,17 @@ def take_turn(brief: Brief, batch: FeedbackBatch | None, *, run: Run) -> Turn:
     dataset = prepare(brief, batch, run=run)
     models = shortlist(brief, dataset, run=run)
     tuned = tune(brief, dataset, models, market, run=run)
+    return finish_turn(brief, dataset, market, models, tuned, run=run)
+
+
+def finish_turn(
+    brief: Brief, dataset: Dataset, market: MarketView, models: Shortlist, tuned: Tuned, /, *, run: Run
+) -> Turn:
+    """The steps after tuning, in order.
+
+    Raises:
+        RunError: a step could not finish.
+    """
     variants = compress(brief, dataset, tuned, run=run)
     decision = position(brief, dataset, market, variants, run=run)
     settlement = settle(brief, dataset, variants, decision, run=run)

@@ -136,16 +136,18 @@ def process_measurements(processes: Sequence[Observed], setting: Setting) -> tup
     if not processes:
         return ()
     measured = [_latency(metric, processes, setting) for metric in LATENCIES]
-    single: dict[str, Callable[[Observed], float]] = {
-        "memory_mb": lambda seen: seen.peak_bytes / 1e6,
-        "cold_start_ms": lambda seen: seen.cold_start_ns / 1e6,
-        "throughput_per_s": lambda seen: seen.rows_per_second,
-    }
-    price = setting.price_per_hour
-    if price is not None:
-        single["cost_per_1000"] = lambda seen: 1000.0 * price / (_SECONDS_OF_AN_HOUR * seen.rows_per_second)
+    single = _given_once(setting.price_per_hour)
     measured += [_once(metric, [value(seen) for seen in processes], setting) for metric, value in single.items()]
     return tuple(item for item in measured if item is not None)
+
+
+def process_figures(processes: Sequence[Observed], *, price_per_hour: float | None) -> dict[str, float]:
+    """Metric → value of all requests, or of the median process; no bounds, so nothing that could be promised."""
+    pooled = np.concatenate([np.array(seen.latencies_ns, dtype=np.float64) / 1e6 for seen in processes])
+    found = {metric: float(np.quantile(pooled, quantile)) for metric, quantile in LATENCIES.items()}
+    for metric, value in _given_once(price_per_hour).items():
+        found[metric] = float(np.median([value(seen) for seen in processes]))
+    return found
 
 
 def measure_again(
@@ -175,6 +177,18 @@ def measure_again(
         raise RunError(f"{folder}: {seen.failure}")
     size = size_measurement(size_mb(folder), count=len(manifest.files) + 1, confidence=setting.confidence("size_mb"))
     return (*process_measurements(seen.processes, setting), size)
+
+
+def _given_once(price: float | None) -> dict[str, Callable[[Observed], float]]:
+    """The metrics that each process gives once."""
+    single: dict[str, Callable[[Observed], float]] = {
+        "memory_mb": lambda seen: seen.peak_bytes / 1e6,
+        "cold_start_ms": lambda seen: seen.cold_start_ns / 1e6,
+        "throughput_per_s": lambda seen: seen.rows_per_second,
+    }
+    if price is not None:
+        single["cost_per_1000"] = lambda seen: 1000.0 * price / (_SECONDS_OF_AN_HOUR * seen.rows_per_second)
+    return single
 
 
 def _turned(folders: Mapping[str, Path], number: int) -> list[tuple[str, Path]]:

@@ -61,6 +61,8 @@ from marketfit.records.models import (
     TermSpec,
     Trial,
     Tuned,
+    Untaken,
+    Untried,
     Variant,
     Variants,
 )
@@ -124,6 +126,8 @@ __all__ = [
     "TestComparison",
     "Trial",
     "Tuned",
+    "Untaken",
+    "Untried",
     "Variant",
     "Variants",
     "digest_of",

@@ -66,9 +66,12 @@ class TermSpec(Record):
 
 
 class Recipe(Record):
-    """How a backbone is adapted. `epochs` may be a fraction; `terms` come on top of cross-entropy."""
+    """How a backbone is adapted. `epochs` may be a fraction; `terms` come on top of cross-entropy.
 
-    method: Literal["probe", "full", "lora"]
+    `adopted`: somebody else trained the model; nothing was fitted here, and the other fields say nothing.
+    """
+
+    method: Literal["probe", "full", "lora", "adopted"]
     learning_rate: float
     epochs: float
     batch_size: int = 64
@@ -168,9 +171,25 @@ class Variant(Record):
         return next((m for m in self.measurements if m.metric == metric), None)
 
 
+Untaken = Literal["does not apply", "cannot win", "over budget", "unlikely"]
+
+
+class Untried(Record):
+    """A sequence of passes that was thought of and not made, and why."""
+
+    name: str
+    why: Untaken
+    reason: str
+
+
 class Variants(Record):
-    """All variants with the machine they were measured on."""
+    """All variants with the machine they were measured on.
+
+    `front` names those that no other one beats in everything; `untried` are sequences that were not made.
+    """
 
     variants: tuple[Variant, ...]
     machine: str
     notes: tuple[str, ...]
+    front: tuple[str, ...] = ()
+    untried: tuple[Untried, ...] = ()

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict, Unpack
 
-from marketfit.contract import Clause, Contract
+from marketfit.contract import Clause, Contract, Measurement
 from marketfit.records import Finding, Promotion
 from marketfit.report import figures
 from marketfit.task import normalise_text
@@ -17,7 +17,7 @@ _GAP = "  "
 def contract_table(contract: Contract) -> str:
     """Every requirement with its measurement and verdict, in aligned columns.
 
-    >>> from marketfit.contract import Measurement, Requirement
+    >>> from marketfit.contract import Requirement
     >>> need = Requirement.parse("accuracy", ">= 0.9")
     >>> found = Measurement(metric="accuracy", value=0.93, low=0.91, high=0.95, n=500)
     >>> print(contract_table(Contract.of([need], [found])))
@@ -37,6 +37,23 @@ def _cells(clause: Clause) -> tuple[str, ...]:
         return need.metric, limit, "not measured", "none", "0", clause.verdict.value
     value = figures.with_unit(need.metric, found.value)
     return need.metric, limit, value, figures.interval(found), figures.count(found.n), clause.verdict.value
+
+
+def variants_table(variants: Sequence[tuple[str, Sequence[Measurement]]]) -> str:
+    """Names with what was measured of each, a column for each metric that any of them has.
+
+    >>> found = Measurement(metric="accuracy", value=0.93, low=0.91, high=0.95, n=500)
+    >>> print(variants_table([("plain", [found]), ("smaller", [])]))
+    variant  accuracy
+    plain    0.9300
+    smaller  not measured
+    """
+    metrics = list(dict.fromkeys(item.metric for _name, found in variants for item in found))
+    rows = [("variant", *metrics)]
+    for name, found in variants:
+        shown = {item.metric: figures.with_unit(item.metric, item.value) for item in found}
+        rows.append((name, *(shown.get(metric, "not measured") for metric in metrics)))
+    return aligned(rows)
 
 
 class Told(TypedDict):

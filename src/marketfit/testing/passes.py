@@ -7,13 +7,16 @@ A pass on models is examined on what its task's trainer exports. It raises `Asse
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from marketfit import registry
 from marketfit.bundle import check_unsealed, load_unsealed, read_spec, size_mb
-from marketfit.compress.passes import Artefact, Context, Options, Pass
+from marketfit.compress.order import PassStep
+from marketfit.compress.passes import Artefact, Context, Options, Pass, Role
 from marketfit.errors import BriefError
 from marketfit.records import sha256_file
 from marketfit.task import FloatMatrix, Labelled, Progress, unreported
@@ -48,6 +51,7 @@ def check_pass(  # noqa: PLR0913 - what an exam allows are its arguments
     reason = works.applies(artefact, context(folder / "asked"))
     _demand(reason == "", f"{name}: it does not apply: {reason}")
     before = _bytes(artefact.folder)
+    check_plannable(name, works, artefact, context(folder / "asked"))
     made = works.apply(artefact, options, context(folder / "made"))
     again = works.apply(artefact, options, context(folder / "again"))
     _demand(made.folder == folder / "made", f"{name}: it wrote to {made.folder}")
@@ -66,6 +70,26 @@ def check_pass(  # noqa: PLR0913 - what an exam allows are its arguments
     else:
         check_model(name, teacher or artefact.folder, made, rows, folder=folder, near=near)
     return made
+
+
+def check_plannable(name: str, works: Pass, artefact: Artefact, context: Context) -> None:
+    """What a plan asks of a pass: its role, settings worth trying, each once, the same twice, and what training takes.
+
+    A cut and a training change the model, so they come before the export.
+    """
+    _demand(works.role in get_args(Role), f"{name}: its role is {works.role!r}, not one of {get_args(Role)}")
+    _demand(works.trains in (True, False), f"{name}: whether it trains is {works.trains!r}")
+    early = works.role in ("cut", "recover", "replace") or works.trains
+    _demand(not early or works.stage == "model", f"{name}: a pass of its role works on models, not on graphs")
+    choices = [PassStep(name=name, options=options) for options in works.choices(artefact, context)]
+    _demand(len({step.label for step in choices}) == len(choices), f"{name}: two of its choices are the same")
+    again = [PassStep(name=name, options=options) for options in works.choices(artefact, context)]
+    _demand(choices == again, f"{name}: asked twice, it gave other choices")
+    if works.trains:
+        for step in choices:
+            seconds = works.seconds(artefact, step.options, context)
+            _demand(math.isfinite(seconds) and seconds > 0, f"{name}: {step.label} would take {seconds} seconds")
+    _demand(not context.into.exists(), f"{name}: it wrote when it was only asked")
 
 
 def check_model(name: str, teacher: Path, made: Artefact, rows: Labelled, *, folder: Path, near: float) -> None:

@@ -8,6 +8,7 @@ next to nothing, gets 3 times as many passes.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,7 @@ FEWEST_PASSES, MOST_PASSES = 4, 20
 SMALL = 2000
 STATIC_FACTOR = 3
 
-TITLES: dict[Method, str] = {"probe": "probe", "full": "full fine-tuning", "lora": "LoRA"}
+TITLES: Mapping[str, str] = {"probe": "probe", "full": "full fine-tuning", "lora": "LoRA"}
 
 
 @dataclass(frozen=True)

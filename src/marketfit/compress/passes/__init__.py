@@ -18,6 +18,11 @@ from marketfit.errors import BriefError, Problem, nearest
 from marketfit.task import Example, IntVector, Labelled, Progress, Trainer
 
 Stage = Literal["model", "graph"]
+Role = Literal["standard", "rewrite", "cut", "recover", "replace"]
+"""What a pass is to a plan. standard: the same model in fewer bytes or cheaper operators, worth a try on everything;
+rewrite: the same, but it may cost quality or not pay; cut: parts are taken out, a start for a pass that recovers;
+recover: a cut model learns from the tuned one again; replace: another model in its place."""
+
 Options = Mapping[str, JsonValue]
 
 
@@ -55,12 +60,28 @@ class Context:
 
 
 class Pass(Protocol):
-    """One compression pass."""
+    """One compression pass. `trains`: whether it fits weights, which takes minutes; calibration is no fitting."""
 
     stage: Stage
+    role: Role
+    trains: bool
 
     def applies(self, artefact: Artefact, context: Context) -> str:
         """Why the pass has nothing to do here, or an empty string where it applies. Writes nothing."""
+        ...
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:
+        """The settings worth trying, the most promising first; none where it can't apply, or gains nothing.
+
+        `artefact` is the tuned model, or its plain export: other passes may come between. Writes nothing.
+        """
+        ...
+
+    def seconds(self, artefact: Artefact, options: Options, context: Context) -> float:
+        """Estimated seconds of `apply`, found within a few; asked only of a pass that trains. Writes nothing.
+
+        `artefact` is the tuned model, or its plain export: what has been cut by then takes less.
+        """
         ...
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
@@ -70,6 +91,20 @@ class Pass(Protocol):
             BriefError: an option that the pass does not take.
         """
         ...
+
+
+class Untrained:
+    """Base of passes that fit no weights: tried with their defaults alone, unless they say more."""
+
+    trains = False
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:  # noqa: ARG002 - Pass contract
+        """The defaults alone."""
+        return ({},)
+
+    def seconds(self, artefact: Artefact, options: Options, context: Context) -> float:  # noqa: ARG002 - Pass contract
+        """Never asked: what is done in seconds needs no estimate."""
+        return 0.0
 
 
 def refuse_unknown(name: str, options: Options, allowed: Sequence[str]) -> None:

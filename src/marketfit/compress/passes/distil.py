@@ -6,25 +6,46 @@ layers where they can be matched, the labels. Options are the numbers of `market
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, refuse_unknown
 from marketfit.errors import BriefError, Problem
 from marketfit.records import sha256_file
-from marketfit.task import Study
+from marketfit.task import Study, unreported
+
+LEARNING = 3.0
+"""Cost of learning from a row, in units of scoring it: forward, backward (twice as dear), and the optimiser's step."""
+
+_TIMED = (8, 72)  # rows: what loading costs is in both
 
 
 class Distil:
     """Fit a model to its teacher. Options: those of `Study`."""
 
     stage: Stage = "model"
+    role: Role = "recover"
+    trains = True
 
     def applies(self, artefact: Artefact, context: Context) -> str:
         """It needs a model that is not the teacher itself."""
         if weights_digest(artefact.folder) == weights_digest(context.teacher):
             return "the model is its own teacher"
         return ""
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:  # noqa: ARG002 - Pass contract
+        """The study as it was chosen."""
+        return ({},)
+
+    def seconds(self, artefact: Artefact, options: Options, context: Context) -> float:
+        """The teacher reads all rows once, the student learns from them for some epochs."""
+        study, rows = study_of("distil", options), len(context.inputs) + len(context.unlabelled)
+        reading = learning = seconds_per_row(context.teacher, context)
+        if artefact.folder != context.teacher:
+            learning = seconds_per_row(artefact.folder, context)
+        return rows * (reading + study.epochs * LEARNING * learning)
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Train; see the module's docstring."""
@@ -40,6 +61,19 @@ class Distil:
             progress=context.progress,
         )
         return Artefact("model", context.into)
+
+
+def seconds_per_row(model: Path, context: Context) -> float:
+    """Seconds in which a model folder scores a training row: a few of them are, once to start and once to measure."""
+    few, more = (context.inputs[:count] for count in _TIMED)
+    taken: list[float] = []
+    for examples in (few, few, more):
+        began = time.perf_counter()
+        context.trainer.scores(model, examples, progress=unreported)
+        taken.append(time.perf_counter() - began)
+    if len(more) > len(few) and taken[2] > taken[1]:
+        return (taken[2] - taken[1]) / (len(more) - len(few))
+    return taken[1] / max(1, len(few))
 
 
 def weights_digest(folder: Path) -> tuple[str, ...]:

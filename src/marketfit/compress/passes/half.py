@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.graph_file import read_graph, rewrite, weight_bytes
 
 if TYPE_CHECKING:
@@ -27,10 +27,11 @@ _WORTHWHILE = 0.1  # share of the bytes that must be in such weights
 _LARGEST = 65_504.0  # of binary16
 
 
-class Half:
+class Half(Untrained):
     """16-bit weights. Takes no options."""
 
     stage: Stage = "graph"
+    role: Role = "rewrite"
 
     def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - Pass contract
         """It needs float32 weights of 1,000 values or more that hold a tenth of the bytes or more."""

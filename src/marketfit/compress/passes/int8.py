@@ -18,7 +18,7 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.graph_file import read_graph, rewrite, weight_bytes
 from marketfit.errors import BriefError, Problem
 
@@ -29,10 +29,11 @@ _OPERATORS = ("MatMul", "Attention", "Gemm")
 _WORTHWHILE = 0.1  # share of the weights that must be in matrix products
 
 
-class Int8:
+class Int8(Untrained):
     """Dynamic quantisation of MatMul, Gemm and Attention. Option `range`: auto, full or reduced."""
 
     stage: Stage = "graph"
+    role: Role = "standard"
 
     def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - Pass contract
         """It needs float32 matrix products that hold a tenth of the weights or more."""

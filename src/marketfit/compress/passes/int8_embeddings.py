@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.graph_file import read_graph, rewrite
 from marketfit.task import FloatMatrix
 
@@ -23,10 +23,11 @@ _SMALLEST = 100_000  # values; below that a table is not worth two more operator
 _LEVELS = 127
 
 
-class Int8Embeddings:
+class Int8Embeddings(Untrained):
     """8-bit lookup tables. Takes no options."""
 
     stage: Stage = "graph"
+    role: Role = "standard"
 
     def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - Pass contract
         """It needs a lookup in a float32 table of 100,000 values or more."""

@@ -9,10 +9,10 @@ The result is a start for distillation, not a model to ship: the head has never 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.cuts import anatomy_of, sampled, surgeon_of
 from marketfit.errors import BriefError, Problem
 from marketfit.task import Kept
@@ -31,10 +31,11 @@ class Round:
     loss: float
 
 
-class LayerDrop:
+class LayerDrop(Untrained):
     """Fewer layers. Option `layers`: how many stay; half of them (rounded up) by default."""
 
     stage: Stage = "model"
+    role: Role = "cut"
 
     def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - as the protocol has it
         """It needs two layers or more, of a model that a surgeon knows."""
@@ -42,6 +43,12 @@ class LayerDrop:
         if found.obstacle:
             return found.obstacle
         return "" if len(found.heads) > 1 else "one layer is all that it has"
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:  # noqa: ARG002 - as the protocol has it
+        """A half, two thirds and a third of the layers."""
+        count = len(anatomy_of(artefact.folder).heads)
+        wanted = dict.fromkeys(((count + 1) // 2, round(2 * count / 3), round(count / 3)))
+        return [{"layers": layers} for layers in wanted if 0 < layers < count]
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Drop layers until as many are left as were asked for.

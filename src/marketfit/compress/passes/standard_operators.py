@@ -6,22 +6,28 @@ answers are the same to rounding. It makes nothing smaller, and on onnxruntime n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.decomposition import decomposed, is_fused, obstacle
 from marketfit.compress.passes.graph_file import read_graph, rewrite
 
 
-class StandardOperators:
+class StandardOperators(Untrained):
     """Fused operators taken apart. Takes no options."""
 
     stage: Stage = "graph"
+    role: Role = "rewrite"
 
     def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - Pass contract
         """It needs a fused operator, and none that it does not know."""
         model = read_graph(artefact)
         return obstacle(model) if is_fused(model) else "all operators are standard ones"
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:  # noqa: ARG002 - Pass contract
+        """None: by itself it gains nothing."""
+        return ()
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Take every fused operator apart."""

@@ -10,22 +10,27 @@ untuned encoder). With all of it: 94.7 % of these rows, the teacher 96.1.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
-from marketfit.compress.passes.distil import study_of
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, refuse_unknown
+from marketfit.compress.passes.distil import seconds_per_row, study_of
 from marketfit.errors import BriefError, Problem
 from marketfit.task import StaticShape, StaticTrainer, Study
 
 _STUDY = Study(epochs=4.0, learning_rate=1e-3, batch_size=64, hidden=0.0, dropout=0.3)
 _FLATTENING = 0.2  # of the progress
+_WORDS, _SHORT = 30_000, 1.0 / 3.0  # tokens of a vocabulary; to read one, or a pair, in units of a training row
+_LOOKUP = 2e-4  # seconds of an epoch for each row
 
 
 class Static:
     """The static version of a model, trained. Options: `dimensions`, `pairs`, and those of `Study`."""
 
     stage: Stage = "model"
+    role: Role = "replace"
+    trains = True
 
     def applies(self, artefact: Artefact, context: Context) -> str:
         """It needs a model that is not static yet, of a task that has static models."""
@@ -34,6 +39,17 @@ class Static:
         if context.trainer.is_static(artefact.folder):
             return "the model is static"
         return ""
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:
+        """The shape as it was chosen."""
+        return () if self.applies(artefact, context) else ({},)
+
+    def seconds(self, artefact: Artefact, options: Options, context: Context) -> float:
+        """The model reads all rows, tokens and pairs once; to learn from rows then is nearly free."""
+        shape, study = _read(options)
+        rows = len(context.inputs) + len(context.unlabelled)
+        reading = seconds_per_row(artefact.folder, context)
+        return (rows + _SHORT * (_WORDS + shape.pairs)) * reading + study.epochs * rows * _LOOKUP
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Distil vectors, then train; see the module's docstring."""

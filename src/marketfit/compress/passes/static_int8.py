@@ -21,7 +21,7 @@ import numpy as np
 
 from marketfit import registry
 from marketfit.bundle import read_spec
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.decomposition import decomposed, obstacle
 from marketfit.compress.passes.graph_file import read_graph, rewrite
 from marketfit.compress.passes.int8 import is_reduced, too_few_products
@@ -36,10 +36,11 @@ _NAME = "static-int8"
 _ROWS = 256
 
 
-class StaticInt8:
+class StaticInt8(Untrained):
     """Static quantisation of products. Options: `rows` to calibrate on, 256; `range`: auto, full or reduced."""
 
     stage: Stage = "graph"
+    role: Role = "rewrite"
 
     def applies(self, artefact: Artefact, context: Context) -> str:
         """It needs float32 matrix products in a graph that can be standard, and a runtime that shows its inputs."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from marketfit.compress.passes import Artefact, Context, Options, Stage, refuse_unknown
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.cuts import anatomy_of, sampled, surgeon_of
 from marketfit.errors import BriefError, Problem
 from marketfit.task import FloatVector, Kept
@@ -32,10 +32,11 @@ class Shares:
     multiple: int = 64
 
 
-class WidthPrune:
+class WidthPrune(Untrained):
     """Narrower layers. Options: see `Shares`."""
 
     stage: Stage = "model"
+    role: Role = "cut"
 
     def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - as the protocol has it
         """It needs a layer with two heads, or one wider than 64 neurons, in a model that a surgeon knows."""
@@ -44,6 +45,10 @@ class WidthPrune:
             return found.obstacle
         narrow = max(found.heads) == 1 and max(found.widths) <= Shares.multiple
         return f"its layers have one head and {max(found.widths)} neurons or fewer" if narrow else ""
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:
+        """A half, or three quarters."""
+        return () if self.applies(artefact, context) else ({}, {"heads": 0.75, "width": 0.75})
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Keep the most important heads and neurons.

@@ -12,7 +12,12 @@ from marketfit.report.story import Story
 
 _LISTED, _DRAWN = 100, 30
 
-_METHODS = {"probe": "probe on frozen features", "full": "full fine-tuning", "lora": "LoRA"}
+_METHODS = {
+    "probe": "probe on frozen features",
+    "full": "full fine-tuning",
+    "lora": "LoRA",
+    "adopted": "trained elsewhere",
+}
 
 
 def shortlist_section(story: Story) -> Section:
@@ -157,6 +162,8 @@ def _trial_row(trial: Trial, rows: int, finalist: bool, won: bool) -> Row:
 
 def recipe_words(recipe: Recipe) -> str:
     """How a backbone is adapted, in words."""
+    if recipe.method == "adopted":
+        return _METHODS["adopted"]
     if recipe.method == "probe":
         words = f"{_METHODS['probe']}, C = {recipe.regularisation:g}"
     else:

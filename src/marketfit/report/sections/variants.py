@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from marketfit.contract import Measurement
-from marketfit.records import Standing, Variant
+from marketfit.records import Standing, Untaken, Variant
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, bullets, row, table
 from marketfit.report.charts.draw import chart
 from marketfit.report.charts.pareto import Limits, Point, frontier, pareto
 from marketfit.report.story import Story
 
-_SHOWN = 60
+_SHOWN, _LEFT_OUT = 60, 20
+_WHY: tuple[Untaken, ...] = ("cannot win", "does not apply", "over budget", "unlikely")
 _METRICS = ("accuracy", "macro_f1", "latency_p50_ms", "latency_p95_ms", "memory_mb", "size_mb")
 
 
@@ -35,7 +38,9 @@ def variants_section(story: Story) -> Section:
         blocks.append(Text(said + _undrawn(len(variants) - len(points)), "quiet"))
     else:
         blocks += [listed, Text("No variant has both accuracy and latency measured, so there is no chart.", "quiet")]
+    blocks += _front(story, keys)
     blocks += bullets("Notes on the variants", story.variants.notes)
+    blocks += _untried(story)
     return Section("variants", "Variants", _lead(story), tuple(blocks))
 
 
@@ -47,6 +52,25 @@ def _lead(story: Story) -> str:
         f"{figures.counted(len(variants), 'variant')} were made; each was written as a bundle, reloaded and measured"
         f"{away}. Quality is of valid rows here; the locked test speaks for the winner alone."
     )
+
+
+def _front(story: Story, keys: dict[str, str]) -> list[Block]:
+    front = [keys[name] for name in story.variants.front if name in keys]
+    if not front:
+        return []
+    said = "Beaten by no other in quality, latency, throughput, memory, size and cost together"
+    return [Text(f"{said}: {', '.join(front)}.", "quiet")]
+
+
+def _untried(story: Story) -> list[Block]:
+    """Sequences of passes that the plan left out, with the reason; the reasons that say most come first."""
+    left = sorted(story.variants.untried, key=lambda line: _WHY.index(line.why))
+    if not left:
+        return []
+    counts = Counter(line.why for line in left)
+    note = "; ".join(f"{why}: {counts[why]:,}" for why in _WHY if counts[why])
+    rows = [row(Cell(line.name), Cell(line.why, below=line.reason)) for line in left]
+    return [table("Sequences of passes that were not made", ("Sequence", "Why"), rows, most=_LEFT_OUT, note=note)]
 
 
 def _undrawn(number: int) -> str:

@@ -14,13 +14,13 @@ and after; `trim` gives the same as a record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 from tokenizers import Tokenizer
 
 from marketfit.bundle import read_spec, write_spec
-from marketfit.compress.passes import Artefact, Context, Options, Stage
+from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained
 from marketfit.compress.passes.graph_file import read_graph, rewrite
 from marketfit.compress.passes.vocabulary_trim.fidelity import Fidelity, Trim
 from marketfit.compress.passes.vocabulary_trim.table import cut_tables
@@ -37,10 +37,11 @@ _SMALLEST = 1000  # tokens; a smaller table is not worth it
 _LINE = "vocabulary "  # how the lineage of a trimmed bundle tells it
 
 
-class VocabularyTrim:
+class VocabularyTrim(Untrained):
     """Fewer tokens. Options `keep`, `languages`, and `share` or `size`; see `Wishes`."""
 
     stage: Stage = "graph"
+    role: Role = "rewrite"  # it costs a tenth of a point
 
     def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - as the protocol has it
         """It needs a tokenizer of 1,000 tokens or more, of a kind that spells, and a graph that only looks ids up."""
@@ -53,6 +54,10 @@ class VocabularyTrim:
         if tokens < _SMALLEST:
             return f"only {tokens:,} tokens"
         return obstacle_of_tokenizer(tokenizer) or obstacle_of_table(read_graph(artefact), tokens=tokens)
+
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:  # noqa: ARG002 - as the protocol has it
+        """Half of the tokens that need not stay, or a tenth of them."""
+        return ({}, {"share": 0.1})
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Choose tokens by nine tenths of the training texts, measure on the rest, write both files and the spec.

@@ -1,0 +1,192 @@
+"""The walk through a plan: the standard variants of each finalist, then whatever is worth most for its seconds.
+
+Trials are numbered in the order in which they are made. Each choice depends on the recorded trials before it, on the
+seed and on the budget; a trial that is recorded is read back and never made again, so a resumed plan goes on where it
+was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marketfit.brief import Brief
+from marketfit.compress.build import Built, beginnings, variant_name
+from marketfit.compress.order import PassStep, Steps, sequences
+from marketfit.compress.plan.account import Account
+from marketfit.compress.plan.bench import Bench, Tried
+from marketfit.compress.plan.front import FloatArray
+from marketfit.compress.plan.predict import Candidate, Known, predict
+from marketfit.compress.plan.value import Judge
+from marketfit.records import Trial, Untaken, Untried
+
+WORTH = 0.01
+"""A candidate whose gain is smaller is not made, whatever the budget."""
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """All that was tried, in order, and all that was not."""
+
+    tried: tuple[Tried, ...]
+    untried: tuple[Untried, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What is known of the candidates at one moment: gains and seconds (candidates,), and why some can't win."""
+
+    candidates: Sequence[Candidate]
+    gains: FloatArray
+    costs: FloatArray
+    hopeless: Sequence[str]
+
+    def best(self, *, left: float) -> Candidate | None:
+        """The largest gain for its seconds among those that fit and are worth it; the first of equal ones."""
+        possible = (self.costs <= left) & (self.gains >= WORTH) & np.array([not why for why in self.hopeless])
+        if not possible.any():
+            return None
+        rates = np.where(possible, self.gains / np.maximum(self.costs, 1e-3), -1.0)
+        return self.candidates[int(np.argmax(rates))]
+
+
+@dataclass
+class Walk:
+    """One pass through the plan."""
+
+    bench: Bench
+    account: Account
+    brief: Brief
+    finalists: Mapping[int, Trial]
+    tried: list[Tried] = field(default_factory=list)
+    refused: dict[tuple[int, tuple[str, ...]], str] = field(default_factory=dict)  # beginning → why not
+
+    def through_standard(self) -> None:
+        """Of each finalist the plain export, and then one standard pass after the other on top of it."""
+        for trial in self.finalists.values():
+            steps: Steps = ()
+            done = self._make(trial, steps, pays=False)
+            for item in self.bench.builder.passes.values():
+                if done is None or not done.variant.bundle.files:
+                    break  # what can't be written can't be compressed
+                if item.works.role == "standard":
+                    longer = (*steps, PassStep(name=item.name))
+                    made = self._make(trial, longer, pays=False)
+                    done, steps = (made, longer) if made is not None else (done, steps)
+
+    def through_plan(self) -> Planned:
+        """Further variants until nothing is worth its seconds, or trials or seconds are used up."""
+        standard = len(self.tried)
+        open_ = self._candidates() if self.account.trials else []
+        known = self.bench.recorded()
+        while self.account.used < self.account.trials:
+            row = known.get(len(self.tried))
+            if row is not None and self.account.left > 0:
+                self._take(self.finalists[row.trial], row, pays=True)
+                continue
+            view = self._view(self._left(open_))
+            chosen = view.best(left=self.account.left) if view is not None else None
+            if chosen is None:
+                break
+            self._make(self.finalists[chosen.trial], chosen.steps, pays=True)
+        untried = tuple(self._untried(open_))
+        return Planned(tuple(self.tried), untried, (self._note(standard, untried),) if self.account.trials else ())
+
+    def _make(self, trial: Trial, steps: Steps, *, pays: bool) -> Tried | None:
+        """The next trial, read back or made; None where a pass does not apply."""
+        number = len(self.tried)
+        made: Tried | Built | None = self.bench.recorded().get(number)
+        if not isinstance(made, Tried) or made.candidate != Candidate(trial.number, steps):
+            made = self.bench.attempt(number, trial, steps)
+        if not isinstance(made, Tried):
+            self.refused[trial.number, _labels(made.refused)] = made.failure
+            return None
+        self._take(trial, made, pays=pays)
+        return made
+
+    def _take(self, trial: Trial, tried: Tried, *, pays: bool) -> None:
+        self.tried.append(tried)
+        self.account.learn(trial, tried, pays=pays)
+        if not tried.variant.bundle.files:
+            failed = beginnings(tried.steps, self.bench.builder.stage_of)[len(tried.costs) - 1][0]
+            self.refused[trial.number, _labels(failed)] = f"begins with what failed: {tried.variant.rejected}"
+
+    def _candidates(self) -> list[Candidate]:
+        """Every sequence that the passes find worth trying on a finalist that could be written."""
+        written = {row.trial for row in self.tried if not row.steps and row.variant.bundle.files}
+        menus = {number: self.bench.builder.menu(self.finalists[number]) for number in sorted(written)}
+        return [Candidate(number, steps) for number, menu in menus.items() for steps in sequences(menu)]
+
+    def _left(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those that are neither tried nor refused."""
+        done = {(row.trial, row.candidate.labels) for row in self.tried}
+        return [c for c in candidates if (c.trial, c.labels) not in done and not self._refusal(c)]
+
+    def _view(self, left: Sequence[Candidate]) -> _View | None:
+        """What is known of these candidates; None where nothing can be said of any."""
+        known, judge = self._known()
+        if not left or not known:
+            return None
+        prediction = predict(known, left, judge.metrics)
+        seed = self.bench.run.seed_for("compress", "plan", len(self.tried))
+        return _View(
+            candidates=left,
+            gains=judge.gains(prediction, known, seed=seed),
+            costs=np.array([self.account.cost(self.finalists[c.trial], c.steps) for c in left]),
+            hopeless=judge.hopeless(prediction, known),
+        )
+
+    def _known(self) -> tuple[list[Known], Judge]:
+        judge = Judge.of(self.brief, [row.variant.measurements for row in self.tried])
+        return [row.known for row in self.tried if all(metric in row.figures for metric in judge.metrics)], judge
+
+    def _refusal(self, candidate: Candidate) -> str:
+        """Why a pass does not apply in it, or failed, as far as it is known."""
+        parts = (candidate.labels[:length] for length in range(1, len(candidate.steps) + 1))
+        return next((why for part in parts if (why := self.refused.get((candidate.trial, part), ""))), "")
+
+    def _untried(self, candidates: Sequence[Candidate]) -> list[Untried]:
+        made = {(row.trial, row.candidate.labels) for row in self.tried}
+        found = [
+            self._line(c, "does not apply", why)
+            for c in candidates
+            if (c.trial, c.labels) not in made and (why := self._refusal(c))
+        ]
+        left = self._left(candidates)
+        view = self._view(left)
+        if view is None:
+            return found + [
+                self._line(c, "unlikely", "no variant was measured that it could be judged by") for c in left
+            ]
+        return found + [self._line(c, *self._why(view, place)) for place, c in enumerate(left)]
+
+    def _why(self, view: _View, place: int) -> tuple[Untaken, str]:
+        gain, cost = float(view.gains[place]), float(view.costs[place])
+        if view.hopeless[place]:
+            return "cannot win", view.hopeless[place]
+        if gain < WORTH:
+            return "unlikely", f"its gain is expected to be {gain:.3f}, below {WORTH:g}"
+        if math.isinf(cost):
+            return "over budget", "nobody can say how long it takes"
+        if cost > self.account.left:
+            return "over budget", f"takes about {cost:.0f} s, {max(0.0, self.account.left):.0f} s are left"
+        return "over budget", f"all {self.account.trials} further trials are used"
+
+    def _line(self, candidate: Candidate, why: Untaken, reason: str) -> Untried:
+        name = variant_name(self.finalists[candidate.trial], candidate.steps)
+        return Untried(name=name, why=why, reason=reason)
+
+    def _note(self, standard: int, untried: Sequence[Untried]) -> str:
+        account = self.account
+        return (
+            f"Plan: {standard} standard variants, then {account.used} of at most {account.trials} further ones in "
+            f"{account.spent:.0f} of {account.seconds:.0f} s; {len(untried)} other sequences of passes were not made."
+        )
+
+
+def _labels(steps: Steps) -> tuple[str, ...]:
+    return tuple(step.label for step in steps)

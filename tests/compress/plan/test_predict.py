@@ -1,0 +1,64 @@
+"""Predictions: effects of measured pairs add, what was never measured stays wide."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from marketfit.compress.order import PassStep
+from marketfit.compress.plan.front import downward_one
+from marketfit.compress.plan.predict import QUALITY, RATIO, Candidate, Known, predict
+
+METRICS = ("latency_p50_ms", "accuracy")
+
+
+def candidate(*names: str, trial: int = 0) -> Candidate:
+    return Candidate(trial, tuple(PassStep(name=name) for name in names))
+
+
+def known(latency: float, accuracy: float, *names: str, trial: int = 0) -> Known:
+    return Known("x", candidate(*names, trial=trial), {"latency_p50_ms": latency, "accuracy": accuracy})
+
+
+MEASURED = [known(4.0, 0.95), known(2.0, 0.94, "int8"), known(3.0, 0.95, "trim")]
+
+
+def test_effects_of_measured_pairs_are_added_along_the_sequence() -> None:
+    found = predict(MEASURED, [candidate("trim", "int8")], METRICS)
+    np.testing.assert_allclose(downward_one("latency_p50_ms", found.mean[0, 0]), 4.0 * 0.5 * 0.75, rtol=0.03)
+    np.testing.assert_allclose(downward_one("accuracy", found.mean[0, 1]), 0.94, atol=0.002)
+    assert found.spread[0, 0] < 0.2
+    assert found.spread[0, 1] < 0.01
+
+
+def test_what_is_measured_is_predicted_as_it_was() -> None:
+    found = predict(MEASURED, [item.candidate for item in MEASURED], METRICS)
+    latencies = [downward_one("latency_p50_ms", value) for value in found.mean[:, 0]]
+    np.testing.assert_allclose(latencies, [4.0, 2.0, 3.0], rtol=0.02)
+
+
+def test_uncertainty_grows_with_the_number_of_unmeasured_passes() -> None:
+    chain = [candidate(), candidate("a"), candidate("a", "b"), candidate("a", "b", "c"), candidate("int8")]
+    spread = predict(MEASURED, chain, METRICS).spread
+    assert (np.diff(spread[:4], axis=0) > 0).all()
+    assert (spread[4] < spread[1]).all()
+    whole = math.sqrt(RATIO.pass_**2 + RATIO.options**2 + RATIO.trial**2 + RATIO.rest**2)
+    np.testing.assert_allclose(spread[1, 0], whole, rtol=0.01)
+    assert spread[1, 1] > QUALITY.pass_
+
+
+def test_a_pass_measured_on_one_trial_says_something_of_it_on_another() -> None:
+    measured = [*MEASURED, known(40.0, 0.90, trial=1)]
+    here, there, unknown = predict(
+        measured, [candidate("int8", trial=1), candidate("int8"), candidate("half", trial=1)], METRICS
+    ).spread[:, 0]
+    assert there < here < unknown
+    mean = predict(measured, [candidate("int8", trial=1)], METRICS).mean[0, 0]
+    assert 20.0 < downward_one("latency_p50_ms", mean) < 28.0
+
+
+def test_other_options_of_a_measured_pass_are_better_known_than_another_pass() -> None:
+    other = Candidate(0, (PassStep(name="int8", options={"range": "full"}),))
+    spread = predict(MEASURED, [other, candidate("half")], METRICS).spread
+    assert (spread[0] < spread[1]).all()

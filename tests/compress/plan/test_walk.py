@@ -1,0 +1,163 @@
+"""The plan: standard variants first, then what is worth its seconds; nothing is made twice; the budget holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from marketfit.compress.passes import Artefact, Context, Options
+from marketfit.compress.plan import Planned
+from marketfit.compress.plan.survivors import beaten
+from marketfit.testing.plans import FakePass, Lab, usual_passes
+
+STANDARD = ["b0.t0.fp32", "b0.t0.whole", "b0.t0.whole.table"]
+MakeLab = Callable[..., Lab]
+
+
+def names(planned: Planned) -> list[str]:
+    return [row.variant.name for row in planned.tried]
+
+
+def test_the_standard_variants_come_first_and_need_no_budget(lab: MakeLab) -> None:
+    planned = lab().plan(finalists=2, trials=0, minutes=0)
+    assert names(planned) == [*STANDARD, *(name.replace("b0.t0", "b1.t1") for name in STANDARD)]
+    assert planned.untried == ()
+    planned = lab().plan(finalists=2, trials=3, minutes=10)
+    assert names(planned)[:6] == [*STANDARD, *(name.replace("b0.t0", "b1.t1") for name in STANDARD)]
+    assert len(planned.tried) == 9
+
+
+def test_a_standard_pass_that_does_not_apply_is_left_out(lab: MakeLab) -> None:
+    passes = usual_passes()
+    passes["whole"].refuses = "no products"
+    planned = lab(passes=passes).plan(trials=0)
+    assert names(planned) == ["b0.t0.fp32", "b0.t0.table"]
+    again = lab(passes=passes).plan(trials=20, minutes=20)
+    assert not any("whole" in name for name in names(again))
+    refused = [line for line in again.untried if line.why == "does not apply"]
+    assert refused
+    assert {line.reason for line in refused} == {"whole does not apply: no products"}
+
+
+def test_every_sequence_is_tried_or_has_a_reason(lab: MakeLab) -> None:
+    here = lab()
+    walk = here.walk(trials=4, minutes=10)
+    walk.through_standard()
+    planned = walk.through_plan()
+    assert len(planned.tried) + len(planned.untried) == 8 * (1 + 2 + 1)
+    assert len({*names(planned), *(line.name for line in planned.untried)}) == 32
+    assert all(line.reason for line in planned.untried)
+    assert "4 of at most 4 further" in planned.notes[0]
+
+
+def test_beginnings_are_made_once(lab: MakeLab) -> None:
+    here = lab(require="{accuracy: '>= 0.8', latency_p95_ms: '<= 0.9'}")
+    here.plan(trials=30, minutes=60)
+    assert len(here.passes["replace"].calls) == 1
+    assert len(here.passes["recover"].calls) == 2
+    for works in here.passes.values():
+        assert len(works.calls) == len(set(works.calls))
+
+
+def test_what_the_contract_needs_is_made_first(lab: MakeLab) -> None:
+    """Nothing standard is fast enough: a replacement, 20 times as fast, is found by its effect on the contract."""
+    here = lab(require="{accuracy: '>= 0.85', latency_p95_ms: '<= 1.0'}")
+    planned = here.plan(trials=12, minutes=30)
+    kept = [row.variant.name for row in planned.tried if row.figures["latency_p95_ms"] <= 1.0]
+    assert "b0.t0.replace" in kept
+
+
+def test_what_can_not_win_is_given_up_with_its_reason(lab: MakeLab) -> None:
+    """Three passes together take a seventh of the size away: a part of them can't take nine tenths."""
+    passes = {f"trim{number}": FakePass({"size_mb": 0.95, "accuracy": -0.001}) for number in range(3)}
+    here = lab(require="{accuracy: '>= 0.9', size_mb: '<= 8'}", passes=passes)
+    planned = here.plan(trials=6, minutes=60)
+    assert 1 < len(planned.tried) < 5
+    assert len(planned.tried) + len(planned.untried) == 8
+    for line in planned.untried:
+        assert line.why == "cannot win"
+        assert line.reason.startswith("size_mb <= 8 would be")
+
+
+def test_the_budget_of_seconds_holds(lab: MakeLab) -> None:
+    """Trainings are estimated at 100 and 60 s: neither fits into half a minute."""
+    here = lab(require="{accuracy: '>= 0.8', latency_p95_ms: '<= 0.9'}")
+    planned = here.plan(trials=50, minutes=0.5)
+    assert not here.passes["recover"].calls
+    assert not here.passes["replace"].calls
+    costly = [line for line in planned.untried if line.why == "over budget"]
+    assert any("takes about" in line.reason for line in costly)
+    assert len(planned.tried) > len(STANDARD)
+
+
+def test_no_further_trials_than_asked_for(lab: MakeLab) -> None:
+    planned = lab().plan(trials=2, minutes=60)
+    assert len(planned.tried) == len(STANDARD) + 2
+    assert any(line.reason == "all 2 further trials are used" for line in planned.untried)
+
+
+def test_two_plans_decide_alike(lab: MakeLab) -> None:
+    first, second = lab(), lab()
+    second.study = "another"
+    plans = [here.plan(finalists=2, trials=6, minutes=30) for here in (first, second)]
+    assert names(plans[0]) == names(plans[1])
+    assert [line.name for line in plans[0].untried] == [line.name for line in plans[1].untried]
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 2, 4, 6, 8])
+def test_a_killed_plan_goes_on_and_repeats_nothing(lab: MakeLab, stop_after: int) -> None:
+    undisturbed = lab().plan(finalists=2, trials=5, minutes=30)
+    here = lab()
+    here.study = "killed"
+    here.stop_after = stop_after
+    with pytest.raises(KeyboardInterrupt):
+        here.plan(finalists=2, trials=5, minutes=30)
+    here.stop_after = 10**6
+    resumed = here.plan(finalists=2, trials=5, minutes=30)
+    assert names(resumed) == names(undisturbed)
+    assert here.looks == names(undisturbed)
+    assert [row.number for row in here.run.ledger.trials("killed")] == list(range(len(resumed.tried)))
+    made = {name: len(works.calls) for name, works in here.passes.items()}
+    once = lab()
+    once.study = "once"
+    once.plan(finalists=2, trials=5, minutes=30)
+    assert made == {name: len(works.calls) for name, works in once.passes.items()}
+    before = len(here.looks)
+    here.plan(finalists=2, trials=5, minutes=30)
+    assert len(here.looks) == before
+
+
+def test_a_failed_pass_is_a_result_with_its_reason(lab: MakeLab) -> None:
+    class Failing(FakePass):
+        def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:  # noqa: ARG002
+            raise ValueError("no memory")
+
+    passes = usual_passes() | {"trim": Failing({})}
+    planned = lab(passes=passes).plan(trials=40, minutes=60)
+    failed = [row.variant for row in planned.tried if "trim" in row.variant.name]
+    # Once on each model: the finalist, its replacement, and two that were cut and recovered.
+    assert [variant.rejected for variant in failed] == 4 * ["ValueError: no memory"]
+    assert any(line.reason == "begins with what failed: ValueError: no memory" for line in planned.untried)
+    statuses = {row.status for row in lab().run.ledger.trials("study")}
+    assert statuses == {"complete", "failed"}
+
+
+def test_a_plan_without_a_measured_variant_says_so(lab: MakeLab) -> None:
+    here = lab()
+    here.look = lambda _variant: "the process ended"  # type: ignore[method-assign]
+    planned = here.plan(trials=3, minutes=10)
+    assert len(planned.tried) == len(STANDARD)
+    assert {row.variant.rejected for row in planned.tried} == {"the process ended"}
+    assert {line.reason for line in planned.untried} == {"no variant was measured that it could be judged by"}
+    assert len(planned.untried) == 32 - len(STANDARD)
+
+
+def test_a_beaten_variant_is_rejected_with_its_figures(lab: MakeLab) -> None:
+    slow = FakePass({"latency_p50_ms": 1.5, "accuracy": -0.01}, role="standard")
+    quick = FakePass({"latency_p50_ms": 0.5, "size_mb": 0.5}, role="standard")
+    here = lab(passes={"slow": slow, "quick": quick})
+    planned = here.plan(trials=0)
+    told = beaten(planned.tried, ("accuracy", "latency_p50_ms", "throughput_per_s", "size_mb"))
+    assert set(told) == {"b0.t0.slow"}
+    assert told["b0.t0.slow"].startswith("slow is slower here: 6 against 4 ms; b0.t0.fp32 is better in everything")

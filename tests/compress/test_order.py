@@ -1,0 +1,57 @@
+"""The rules of order: which sequences of passes there are."""
+
+from __future__ import annotations
+
+import itertools
+from typing import cast
+
+from marketfit.compress.order import Choice, Named, PassStep, sequences
+from marketfit.compress.passes import Pass, Role, Stage
+
+
+class Only:
+    """A pass as far as the rules look at it."""
+
+    trains = False
+
+    def __init__(self, stage: Stage, role: Role) -> None:
+        self.stage, self.role = stage, role
+
+
+def choices(name: str, stage: Stage, role: Role, settings: int = 1) -> list[Choice]:
+    named = Named(name, cast("Pass", Only(stage, role)))
+    return [Choice(named, PassStep(name=name, options={"n": n} if n else {})) for n in range(settings)]
+
+
+CUTS = [*choices("drop", "model", "cut", 2), *choices("prune", "model", "cut")]
+RECOVER, REPLACE = choices("distil", "model", "recover"), choices("static", "model", "replace")
+GRAPH = [*choices("trim", "graph", "rewrite", 2), *choices("int8", "graph", "standard")]
+
+
+def found(*menus: list[Choice]) -> list[str]:
+    menu = list(itertools.chain(*menus))
+    return [">".join(step.label for step in steps) for steps in sequences(menu)]
+
+
+def test_all_sequences_of_passes_on_graphs() -> None:
+    assert found(GRAPH) == ["", "int8", "trim", "trim>int8", "trim:n=1", "trim:n=1>int8"]
+
+
+def test_a_cut_is_recovered_and_a_replacement_stands_alone() -> None:
+    assert found(CUTS, RECOVER, REPLACE) == [
+        "", "static", "prune>distil", "drop>distil", "drop>prune>distil", "drop:n=1>distil", "drop:n=1>prune>distil",
+    ]  # fmt: skip
+
+
+def test_cuts_stand_alone_where_nothing_recovers_them() -> None:
+    assert found(choices("drop", "model", "cut")) == ["", "drop"]
+    assert found(RECOVER) == [""]
+
+
+def test_models_come_before_graphs_and_nothing_comes_twice() -> None:
+    every = found(CUTS, RECOVER, REPLACE, GRAPH)
+    assert len(every) == 7 * 6 == len(set(every))
+    for told in every:
+        names = [label.split(":")[0] for label in told.split(">") if label]
+        assert len(names) == len(set(names))
+        assert names == sorted(names, key=["drop", "prune", "distil", "static", "trim", "int8"].index)

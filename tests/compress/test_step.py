@@ -1,0 +1,87 @@
+"""The step with a real, tiny encoder: standard variants, a trained one that the plan chose, timed in real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from marketfit import registry
+from marketfit.brief import Brief, load_brief
+from marketfit.compress import compress
+from marketfit.contract import METRICS
+from marketfit.engine import Run
+from marketfit.errors import BriefError
+from marketfit.records import Dataset, Recipe, Trial, Tuned
+from marketfit.task import unreported
+from marketfit.testing.encoders import Shape, tiny_encoder
+from marketfit.testing.fakes import tiny_dataset
+
+TEXT = """\
+product: tiny
+task: text-classification
+data: {source: data.csv, input: text, label: label}
+require: {size_mb: "<= 50", latency_p95_ms: "<= 500"}
+"""
+
+
+@pytest.fixture
+def make_brief(write_brief: Callable[..., Path]) -> Callable[[str], Brief]:
+    return lambda compress: load_brief(write_brief(f"{TEXT}compress: {compress}\n"))
+
+
+@pytest.fixture
+def tuned(run: Run, tmp_path: Path) -> tuple[Dataset, Tuned]:
+    """A fine-tuned encoder of two layers with a table that is worth 8 bits."""
+    from marketfit.engine import read_split
+
+    dataset = tiny_dataset(run)
+    tiny_encoder(tmp_path / "encoder", unused=3500, shape=Shape(layers=3))
+    trainer = registry.trainer("text-classification")
+    backbone = trainer.backbones("encoder", base=tmp_path)[0]
+    recipe = Recipe(method="probe", learning_rate=0.0, epochs=0.0)
+    train = read_split(dataset, "train", run.workspace).labelled
+    trainer.fit(backbone, recipe, train, tmp_path / "model", base=tmp_path, seed=0, progress=unreported)
+    trial = Trial(
+        number=0, backbone=backbone, recipe=recipe, status="complete", reason="", seed=0,
+        model=run.workspace.put_folder(tmp_path / "model"), probabilities=None, accuracy=0.5, macro_f1=0.5,
+        log_loss=1.0, fit=None,
+    )  # fmt: skip
+    return dataset, Tuned(trials=(trial,), finalists=(0,), comparisons=(), plan=())
+
+
+def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
+    make_brief: Callable[[str], Brief], tuned: tuple[Dataset, Tuned], run: Run
+) -> None:
+    brief = make_brief("{trials: 1, minutes: 3, passes: [layer-drop, distil, int8, int8-embeddings]}")
+    found = compress(brief, *tuned, run=run)
+    names = [variant.name for variant in found.variants]
+    assert [name.split(".t0.")[1] for name in names[:3]] == ["fp32", "int8", "int8.int8-embeddings"]
+    assert len(names) == 4
+    trained = found.variants[3]
+    assert "distil" in trained.passes
+    assert trained.passes[0].startswith("layer-drop:layers=")
+    timed = [variant for variant in found.variants if not variant.rejected]
+    assert set(found.front) <= {variant.name for variant in timed}
+    assert found.front
+    wanted = {name for name, metric in METRICS.items() if metric.evidence == "process"} - {"cost_per_1000"}
+    for variant in timed:
+        assert wanted <= {item.metric for item in variant.measurements}
+    assert all("better in everything" in variant.rejected for variant in found.variants if variant.rejected)
+    assert found.untried
+    before = len(run.ledger.trials(_study(run)))
+    assert compress(make_brief("{trials: 0}"), *tuned, run=run).variants[0].bundle == found.variants[0].bundle
+    assert before == 4
+
+
+def _study(run: Run) -> str:
+    from sqlalchemy import text
+
+    with run.ledger.engine.connect() as connection:
+        return str(connection.execute(text("SELECT study FROM trials LIMIT 1")).scalar())
+
+
+def test_a_pass_that_is_not_registered_is_refused_with_its_line(make_brief: Callable[[str], Brief]) -> None:
+    with pytest.raises(BriefError, match=r"brief.yaml:5: compress.passes.*no pass 'int9'; did you mean 'int8'"):
+        make_brief("{passes: [int8, int9]}")
