@@ -16,7 +16,7 @@ from marketfit.records import Dataset, Trial, Tuned, Variant, Variants
 
 
 @step(
-    version=2,
+    version=3,
     gives=Variants,
     reads=("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed"),
 )

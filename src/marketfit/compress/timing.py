@@ -8,7 +8,8 @@ from marketfit.brief import Brief
 from marketfit.compress.material import Material
 from marketfit.engine import Run
 from marketfit.measure.machine import fingerprint
-from marketfit.measure.probe import REQUESTS, Probed, Setting, probe, process_measurements
+from marketfit.measure.probe import Probed, probe
+from marketfit.measure.process_metrics import Setting, batch_speeds, process_measurements
 from marketfit.records import Variant
 from marketfit.task import Example
 
@@ -20,13 +21,12 @@ def time_variants(
 
     A variant whose process fails is rejected, with what the process said.
     """
-    setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour)
+    setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour, brief.target.processes)
     folders = {variant.name: run.workspace.open_folder(variant.bundle) for variant in variants}
-    inputs = _sample(material.valid.inputs, setting.processes * REQUESTS, run=run)
+    plan = setting.plan
+    inputs = _sample(material.valid.inputs, plan.processes * plan.requests, run=run)
     with run.reporter.task(f"timing of {len(variants)} variants in fresh processes") as progress:
-        probed = probe(
-            folders, inputs, threads=setting.threads, processes=setting.processes, requests=REQUESTS, progress=progress
-        )
+        probed = probe(folders, inputs, plan=plan, progress=progress)
     return tuple(_timed(variant, probed[variant.name], setting) for variant in variants), fingerprint()
 
 
@@ -40,4 +40,6 @@ def _timed(variant: Variant, probed: Probed, setting: Setting) -> Variant:
     if probed.failure:
         return variant.model_copy(update={"rejected": probed.failure})
     measured = process_measurements(probed.processes, setting)
-    return variant.model_copy(update={"measurements": (*variant.measurements, *measured)})
+    return variant.model_copy(
+        update={"measurements": (*variant.measurements, *measured), "batches": batch_speeds(probed.processes)}
+    )

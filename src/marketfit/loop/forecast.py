@@ -11,7 +11,7 @@ from marketfit.brief import Brief
 from marketfit.bundle import load_unsealed
 from marketfit.engine import Run
 from marketfit.measure.features import embed, make_embedder
-from marketfit.measure.probe import PROCESSES, REQUESTS
+from marketfit.measure.process_metrics import BATCHES, Setting
 from marketfit.prepare import DataPreview
 from marketfit.prepare.sample import sample_inputs
 from marketfit.records import Backbone, Record
@@ -26,7 +26,7 @@ _SINGLE = 20  # requests that are timed one by one
 # figure of the two, rounded up.
 _CLEANLAB = 0.7  # seconds a thousand rows to look for label errors: 0.5 and 0.4
 _PROBE = 5.5  # seconds of TF-IDF, probe and latency for each backbone: 1.5 and 5.3
-_PROCESS = 0.9  # seconds of a fresh process beside its single requests: 0.8 and 0.6
+_PROCESS = 0.65  # seconds of a fresh process beside its requests and batches: 0.55 and 0.35
 _WRITING = 3.0  # seconds to export, compress and score one variant on few rows: 2.9 in home-assistant
 _REPORT = 5.0  # seconds of the decision and the report: 3 for the report
 _QUICKER = 0.5  # an int8 MiniLM takes 2.0 of 4.4 ms; fewer layers and static models less
@@ -58,7 +58,9 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
     backbones = [found for name in brief.backbones for found in trainer.backbones(name, base=brief.base)]
     rows, minutes, variants = sum(data.splits.values()), brief.budget.minutes, _PASSES * len(backbones)
     probed = min(rows, TRAIN_ROWS + VALID_ROWS) * row * _work(backbones)
-    timing = PROCESSES * (_PROCESS + REQUESTS * single * _QUICKER)
+    plan = Setting(brief.target.threads, brief.require, processes=brief.target.processes).plan
+    batches = len(BATCHES) * plan.batch_seconds
+    timing = plan.processes * (_PROCESS + batches + plan.requests * single * _QUICKER)
     return (
         StepTime(step="prepare", seconds=reading + loading + rows * (row + _CLEANLAB / 1000),
                  how=f"{rows:,} rows at {1 / row:,.0f} a second, then label errors"),
@@ -68,7 +70,7 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
                  how=f"at the most: {brief.budget.trials} trials, {minutes:g} minutes"),
         StepTime(step="compress",
                  seconds=variants * (_WRITING + data.splits["valid"] * row + timing),
-                 how=f"at most {variants} variants, each in {PROCESSES} processes of {REQUESTS} requests"),
+                 how=f"at most {variants} variants, each in {plan.processes} processes of {plan.requests} requests"),
         StepTime(step="position", seconds=_REPORT + data.splits["test"] * row, how="decision, locked test, report"),
     )  # fmt: skip
 
