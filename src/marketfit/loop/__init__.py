@@ -3,6 +3,7 @@
 from marketfit.loop.answers import write_csv, write_json
 from marketfit.loop.checking import Check, check
 from marketfit.loop.cycle import fit, improve
+from marketfit.loop.exporting import Exported, export
 from marketfit.loop.keys import Keys
 from marketfit.loop.market import MarketReport, report_market
 from marketfit.loop.operate import (
@@ -34,6 +35,7 @@ __all__ = [
     "Added",
     "Check",
     "DesignedSurvey",
+    "Exported",
     "InService",
     "Keys",
     "LabelledFile",
@@ -49,6 +51,7 @@ __all__ = [
     "brief_options",
     "check",
     "design_survey",
+    "export",
     "fit",
     "improve",
     "newest_report",
