@@ -165,8 +165,10 @@ def table(
     found: Mapping[str, Found], right: Mapping[str, NDArray[np.bool_]], work: Path, *, peak: float, tokens: float
 ) -> str:
     """The first table, as Markdown."""
-    head = ("engine", "p50 ms", "p95 ms", "per s (batch)", "accuracy", "difference, points (lower bound)", "MB resident",
-            "cold start s", "MB shipped", "of int8 peak", "faster at p50", "throughput")  # fmt: skip
+    head = (
+        "engine", "p50 ms", "p95 ms", "per s (batch)", "accuracy", "difference, points (lower bound)", "MB resident",
+        "cold start s", "MB shipped", "of int8 peak", "faster at p50", "throughput",
+    )  # fmt: skip
     full, lines = found[FULL], []
     for name, seen in found.items():
         p50, p95 = np.quantile(seen.latencies, [0.5, 0.95])

@@ -27,7 +27,8 @@ def pipeline(work: Path, threads: int) -> Engine:
     torch.set_num_threads(threads)
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_file=str(work / "tuned" / "tokenizer.json"), pad_token="[PAD]", unk_token="[UNK]",
-        cls_token="[CLS]", sep_token="[SEP]", model_max_length=LENGTH, model_input_names=["input_ids", "attention_mask"],
+        cls_token="[CLS]", sep_token="[SEP]", model_max_length=LENGTH,
+        model_input_names=["input_ids", "attention_mask"],
     )  # fmt: skip
     pipe = transformers.pipeline(
         "text-classification", model=pooled_classifier(work / "tuned"), tokenizer=tokenizer, device=-1
@@ -148,5 +149,5 @@ FILES: Mapping[str, str] = {
 }
 """What each engine has to ship, in the work folder."""
 
-LAYERS: Mapping[str, int] = {name: 6 for name in list(ENGINES)[:6]} | {"ours: three layers": 3}
+LAYERS: Mapping[str, int] = dict.fromkeys(list(ENGINES)[:6], 6) | {"ours: three layers": 3}
 """Encoder layers, for the share of the machine's int8 peak."""

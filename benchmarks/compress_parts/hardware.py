@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 HIDDEN, INNER = 384, 1536
 SHAPES = ((HIDDEN, 3 * HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, INNER), (INNER, HIDDEN))
-"""Of the products with weights in a layer of MiniLM; those of tokens with tokens are a hundredth of them at 12 tokens."""
+"""Of the products with weights in a layer of MiniLM; those of tokens with tokens are a hundredth of it at 12 tokens."""
 
 
 def operations(tokens: float, layers: int) -> float:
