@@ -189,7 +189,9 @@ GOOD_GRAPHS: dict[str, ModelProto] = {
     "integers": weights([[1, 2], [3, -4]], "int8"),
     "booleans": weights([True, False], "bool"),
     "long integers in a list": model(constants=(helper.make_tensor("w", TensorProto.INT64, [3], [1, -2, 300]),)),
-    "texts": model(constants=(TensorProto(name="w", data_type=TensorProto.STRING, dims=[2], string_data=[b"a", b"bc"]),)),
+    "texts": model(
+        constants=(TensorProto(name="w", data_type=TensorProto.STRING, dims=[2], string_data=[b"a", b"bc"]),)
+    ),
     "a scalar": weights(1.0, "float32"),
     "an empty tensor": weights(np.zeros((0, 3)), "float32"),
     "four bits": model(constants=(TensorProto(name="w", data_type=TensorProto.INT4, dims=[3], raw_data=b"\x21\x03"),)),
