@@ -160,7 +160,7 @@ def test_a_requirement_on_the_99th_percentile_ships_or_refuses(brief_with: MakeB
 @pytest.mark.parametrize(
     ("metric", "n", "said"),
     [
-        ("memory_mb", 5, "about 4 more processes (9 in all) would prove it"),
+        ("memory_mb", 5, "about 3 more processes (8 in all) would prove it"),
         ("latency_p99_ms", 2000, "about 2,500 more requests (4,500 in all) would prove it"),
     ],
 )
