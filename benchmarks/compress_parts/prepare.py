@@ -43,12 +43,12 @@ def read_rows(*, quick: bool) -> Rows:
         targets = np.array([number[row["label"]] for row in chosen], dtype=np.int64)
         return Labelled(inputs=[normalise_text(row["text"]) for row in chosen], targets=targets, labels=labels)
 
-    return Rows(of("train", 25), of("test", 25))
+    return Rows(of("train", 100), of("test", 90))
 
 
 def prepare(work: Path, rows: Rows, *, quick: bool) -> None:
     """Make whatever is missing. Each part appears under its name once it is whole."""
-    epochs = 0.5 if quick else 4.0
+    epochs = 1.0 if quick else 4.0
     trainer = registry.trainer(TASK)
 
     def tuned(name: str) -> Callable[[Path], None]:
