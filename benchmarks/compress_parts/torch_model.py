@@ -43,7 +43,9 @@ class Logits(nn.Module):
 def pooled_classifier(folder: Path, *, attention: str = "sdpa") -> PooledClassifier:
     """Read a marketfit model folder; every tensor must find its place."""
     tensors = load_file(folder / "model.safetensors")
-    config = transformers.BertConfig.from_pretrained(folder, num_labels=len(tensors["head.bias"]))
+    labels = {number: f"LABEL_{number}" for number in range(len(tensors["head.bias"]))}
+    numbers = {label: number for number, label in labels.items()}
+    config = transformers.BertConfig.from_pretrained(folder, id2label=labels, label2id=numbers)
     config._attn_implementation = attention
     model = PooledClassifier(config)
     state = {name.replace("encoder.", "bert.", 1) if name.startswith("encoder.") else name: tensor
