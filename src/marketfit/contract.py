@@ -55,10 +55,12 @@ METRICS: Mapping[str, Metric] = {
         Metric("calibration_error", "Calibration error", "", "lower", "bootstrap"),
         Metric("latency_p50_ms", "Latency, median", "ms", "lower", "process"),
         Metric("latency_p95_ms", "Latency, 95th percentile", "ms", "lower", "process"),
+        Metric("latency_p99_ms", "Latency, 99th percentile", "ms", "lower", "process"),
         Metric("memory_mb", "Peak resident memory", "MB", "lower", "process"),
         Metric("cold_start_ms", "Cold start", "ms", "lower", "process"),
         Metric("throughput_per_s", "Throughput", "1/s", "higher", "process"),
         Metric("cost_per_1000", "Cost of 1,000 predictions", "", "lower", "process"),
+        Metric("energy_mj_per_prediction", "Energy of a prediction", "mJ", "lower", "process"),
         Metric("size_mb", "Size of the bundle", "MB", "lower", "exact"),
     )
 }

@@ -14,7 +14,8 @@ from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.standard_operators import StandardOperators
 from marketfit.compress.settings import candidate_settings, fastest_settings, words
 from marketfit.measure.probe import Probed
-from marketfit.measure.probe_process import Observed
+from marketfit.measure.probe_process import BatchSeen, Observed
+from marketfit.measure.process_metrics import USUAL_BATCH
 from marketfit.records import SessionSettings, sha256_file
 from marketfit.task import Adopter, FloatMatrix, Labelled, unreported
 from marketfit.testing.encoders import tiny_classifier
@@ -50,7 +51,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, times: dict[str, list[float]], fail
 
 
 def observed(ms: float) -> Observed:
-    return Observed(cold_start_ns=1, latencies_ns=(int(ms * 1e6),) * 9, rows_per_second=5.0, peak_bytes=1)
+    batch = BatchSeen(size=USUAL_BATCH, rows_per_second=5.0, peak_bytes=1)
+    return Observed(cold_start_ns=1, latencies_ns=(int(ms * 1e6),) * 9, energy_uj=None, batches=(batch,))
 
 
 def test_what_is_tried(bundles: dict[str, Path]) -> None:

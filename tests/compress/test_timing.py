@@ -17,7 +17,8 @@ from marketfit.contract import METRICS, Measurement, Requirement
 from marketfit.engine import Run
 from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe import Probed
-from marketfit.measure.probe_process import Observed
+from marketfit.measure.probe_process import BatchSeen, Observed
+from marketfit.measure.process_metrics import Plan
 from marketfit.records import Variant
 from marketfit.task import Example, Labelled, Progress
 from marketfit.testing.tiny import tiny_bundle
@@ -61,16 +62,17 @@ class FakeProbe:
         self.asked: list[dict[str, object]] = []
 
     def __call__(
-        self, folders: Mapping[str, Path], inputs: Sequence[Example], *, progress: Progress, **settings: int
+        self, folders: Mapping[str, Path], inputs: Sequence[Example], *, plan: Plan, progress: Progress
     ) -> dict[str, Probed]:
-        self.asked.append({"folders": dict(folders), "inputs": list(inputs), **settings})
+        self.asked.append({"folders": dict(folders), "inputs": list(inputs), "plan": plan})
         progress(1.0)
-        return {name: Probed((self.seen(float(name)),) * settings["processes"]) for name in folders}
+        return {name: Probed((self.seen(float(name)),) * plan.processes) for name in folders}
 
     @staticmethod
     def seen(milliseconds: float) -> Observed:
         times = (round(1e6 * milliseconds),) * 400
-        return Observed(cold_start_ns=10**9, latencies_ns=times, rows_per_second=100.0, peak_bytes=10**8)
+        batch = BatchSeen(size=32, rows_per_second=100.0, peak_bytes=10**8)
+        return Observed(cold_start_ns=10**9, latencies_ns=times, energy_uj=50.0, batches=(batch,))
 
 
 @pytest.fixture
@@ -86,7 +88,10 @@ def test_variants_are_timed_in_real_processes_and_a_broken_one_is_rejected(
     found, machine = timing.time_variants(brief, [variant("sound"), variant("broken", sane=False)], VALID, run=run)
     sound, broken = found
     assert (sound.name, broken.name, machine) == ("sound", "broken", fingerprint())
-    assert {item.metric for item in sound.measurements} == (PROCESS - {"cost_per_1000"}) | {"size_mb"}
+    always = PROCESS - {"cost_per_1000", "energy_mj_per_prediction"}
+    assert {item.metric for item in sound.measurements} - {"energy_mj_per_prediction"} == always | {"size_mb"}
+    assert [speed.size for speed in sound.batches] == [1, 8, 32, 128]
+    assert all(0 < speed.slowest <= speed.rows_per_second <= speed.fastest for speed in sound.batches)
     assert not sound.rejected
     latency = sound.measured("latency_p95_ms")
     assert latency is not None
@@ -104,7 +109,7 @@ def test_all_variants_are_probed_together_on_the_targets_threads(
     timing.time_variants(brief.model_copy(update={"target": target}), [variant("1"), variant("2")], VALID, run=run)
     (asked,) = probed.asked
     assert list(asked["folders"]) == ["1", "2"]
-    assert (asked["threads"], asked["processes"], asked["requests"]) == (3, 5, 400)
+    assert asked["plan"] == Plan(threads=3, processes=5, requests=400)
 
 
 def test_measurements_have_the_confidence_of_their_requirement_and_a_cost_where_there_is_a_price(
@@ -119,7 +124,9 @@ def test_measurements_have_the_confidence_of_their_requirement_and_a_cost_where_
     assert (measured["latency_p95_ms"].confidence, measured["memory_mb"].confidence) == (0.99, 0.95)
     assert measured["latency_p95_ms"].value == 2.5
     assert measured["cost_per_1000"].value == pytest.approx(0.01)
-    assert probed.asked[0]["processes"] == 7  # what the median of processes takes at 99 %
+    assert probed.asked[0]["plan"] == Plan(
+        threads=brief.target.threads, processes=7
+    )  # what the median of processes takes at 99 %
 
 
 def test_inputs_are_valid_rows_drawn_by_the_seed_of_the_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,3 +34,14 @@ def make() -> Callable[..., SimpleNamespace]:
         return SimpleNamespace(probabilities=scores, targets=targets, sharpened=sharpened)
 
     return draw
+
+
+@pytest.fixture
+def powercap(tmp_path: Path) -> Path:
+    """A folder like /sys/class/powercap: two packages, a part of the first, and another kind of zone."""
+    root = tmp_path / "powercap"
+    for zone, energy in {"intel-rapl:0": 900, "intel-rapl:0:0": 5, "intel-rapl:1": 100, "dtpm": 7}.items():
+        (root / zone).mkdir(parents=True)
+        (root / zone / "energy_uj").write_text(f"{energy}\n")
+        (root / zone / "max_energy_range_uj").write_text("999\n")
+    return root

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,21 @@ from hypothesis import strategies as st
 
 from marketfit.bundle import Sealed, size_mb
 from marketfit.bundle.layout import SEAL_FILES
-from marketfit.contract import METRICS, Measurement, Requirement, Verdict, judge
+from marketfit.contract import METRICS, Requirement, Verdict, judge
 from marketfit.errors import BundleError, RunError
 from marketfit.measure import probe as probe_module
 from marketfit.measure.machine import cores, fingerprint
-from marketfit.measure.probe import Setting, measure_again, probe, process_measurements
-from marketfit.measure.probe_process import Observed, Order, decode_example, encode_example, observe, peak_bytes
+from marketfit.measure.probe import measure_again, probe
+from marketfit.measure.probe_process import (
+    BatchSeen,
+    Observed,
+    Order,
+    decode_example,
+    encode_example,
+    observe,
+    peak_bytes,
+)
+from marketfit.measure.process_metrics import Plan
 from marketfit.testing.tiny import tiny_bundle
 
 PROCESS = {name for name, metric in METRICS.items() if metric.evidence == "process"}
@@ -47,20 +57,16 @@ def order(sealed: Sealed, tmp_path: Path) -> Order:
     file = tmp_path / "inputs.jsonl"
     file.write_text("".join(encode_example(text) + "\n" for text in TEXTS), "utf-8")
     return Order(
-        folder=str(sealed.folder), inputs=str(file), first=1, threads=1, cores=(), warm_up=3, requests=7, batch=4,
-        batch_seconds=0.01, began_ns=time.monotonic_ns(), parent=os.getppid(),
+        folder=str(sealed.folder), inputs=str(file), first=1, threads=1, cores=(), warm_up=3, requests=7,
+        batches=(1, 4), usual_batch=4, longest_batch=1.0, batch_seconds=0.01, began_ns=time.monotonic_ns(),
+        parent=os.getppid(),
     )  # fmt: skip
 
 
-def observed(*milliseconds: float, memory: float = 100.0, cold: float = 300.0, rate: float = 50.0) -> Observed:
-    return Observed(
-        cold_start_ns=round(cold * 1e6), latencies_ns=tuple(round(time * 1e6) for time in milliseconds),
-        rows_per_second=rate, peak_bytes=round(memory * 1e6),
-    )  # fmt: skip
-
-
-def by_metric(processes: list[Observed], setting: Setting) -> dict[str, Measurement]:
-    return {item.metric: item for item in process_measurements(processes, setting)}
+SEEN = Observed(
+    cold_start_ns=10**8, latencies_ns=(10**6,), energy_uj=None,
+    batches=(BatchSeen(size=32, rows_per_second=50.0, peak_bytes=10**8),),
+)  # fmt: skip
 
 
 # --- real processes
@@ -69,7 +75,7 @@ def by_metric(processes: list[Observed], setting: Setting) -> dict[str, Measurem
 def test_fresh_processes_measure_sealed_and_unsealed_bundles(sealed: Sealed, unsealed: Path) -> None:
     done: list[float] = []
     found = probe(
-        {"sealed": sealed.folder, "unsealed": unsealed}, TEXTS, threads=1, processes=2, requests=30,
+        {"sealed": sealed.folder, "unsealed": unsealed}, TEXTS, plan=Plan(1, 2, 30),
         progress=done.append,
     )  # fmt: skip
     assert list(found) == ["sealed", "unsealed"]
@@ -78,8 +84,10 @@ def test_fresh_processes_measure_sealed_and_unsealed_bundles(sealed: Sealed, uns
         assert [len(process.latencies_ns) for process in seen.processes] == [30, 30]
         for process in seen.processes:
             assert 0 < min(process.latencies_ns) < process.cold_start_ns
-            assert 30e6 < process.peak_bytes < 1e9  # numpy and onnxruntime, and nothing that trains
-            assert process.rows_per_second > 100
+            assert [batch.size for batch in process.batches] == [1, 8, 32, 128]
+            for batch in process.batches:
+                assert 30e6 < batch.peak_bytes < 1e9  # numpy and onnxruntime, and nothing that trains
+                assert batch.rows_per_second > 100
     assert done == [0.25, 0.5, 0.75, 1.0]
 
 
@@ -87,17 +95,17 @@ def test_a_sealed_bundle_is_measured_again(sealed: Sealed) -> None:
     needs = [Requirement.parse("latency_p95_ms", "<= 1000"), Requirement.parse("size_mb", "<= 30")]
     found = measure_again(sealed.folder, TEXTS, requirements=needs, price_per_hour=0.1, progress=lambda _done: None)
     named = {item.metric: item for item in found}
-    assert set(named) == PROCESS | {"size_mb"}
+    assert set(named) | {"energy_mj_per_prediction"} == PROCESS | {"size_mb"}  # few machines tell their energy
     assert all(judge(need, named[need.metric]) is Verdict.MET for need in needs)
     assert named["latency_p95_ms"].n == 2000
     assert named["size_mb"].value == size_mb(sealed.folder) == sealed.size_mb
-    assert {named[metric].machine for metric in PROCESS} == {fingerprint()}
+    assert {item.machine for item in found if item.metric in PROCESS} == {fingerprint()}
 
 
 def test_a_process_that_fails_is_told_and_does_not_stop_the_others(sealed: Sealed, unsealed: Path) -> None:
     (unsealed / "tokenizer.json").write_text("{}")
     found = probe(
-        {"broken": unsealed, "sound": sealed.folder}, TEXTS, threads=1, processes=1, requests=2,
+        {"broken": unsealed, "sound": sealed.folder}, TEXTS, plan=Plan(1, 1, 2),
         progress=lambda _done: None,
     )  # fmt: skip
     assert "a probe process ended with status 1" in found["broken"].failure
@@ -117,7 +125,7 @@ def test_a_module_beside_the_user_is_not_taken_for_ours(
 ) -> None:
     (tmp_path / "numpy.py").write_text("raise SystemExit('taken from the current folder')")
     monkeypatch.chdir(tmp_path)
-    found = probe({"b": sealed.folder}, TEXTS, threads=1, processes=1, requests=1, progress=lambda _done: None)
+    found = probe({"b": sealed.folder}, TEXTS, plan=Plan(1, 1, 1), progress=lambda _done: None)
     assert not found["b"].failure
 
 
@@ -143,7 +151,7 @@ class Recorder:
     def __call__(self, order: Order) -> Observed | str:
         self.orders.append(order)
         self.inputs = [decode_example(line) for line in Path(order.inputs).read_text("utf-8").splitlines()]
-        return "it broke" if Path(order.folder).name == self.failing else observed(1.0)
+        return "it broke" if Path(order.folder).name == self.failing else SEEN
 
 
 @pytest.fixture
@@ -155,7 +163,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 def test_bundles_take_turns_with_the_same_inputs_on_the_same_cores(recorder: Recorder) -> None:
     folders = {name: Path("/x") / name for name in "abc"}
-    probe(folders, list(map(str, range(25))), threads=1, processes=4, requests=10, progress=lambda _done: None)
+    probe(folders, list(map(str, range(25))), plan=Plan(1, 4, 10), progress=lambda _done: None)
     rounds = [recorder.orders[start : start + 3] for start in range(0, 12, 3)]
     assert len(recorder.orders) == 12
     firsts = [Path(orders[0].folder).name for orders in rounds]
@@ -170,7 +178,7 @@ def test_a_failing_bundle_is_not_tried_again(recorder: Recorder) -> None:
     recorder.failing = "b"
     folders = {name: Path("/x") / name for name in "ab"}
     done: list[float] = []
-    found = probe(folders, TEXTS, threads=1, processes=3, requests=1, progress=done.append)
+    found = probe(folders, TEXTS, plan=Plan(1, 3, 1), progress=done.append)
     assert [Path(order.folder).name for order in recorder.orders].count("b") == 1
     assert (found["b"].failure, found["b"].processes) == ("it broke", ())
     assert len(found["a"].processes) == 3
@@ -182,7 +190,7 @@ def test_a_process_gets_as_many_cores_as_threads_and_no_others(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     monkeypatch.setattr(probe_module, "cores", lambda: (2, 3, 5, 7))
-    probe({"a": Path("/x")}, TEXTS, threads=threads, processes=8, requests=1, progress=lambda _done: None)
+    probe({"a": Path("/x")}, TEXTS, plan=Plan(threads, 8, 1), progress=lambda _done: None)
     for order in recorder.orders:
         assert len(order.cores) == min(threads, 4)
         assert set(order.cores) <= {2, 3, 5, 7}
@@ -192,9 +200,9 @@ def test_a_process_gets_as_many_cores_as_threads_and_no_others(
 @pytest.mark.parametrize(("threads", "processes", "requests"), [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
 def test_nothing_can_not_be_measured(threads: int, processes: int, requests: int) -> None:
     with pytest.raises(ValueError, match="at least one"):
-        probe({}, TEXTS, threads=threads, processes=processes, requests=requests, progress=lambda _done: None)
+        Plan(threads, processes, requests)
     with pytest.raises(ValueError, match="needs inputs"):
-        probe({}, [], threads=1, progress=lambda _done: None)
+        probe({}, [], plan=Plan(1), progress=lambda _done: None)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +245,28 @@ def test_a_sorted_file_of_inputs_is_mixed(sealed: Sealed, recorder: Recorder) ->
 
 
 @contextlib.contextmanager
+def counting(file: Path) -> Iterator[None]:
+    """A counter of energy that rises while this is open, and passes its end on the way."""
+    stop = threading.Event()
+
+    def rise() -> None:
+        value = 900
+        while not stop.wait(0.001):
+            value = (value + 7) % 1000
+            written = file.with_suffix(".new")
+            written.write_text(f"{value}\n")
+            written.replace(file)
+
+    thread = threading.Thread(target=rise)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
 def same_cores() -> Iterator[None]:
     """Give this process back the cores that it had."""
     before = os.sched_getaffinity(0)
@@ -258,6 +288,23 @@ def test_a_process_stays_on_its_cores(order: Order) -> None:
     with same_cores():
         observe(order.model_copy(update={"cores": cores()[:1]}))
         assert tuple(os.sched_getaffinity(0)) == cores()[:1]
+
+
+def test_sizes_above_the_usual_one_are_left_out_where_one_batch_takes_too_long(order: Order) -> None:
+    seen = observe(order.model_copy(update={"batches": (1, 4, 64), "longest_batch": 0.0}))
+    assert [batch.size for batch in seen.batches] == [1, 4]
+    assert [batch.size for batch in observe(order.model_copy(update={"batches": (1, 4, 64)})).batches] == [1, 4, 64]
+
+
+def test_energy_is_read_where_the_machine_tells_it(order: Order, powercap: Path) -> None:
+    with_meter = order.model_copy(update={"powercap": str(powercap)})
+    assert observe(with_meter).energy_uj is None  # a counter that stands still has measured nothing
+    counter = powercap / "intel-rapl:0" / "energy_uj"
+    with counting(counter):
+        seen = observe(with_meter.model_copy(update={"batch_seconds": 0.2}))
+    assert seen.energy_uj is not None
+    assert seen.energy_uj > 0
+    assert observe(order.model_copy(update={"powercap": str(powercap / "nothing")})).energy_uj is None
 
 
 def test_an_orphan_ends_itself(order: Order) -> None:
@@ -306,80 +353,3 @@ def test_every_kind_of_example_survives_the_way_to_the_process(
 def test_what_is_no_example_is_refused() -> None:
     with pytest.raises(TypeError, match="not a int"):
         encode_example(3)
-
-
-# --- what is concluded
-
-
-def test_latency_is_bounded_by_all_requests_and_by_the_worst_process() -> None:
-    calm = [observed(*([1.0] * 380 + [2.0] * 20)) for _ in range(4)]
-    found = by_metric([*calm, observed(*([1.0] * 340 + [9.0] * 60))], Setting(1))["latency_p95_ms"]
-    assert (found.value, found.high, found.n) == (2.0, 9.0, 2000)
-    together = by_metric([*calm, observed(*([1.0] * 380 + [2.0] * 20))], Setting(1))["latency_p95_ms"]
-    assert (together.value, together.high) == (1.0, 2.0)
-
-
-@given(
-    st.lists(st.lists(st.floats(0.01, 1000), min_size=15, max_size=40), min_size=5, max_size=8),
-    st.sampled_from([0.9, 0.95, 0.99]),
-)
-def test_bounds_enclose_the_value_and_every_process(times: list[list[float]], confidence: float) -> None:
-    needs = tuple(Requirement(metric=name, op="<=", limit=1.0, confidence=confidence) for name in sorted(PROCESS))
-    processes = [observed(*row, memory=row[0], cold=row[1], rate=row[2]) for row in times]
-    for item in process_measurements(processes, Setting(1, needs, 2.0)):
-        assert item.low <= item.value <= item.high
-        assert item.confidence == confidence
-    found = by_metric(processes, Setting(1, needs, 2.0))
-    if "memory_mb" in found:
-        assert found["memory_mb"].high == pytest.approx(max(row[0] for row in times), rel=1e-5)
-
-
-@pytest.mark.parametrize(("requests", "measured"), [(58, False), (59, True)])
-def test_fewer_than_59_requests_are_unmeasured(requests: int, measured: bool) -> None:
-    spread = [observed(*range(1 + place, requests + 1, 5)) for place in range(5)]
-    found = by_metric(spread, Setting(1))
-    assert ("latency_p95_ms" in found, "latency_p50_ms" in found) == (measured, measured)
-    verdict = judge(Requirement.parse("latency_p95_ms", "<= 1000"), found.get("latency_p95_ms"))
-    assert verdict is (Verdict.MET if measured else Verdict.UNMEASURED)
-
-
-def test_fewer_than_five_processes_are_unmeasured() -> None:
-    assert by_metric([observed(*[1.0] * 400)] * 4, Setting(1)) == {}
-    assert {"latency_p50_ms", "latency_p95_ms"} <= set(by_metric([observed(*[1.0] * 400)] * 5, Setting(1)))
-
-
-@pytest.mark.parametrize(("confidence", "processes"), [(0.95, 5), (0.99, 7)])
-def test_what_a_process_gives_once_takes_enough_processes(confidence: float, processes: int) -> None:
-    setting = Setting(1, (Requirement(metric="memory_mb", op="<=", limit=500.0, confidence=confidence),))
-    assert setting.processes == processes
-    some = [observed(1.0, memory=100.0 + number) for number in range(processes)]
-    assert "memory_mb" not in by_metric(some[1:], setting)
-    found = by_metric(some, setting)["memory_mb"]
-    assert (found.low, found.high, found.n) == (100.0, 99.0 + processes, processes)
-    assert found.value == pytest.approx(100.0 + (processes - 1) / 2)
-    assert found.confidence == confidence
-
-
-def test_cost_follows_from_the_price_and_the_throughput() -> None:
-    rates = [100.0, 90.0, 110.0, 95.0, 105.0]
-    found = by_metric([observed(1.0, rate=rate) for rate in rates], Setting(1, (), 0.36))["cost_per_1000"]
-    assert found.value == pytest.approx(0.001)  # 1,000 rows take 10 s; an hour costs 0.36
-    assert found.low == pytest.approx(0.36 / 3600 * 1000 / 110)
-    assert found.high == pytest.approx(0.36 / 3600 * 1000 / 90)
-    assert "cost_per_1000" not in by_metric([observed(1.0)] * 5, Setting(1))
-
-
-def test_units_and_conditions_are_those_of_the_contract() -> None:
-    processes = [observed(*[2.5] * 400, memory=85.0, cold=270.0, rate=400.0)] * 5
-    found = by_metric(processes, Setting(2, (), 1.0))
-    assert set(found) == PROCESS
-    values = {name: item.value for name, item in found.items()}
-    assert values == pytest.approx(
-        {"latency_p50_ms": 2.5, "latency_p95_ms": 2.5, "memory_mb": 85.0, "cold_start_ms": 270.0,
-         "throughput_per_s": 400.0, "cost_per_1000": 1000 / 3600 / 400}
-    )  # fmt: skip
-    assert all(item.conditions.endswith("2 threads") and item.machine == fingerprint() for item in found.values())
-
-
-def test_no_process_says_nothing() -> None:
-    assert process_measurements([], Setting(1)) == ()

@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from marketfit.brief import Brief
-from marketfit.contract import Verdict
+from marketfit.contract import Measurement, Verdict
 from marketfit.engine import Run
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.position import position, settle
@@ -137,6 +137,42 @@ def test_metrics_of_groups_are_measured_on_the_groups_of_the_test(brief_with: Ma
     assert found.status == "shipped"
     assert found.contract.clauses[0].measurement is not None
     assert found.contract.clauses[0].measurement.value == pytest.approx(0.8)
+
+
+def timed(variant: Variant, metric: str, value: float, high: float, n: int) -> Variant:
+    low = 2 * value - high
+    found = Measurement(metric=metric, value=value, low=low, high=high, n=n, conditions="fresh processes")
+    return variant.model_copy(update={"measurements": (*variant.measurements, found)})
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_requirement_on_the_99th_percentile_ships_or_refuses(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
+    brief, dataset = brief_with('{accuracy: ">= 0.85", latency_p99_ms: "<= 20"}'), shop.dataset()
+    plain = shop.variant("v", wrong=range(30), bundle=shop.bundle(wrong=first_rows(20)))
+    unmeasured = settled(brief, dataset, of(plain), run)
+    assert (unmeasured.status, unmeasured.contract.clauses[1].verdict) == ("refused", Verdict.UNMEASURED)
+    found = settled(brief, dataset, of(timed(plain, "latency_p99_ms", 8.0, 9.0, 2000)), run)
+    assert found.status == "shipped"
+    assert found.contract.clauses[1].measurement is not None
+    assert found.contract.clauses[1].measurement.high == 9.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "n", "said"),
+    [
+        ("memory_mb", 5, "about 3 more processes (8 in all) would prove it"),
+        ("latency_p99_ms", 2000, "about 2,500 more requests (4,500 in all) would prove it"),
+    ],
+)
+def test_the_refusal_says_how_much_more_would_prove_what_processes_gave(
+    brief_with: MakeBrief, shop: Shop, run: Run, metric: str, n: int, said: str
+) -> None:
+    brief, dataset = brief_with(f'{{accuracy: ">= 0.85", {metric}: "<= 100"}}'), shop.dataset()
+    found = settled(brief, dataset, of(timed(shop.variant("v"), metric, 98.0, 101.0, n)), run)
+    assert (found.status, found.opening) == ("refused", 0)
+    assert found.contract.clauses[1].verdict is Verdict.UNPROVEN
+    assert f"if {metric} stays at 98, {said}" in found.reason
+    assert "target.processes: " in found.reason
 
 
 # --- openings ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 from marketfit.contract import Contract, Measurement, Requirement
 from marketfit.records import (
     Backbone,
+    BatchSpeed,
     Blob,
     Candidate,
     ChoiceStudy,
@@ -226,6 +227,7 @@ class Making:
             passes=passes,
             bundle=Folder(files={}),
             measurements=tuple(m for m in found if not (rejected and m.metric.startswith("latency"))),
+            batches=() if rejected else (_speed(1, 150.0), _speed(8, 410.0)),
             probabilities=Blob(sha256="2" * 64, bytes=0, suffix=".npy"),
             unknown_tokens=0.004,
             truncated=0.0,
@@ -258,6 +260,12 @@ class Making:
             champion=True,
             notes=("a note on the whole run",),
         )
+
+
+def _speed(size: int, rate: float) -> BatchSpeed:
+    return BatchSpeed(
+        size=size, rows_per_second=rate, slowest=0.9 * rate, fastest=1.1 * rate, processes=5, peak_mb=80 + size
+    )
 
 
 def _figures(accuracy: float, latency: float, size: float, step: int) -> tuple[Measurement, ...]:

@@ -246,6 +246,9 @@ class TargetSpec(_Section):
 
     device: Literal["cpu"] = Field(default="cpu", description="where predictions run")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(default=1, description="threads of one request")
+    processes: Annotated[int, Field(ge=5, le=1000)] = Field(
+        default=5, description="fresh processes that time each variant at the least; more of them prove tighter limits"
+    )
     price_per_hour: Annotated[float, Field(ge=0)] | None = Field(
         default=None, description="price of the machine an hour, in the currency of the price attribute"
     )

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from typer._click.exceptions import ClickException  # typer brings its own click, and exports only some of its errors
 
 from marketfit import engine, loop
+from marketfit.bundle.exports import Format
 from marketfit.cli.keys import keys_app
 from marketfit.cli.library import compress
 from marketfit.cli.parts import (
@@ -248,6 +249,19 @@ def verify(  # noqa: PLR0913 - typer wants an argument for each option
     )
     print_result(found.as_text(), found.as_json(), as_json=as_json)
     raise typer.Exit(0 if found.contract.kept else 1)
+
+
+@app.command()
+def export(
+    bundle: BundlePath,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder that does not exist yet, or is empty")],
+    to: Annotated[Format, typer.Option("--to", help="whose layout")],
+    key: TrustedKey = None,
+    as_json: Json = False,
+) -> None:
+    """Write a bundle, once verified, as a Hugging Face folder (ONNX and tokenizer) or as an MLflow model."""
+    made = loop.export(bundle, to=to, into=folder, key=key)
+    print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 
 def main() -> None:

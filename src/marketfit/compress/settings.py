@@ -22,6 +22,7 @@ from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.decomposition import is_fused
 from marketfit.compress.passes.graph_file import read_graph
 from marketfit.measure.probe import Probed, probe
+from marketfit.measure.process_metrics import Plan, process_figures
 from marketfit.records import SessionSettings
 from marketfit.task import Example, Progress
 
@@ -73,7 +74,7 @@ def fastest_settings(
         }
         reasons = _changed_answers(folders, inputs[:_SAMPLE])
         named = {words(setting): folder for setting, folder in folders.items() if setting not in reasons}
-        probed = probe(named, inputs, threads=threads, processes=processes, requests=requests, progress=progress)
+        probed = probe(named, inputs, plan=Plan(threads, processes, requests), progress=progress)
     lines = [f"{words(setting)}: {reason}" for setting, reason in reasons.items()]
     return _fastest([setting for setting in candidates if setting not in reasons], probed, lines)
 
@@ -142,7 +143,7 @@ def _line(
         return f"{words(settings)}: {probed[words(settings)].failure}"
     times, seen = rounds[settings], probed[words(settings)].processes
     requests = sum(len(one.latencies_ns) for one in seen)
-    rows = float(np.median([one.rows_per_second for one in seen]))
+    rows = process_figures(seen, price_per_hour=None)["throughput_per_s"]
     return (
         f"{words(settings)}: {np.median(times):.2f} ms at the median ({min(times):.2f} to {max(times):.2f} in "
         f"{len(times)} processes, n = {requests} requests), {rows:,.0f} rows a second"

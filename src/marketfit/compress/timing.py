@@ -8,7 +8,8 @@ from marketfit.brief import Brief
 from marketfit.compress.material import Material
 from marketfit.engine import Run
 from marketfit.measure.machine import fingerprint
-from marketfit.measure.probe import REQUESTS, Probed, Setting, probe, process_figures, process_measurements
+from marketfit.measure.probe import Probed, probe
+from marketfit.measure.process_metrics import Plan, Setting, batch_speeds, process_figures, process_measurements
 from marketfit.records import Variant
 from marketfit.task import Example
 
@@ -18,16 +19,13 @@ GLANCE = 2, 100
 
 def glance(brief: Brief, variant: Variant, material: Material, *, run: Run) -> dict[str, float] | str:
     """What a few short processes give: metric → value, or what the one that failed said."""
-    setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour)
     processes, requests = GLANCE
+    plan = Plan(brief.target.threads, processes, requests)
     folder = run.workspace.open_folder(variant.bundle)
     inputs = _sample(material.valid.inputs, processes * requests, run=run)
     with run.reporter.task(f"a look at {variant.name}") as progress:
-        seen = probe(
-            {variant.name: folder}, inputs, threads=setting.threads, processes=processes, requests=requests,
-            progress=progress,
-        )[variant.name]  # fmt: skip
-    return seen.failure or process_figures(seen.processes, price_per_hour=setting.price_per_hour)
+        seen = probe({variant.name: folder}, inputs, plan=plan, progress=progress)[variant.name]
+    return seen.failure or process_figures(seen.processes, price_per_hour=brief.target.price_per_hour)
 
 
 def time_variants(
@@ -37,13 +35,12 @@ def time_variants(
 
     A variant whose process fails is rejected, with what the process said.
     """
-    setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour)
+    setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour, brief.target.processes)
     folders = {variant.name: run.workspace.open_folder(variant.bundle) for variant in variants}
-    inputs = _sample(material.valid.inputs, setting.processes * REQUESTS, run=run)
+    plan = setting.plan
+    inputs = _sample(material.valid.inputs, plan.processes * plan.requests, run=run)
     with run.reporter.task(f"timing of {len(variants)} variants in fresh processes") as progress:
-        probed = probe(
-            folders, inputs, threads=setting.threads, processes=setting.processes, requests=REQUESTS, progress=progress
-        )
+        probed = probe(folders, inputs, plan=plan, progress=progress)
     return tuple(_timed(variant, probed[variant.name], setting) for variant in variants), fingerprint()
 
 
@@ -57,4 +54,6 @@ def _timed(variant: Variant, probed: Probed, setting: Setting) -> Variant:
     if probed.failure:
         return variant.model_copy(update={"rejected": probed.failure})
     measured = process_measurements(probed.processes, setting)
-    return variant.model_copy(update={"measurements": (*variant.measurements, *measured)})
+    return variant.model_copy(
+        update={"measurements": (*variant.measurements, *measured), "batches": batch_speeds(probed.processes)}
+    )

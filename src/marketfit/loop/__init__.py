@@ -3,6 +3,7 @@
 from marketfit.loop.answers import write_csv, write_json
 from marketfit.loop.checking import Check, check
 from marketfit.loop.cycle import fit, improve
+from marketfit.loop.exporting import Exported, export
 from marketfit.loop.keys import Keys
 from marketfit.loop.library import Compressed, compress_model
 from marketfit.loop.market import MarketReport, report_market
@@ -36,6 +37,7 @@ __all__ = [
     "Check",
     "Compressed",
     "DesignedSurvey",
+    "Exported",
     "InService",
     "Keys",
     "LabelledFile",
@@ -52,6 +54,7 @@ __all__ = [
     "check",
     "compress_model",
     "design_survey",
+    "export",
     "fit",
     "improve",
     "newest_report",

@@ -12,7 +12,7 @@ from marketfit.bundle import load_unsealed
 from marketfit.compress.timing import GLANCE
 from marketfit.engine import Run
 from marketfit.measure.features import embed, make_embedder
-from marketfit.measure.probe import PROCESSES, REQUESTS
+from marketfit.measure.process_metrics import BATCHES, Setting
 from marketfit.prepare import DataPreview
 from marketfit.prepare.sample import sample_inputs
 from marketfit.records import Backbone, Record
@@ -27,7 +27,7 @@ _SINGLE = 20  # requests that are timed one by one
 # figure of the two, rounded up.
 _CLEANLAB = 0.7  # seconds a thousand rows to look for label errors: 0.5 and 0.4
 _PROBE = 5.5  # seconds of TF-IDF, probe and latency for each backbone: 1.5 and 5.3
-_PROCESS = 0.9  # seconds of a fresh process beside its single requests: 0.8 and 0.6
+_PROCESS = 0.65  # seconds of a fresh process beside its requests and batches: 0.55 and 0.35
 _WRITING = 3.0  # seconds to export, compress and score one variant on few rows: 2.9 in home-assistant
 _REPORT = 5.0  # seconds of the decision and the report: 3 for the report
 _QUICKER = 0.5  # an int8 MiniLM takes 2.0 of 4.4 ms; fewer layers and static models less
@@ -59,7 +59,12 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
     backbones = [found for name in brief.backbones for found in trainer.backbones(name, base=brief.base)]
     rows, minutes, variants = sum(data.splits.values()), brief.budget.minutes, _PASSES * len(backbones)
     probed = min(rows, TRAIN_ROWS + VALID_ROWS) * row * _work(backbones)
-    timing, look = (count * (_PROCESS + each * single * _QUICKER) for count, each in ((PROCESSES, REQUESTS), GLANCE))
+    plan = Setting(brief.target.threads, brief.require, processes=brief.target.processes).plan
+    batches = len(BATCHES) * plan.batch_seconds
+    timing, look = (
+        count * (_PROCESS + batches + each * single * _QUICKER)
+        for count, each in ((plan.processes, plan.requests), GLANCE)
+    )
     further = brief.compress
     return (
         StepTime(step="prepare", seconds=reading + loading + rows * (row + _CLEANLAB / 1000),
@@ -70,8 +75,8 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
                  how=f"at the most: {brief.budget.trials} trials, {minutes:g} minutes"),
         StepTime(step="compress",
                  seconds=variants * (_WRITING + data.splits["valid"] * row + look + timing) + 60 * further.minutes,
-                 how=f"at most {variants} standard variants, each in {PROCESSES} processes of {REQUESTS} requests, and "
-                 f"{further.trials} further ones in {further.minutes:g} minutes"),
+                 how=f"at most {variants} standard variants, each in {plan.processes} processes of {plan.requests} "
+                 f"requests, and {further.trials} further ones in {further.minutes:g} minutes"),
         StepTime(step="position", seconds=_REPORT + data.splits["test"] * row, how="decision, locked test, report"),
     )  # fmt: skip
 

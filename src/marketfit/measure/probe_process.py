@@ -18,6 +18,7 @@ from pathlib import Path
 from marketfit.bundle import Bundle, check_unsealed, load, load_unsealed
 from marketfit.bundle.layout import MANIFEST, scan
 from marketfit.bundle.manifest import file_entry
+from marketfit.measure.energy import POWERCAP, Meter
 from marketfit.records import Record
 from marketfit.task import Example
 
@@ -28,8 +29,9 @@ class Order(Record):
     """What to measure.
 
     `inputs` is a file with one encoded example a line, taken from line `first` (from 0) on, round and round. `cores`
-    are those that the process may run on. `began_ns` is the monotonic clock just before the process was started,
-    `parent` the process that started it.
+    are those that the process may run on. `batches` are sizes in rising order, each tried for `batch_seconds`; one that
+    is larger than `usual_batch` is left out where a single batch would take longer than `longest_batch` seconds.
+    `began_ns` is the monotonic clock just before the process was started, `parent` the process that started it.
     """
 
     folder: str
@@ -39,19 +41,30 @@ class Order(Record):
     cores: tuple[int, ...]
     warm_up: int
     requests: int
-    batch: int
+    batches: tuple[int, ...]
+    usual_batch: int
+    longest_batch: float
     batch_seconds: float
     began_ns: int
     parent: int
+    powercap: str = str(POWERCAP)
+
+
+class BatchSeen(Record):
+    """Batches of one size: rows a second, and the largest resident size so far in bytes."""
+
+    size: int
+    rows_per_second: float
+    peak_bytes: int
 
 
 class Observed(Record):
-    """What one process saw: times in ns, sizes in bytes, rows a second in batches."""
+    """What one process saw: times in ns, energy of a single request in µJ (None: no counter can be read)."""
 
     cold_start_ns: int
     latencies_ns: tuple[int, ...]
-    rows_per_second: float
-    peak_bytes: int
+    energy_uj: float | None
+    batches: tuple[BatchSeen, ...]
 
 
 def encode_example(example: Example) -> str:
@@ -81,7 +94,7 @@ def decode_example(line: str) -> Example:
 
 
 def observe(order: Order) -> Observed:
-    """Cold start, then requests one by one, then batches; memory is the peak of all that.
+    """Cold start, then requests one by one, then batches of rising size.
 
     Raises:
         BundleError: the bundle can't be opened.
@@ -102,9 +115,12 @@ def observe(order: Order) -> Observed:
         latencies.append(time.perf_counter_ns() - began)
         if os.getppid() != order.parent:
             raise SystemExit("the process that wanted to know is gone")  # and the next run's times shall be undisturbed
-    rate = _rows_per_second(bundle, examples, order)
+    energy = _energy_uj(bundle, examples, order)
     return Observed(
-        cold_start_ns=cold_start, latencies_ns=tuple(latencies), rows_per_second=rate, peak_bytes=peak_bytes()
+        cold_start_ns=cold_start,
+        latencies_ns=tuple(latencies),
+        energy_uj=energy,
+        batches=tuple(_batches(bundle, examples, order)),
     )
 
 
@@ -137,17 +153,41 @@ def _answer(bundle: Bundle, examples: list[Example]) -> None:
         bundle.embed(examples)
 
 
-def _rows_per_second(bundle: Bundle, examples: Iterator[Example], order: Order) -> float:
+def _energy_uj(bundle: Bundle, examples: Iterator[Example], order: Order) -> float | None:
+    """µJ of one request, over enough of them that the counter's steps of about a millisecond do not matter."""
+    meter = Meter.of(Path(order.powercap))
+    before = meter.read() if meter else None
+    if meter is None or before is None:
+        return None
+    answered = 0
+    until = time.perf_counter() + order.batch_seconds
+    while time.perf_counter() < until:
+        _answer(bundle, [next(examples)])
+        answered += 1
+    after = meter.read()
+    spent = 0 if after is None else meter.spent(before, after)
+    return spent / answered if spent and answered else None  # a counter that stands still has measured nothing
+
+
+def _batches(bundle: Bundle, examples: Iterator[Example], order: Order) -> Iterator[BatchSeen]:
+    rate = float("inf")
+    for size in order.batches:
+        if size <= order.usual_batch or size <= rate * order.longest_batch:
+            rate = _rows_per_second(bundle, examples, size, order.batch_seconds)
+            yield BatchSeen(size=size, rows_per_second=rate, peak_bytes=peak_bytes())
+
+
+def _rows_per_second(bundle: Bundle, examples: Iterator[Example], size: int, seconds: float) -> float:
     """Whole batches until the time is over, the first one apart: it warms up."""
     rows = spent = 0
     for count in itertools.count():
-        batch = list(itertools.islice(examples, order.batch))
+        batch = list(itertools.islice(examples, size))
         began = time.perf_counter_ns()
         _answer(bundle, batch)
         if count:
             spent += time.perf_counter_ns() - began
             rows += len(batch)
-            if spent >= 1e9 * order.batch_seconds:
+            if spent >= 1e9 * seconds:
                 break
     return 1e9 * rows / spent
 

@@ -11,7 +11,7 @@ from marketfit.contract import METRICS, Clause, Contract, Measurement, Requireme
 from marketfit.engine import Run, SplitRows, read_split, step
 from marketfit.errors import RunError
 from marketfit.measure.intervals import opening_level
-from marketfit.measure.proof import confidence_at, proof_needs
+from marketfit.measure.proof import advice, confidence_at
 from marketfit.measure.quality import measure_quality
 from marketfit.measure.quality_report import quality_report
 from marketfit.records import Dataset, Decision, QualityReport, Settlement, Variant, Variants
@@ -29,7 +29,7 @@ def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decisio
         RunError: the decision names a variant that is not there.
     """
     if decision.winner is None:
-        return _refused(brief, variants, decision)
+        return _refused(brief, variants, decision, opening=run.ledger.openings(run.product))
     winner = next((variant for variant in variants.variants if variant.name == decision.winner), None)
     if winner is None:
         raise RunError(f"the decision names '{decision.winner}', which is none of the variants")
@@ -106,28 +106,20 @@ def _kept(contract: Contract, opening: int, rows: int) -> str:
 def _not_kept(brief: Brief, winner: Variant, contract: Contract, opening: int) -> str:
     """Every clause that is not met, and what would settle it."""
     told = [f"{clause.requirement} is {clause.verdict}{_found(clause)}" for clause in contract.broken]
-    told += [
-        advice
-        for clause in contract.broken
-        if clause.verdict is Verdict.UNPROVEN and (advice := _more_rows(clause, opening=opening))
-    ]
+    told += _advice(contract, opening=opening)
     stays = f" No other variant is tried on the same rows: {winner.name} was the choice for {brief.product}."
     return "; ".join(told) + "." + stays
 
 
-def _more_rows(clause: Clause, *, opening: int) -> str:
-    """What would settle an unproven clause of test rows at the next opening, if its value stays as it is."""
-    found, metric = clause.measurement, clause.requirement.metric
-    if found is None or not METRICS[metric].of_test_rows:
-        return ""
-    needs = proof_needs(found, clause.requirement, opening=opening)
-    if needs is None:
-        return f"{metric} is too near to its limit for any number of rows to prove it: improve the model"
-    about = "" if needs.exact else "about "
-    return (
-        f"if {metric} stays at {found.value:.4g}, {about}{needs.n - found.n:,} more test rows ({needs.n:,} in all) "
-        f"would prove it at opening {opening + 1}"
-    )
+def _advice(contract: Contract, *, opening: int) -> list[str]:
+    """What would settle each unproven clause. One that valid rows would prove lacks nothing but the locked test."""
+    return [
+        advice(found, clause.requirement, opening=opening)
+        for clause in contract.clauses
+        if clause.verdict is Verdict.UNPROVEN
+        and (found := clause.measurement) is not None
+        and judge(clause.requirement, found) is Verdict.UNPROVEN
+    ]
 
 
 def _found(clause: Clause) -> str:
@@ -135,7 +127,7 @@ def _found(clause: Clause) -> str:
     return f" at {found.value:.4g} ({found.low:.4g} to {found.high:.4g}, n = {found.n})" if found else ""
 
 
-def _refused(brief: Brief, variants: Variants, decision: Decision) -> Settlement:
+def _refused(brief: Brief, variants: Variants, decision: Decision, *, opening: int) -> Settlement:
     """No winner: the test stays shut; what is known of the nearest variant is shown, and proves nothing of quality."""
     nearest = next((variant for variant in variants.variants if variant.name == decision.nearest), None)
     standing = next((line for line in decision.standings if line.variant == decision.nearest), None)
@@ -143,12 +135,14 @@ def _refused(brief: Brief, variants: Variants, decision: Decision) -> Settlement
     if nearest is not None:
         words.append(f"nearest to it is {nearest.name}" + (f" ({standing.reason})" if standing else ""))
     words.append("the locked test stays shut")
+    contract = Contract(clauses=tuple(_unopened(need, nearest) for need in brief.require))
+    words += _advice(contract, opening=opening)
     return Settlement(
         status="refused",
         variant=None,
         opening=0,
         level=0.0,
-        contract=Contract(clauses=tuple(_unopened(need, nearest) for need in brief.require)),
+        contract=contract,
         quality=None,
         reason="; ".join(words),
     )

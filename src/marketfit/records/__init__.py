@@ -52,6 +52,7 @@ from marketfit.records.market import (
 )
 from marketfit.records.models import (
     Backbone,
+    BatchSpeed,
     BundleSpec,
     Candidate,
     FitSummary,
@@ -79,6 +80,7 @@ __all__ = [
     "Action",
     "Answer",
     "Backbone",
+    "BatchSpeed",
     "Blob",
     "BundleSpec",
     "Candidate",

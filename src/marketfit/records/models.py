@@ -152,6 +152,18 @@ class BundleSpec(Record):
     lineage: tuple[str, ...] = ()  # backbone, recipe, passes, in order
 
 
+class BatchSpeed(Record):
+    """How fast a variant is in batches of one size: rows a second, the median of the processes with the slowest and the
+    fastest of them, and the largest peak of resident memory so far, in MB."""
+
+    size: int
+    rows_per_second: float
+    slowest: float
+    fastest: float
+    processes: int
+    peak_mb: float
+
+
 class Variant(Record):
     """One deployable outcome: an unsealed bundle, measured after it was written and reloaded."""
 
@@ -161,6 +173,7 @@ class Variant(Record):
     passes: tuple[str, ...]
     bundle: Folder
     measurements: tuple[Measurement, ...]  # on valid rows and on the target machine
+    batches: tuple[BatchSpeed, ...] = ()  # on the target machine, by rising size
     probabilities: Blob  # float32 .npy (valid rows × classes), from the reloaded bundle
     unknown_tokens: float  # share of tokens on valid that the preprocessor does not know
     truncated: float  # share of valid inputs that were cut

@@ -16,6 +16,7 @@ from scipy.special import ndtr
 
 from marketfit.contract import Requirement
 from marketfit.measure.compare import mcnemar
+from marketfit.measure.process_metrics import LATENCIES
 from marketfit.records import Backbone, Candidate
 from marketfit.shortlist.options import (
     ACCURACY_SPREAD,
@@ -56,7 +57,7 @@ def objections(one: Evidence, floor: Score, require: Sequence[Requirement]) -> l
     for need in require:
         if need.metric == "size_mb" and one.size_mb * SMALLEST_SHRINK > need.limit:
             found.append(f"half its int8 size is {one.size_mb * SMALLEST_SHRINK:.1f} MB, over {need.limit:g}")
-        if need.metric in ("latency_p50_ms", "latency_p95_ms") and one.latency_ms * FASTEST_GAIN > need.limit:
+        if need.metric in LATENCIES and one.latency_ms * FASTEST_GAIN > need.limit:
             quarter = one.latency_ms * FASTEST_GAIN
             found.append(f"a quarter of its median latency is {quarter:.2f} ms, over {need.limit:g} ({need.metric})")
     high = outlook(one, one.score.accuracy.high)
@@ -81,7 +82,7 @@ def chance(one: Evidence, require: Sequence[Requirement]) -> float:
     for need in require:
         if need.metric == "size_mb":
             total *= _fits(one.size_mb, need.limit, best=SMALLEST_SHRINK)
-        elif need.metric in ("latency_p50_ms", "latency_p95_ms"):
+        elif need.metric in LATENCIES:
             total *= _fits(one.latency_ms * USUAL_GAIN, need.limit, best=FASTEST_GAIN / USUAL_GAIN)
         elif need.metric == "accuracy":
             bounds = one.score.accuracy

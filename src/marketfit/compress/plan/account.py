@@ -14,7 +14,7 @@ from marketfit.compress.build import Builder, beginnings
 from marketfit.compress.order import PassStep, Steps
 from marketfit.compress.passes import Stage
 from marketfit.compress.plan.bench import Tried
-from marketfit.measure.probe import PROCESSES, REQUESTS
+from marketfit.measure.process_metrics import PROCESSES, REQUESTS
 from marketfit.records import Trial
 
 _USUAL = 2.0  # seconds of a pass that fits nothing, of an export or of a look, before one was seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from marketfit.contract import Measurement
-from marketfit.records import Standing, Untaken, Variant
+from marketfit.records import BatchSpeed, Standing, Untaken, Variant
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, bullets, row, table
 from marketfit.report.charts.draw import chart
@@ -39,6 +39,7 @@ def variants_section(story: Story) -> Section:
     else:
         blocks += [listed, Text("No variant has both accuracy and latency measured, so there is no chart.", "quiet")]
     blocks += _front(story, keys)
+    blocks += _speeds(story, keys)
     blocks += bullets("Notes on the variants", story.variants.notes)
     blocks += _untried(story)
     return Section("variants", "Variants", _lead(story), tuple(blocks))
@@ -103,13 +104,41 @@ def _point(variant: Variant, key: str, story: Story) -> Point | None:
 
 
 def _table(story: Story, keys: dict[str, str]) -> Table:
-    metrics = [name for name in _METRICS if any(v.measured(name) for v in story.variants.variants)]
+    required = [clause.requirement.metric for clause in story.settlement.contract.clauses]
+    named = dict.fromkeys((*_METRICS, *required))
+    metrics = [name for name in named if any(v.measured(name) for v in story.variants.variants)]
     standings = {standing.variant: standing for standing in reversed(story.decision.standings)}
     rows = [_row(variant, keys, metrics, standings.get(variant.name), story) for variant in story.variants.variants]
     head = (".No.", "Variant", ".Can ship", *(f"#{_head(name)}" for name in metrics))
     machine = story.variants.machine or "not said"
     note = f"Below each value its interval (one-sided bounds) and n. Measured on: {machine}."
     return table("Every variant that was made", head, rows, most=_SHOWN, note=note)
+
+
+def _speeds(story: Story, keys: dict[str, str]) -> list[Block]:
+    """Rows a second of every variant, by batch size."""
+    timed = [variant for variant in story.variants.variants if variant.batches]
+    sizes = sorted({speed.size for variant in timed for speed in variant.batches})
+    if not sizes:
+        return []
+    rows = []
+    for variant in timed:
+        speeds = {speed.size: speed for speed in variant.batches}
+        rows.append(row(keys[variant.name], variant.name, *(_speed(speeds.get(size)) for size in sizes)))
+    head = (".No.", "Variant", *(f"#Batches of {size} (1/s)" for size in sizes))
+    note = (
+        "Rows a second in fresh processes: the median, and below it the slowest and the fastest process. A size that "
+        "takes more than a second is not tried."
+    )
+    return [table("Throughput by batch size", head, rows, most=_SHOWN, note=note)]
+
+
+def _speed(speed: BatchSpeed | None) -> Cell:
+    if speed is None:
+        return Cell(figures.MISSING, below="not tried")
+    spread = figures.between(speed.slowest, speed.fastest)
+    below = f"{spread}\nn = {speed.processes}, {speed.peak_mb:,.0f} MB"
+    return Cell(figures.number(speed.rows_per_second), below=below)
 
 
 def _head(name: str) -> str:

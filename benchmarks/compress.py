@@ -1,0 +1,213 @@
+"""Small encoders on a plain processor: every engine on the same fine-tuned model, in one run. Prints two tables.
+
+    python benchmarks/compress.py --work DIR [--quick] [--rounds N]
+
+CLINC150, in-scope test rows. Everything is made once and kept in DIR. Then engines are measured in fresh processes that
+take turns round by round: one thread for latency, memory and cold start, two for throughput. Peers that are not part
+of marketfit's extras (openvino, nncf, model2vec) have to be installed; an engine that can't be made stops the run.
+`--quick` trains on few rows and measures briefly: its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from compress_parts.engines import ENGINES, FILES, LAYERS, LENGTH  # noqa: E402
+from compress_parts.hardware import floor_ms, operations, peak_operations  # noqa: E402
+from compress_parts.prepare import prepare, read_rows  # noqa: E402
+from compress_parts.worker import SIZES  # noqa: E402
+
+from marketfit.measure.compare import compare_scores  # noqa: E402
+from marketfit.measure.machine import fingerprint  # noqa: E402
+
+FULL = "pipeline fp32"
+TOKENS = 12
+THREADS = 2
+
+
+@dataclass
+class Found:
+    """What the processes of one engine said."""
+
+    latencies: list[float] = field(default_factory=list)
+    cold: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+    rates: dict[int, list[float]] = field(default_factory=dict)
+    answers: list[int] = field(default_factory=list)
+
+    @property
+    def best(self) -> tuple[int, float]:
+        """The fastest batch size and its median rate."""
+        medians = {size: float(np.median(rates)) for size, rates in self.rates.items()}
+        return max(medians.items(), key=lambda item: item[1])
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long is measured."""
+
+    rounds: int
+    requests: int
+    seconds: float
+
+
+def main() -> int:
+    """Prepare, measure, tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="where what is made once is kept")
+    parser.add_argument("--quick", action="store_true", help="a smoke run on few rows")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    work = (options.work / ("quick" if options.quick else "full")).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    effort = Effort(1, 30, 0.05) if options.quick else Effort(options.rounds, 400, 1.0)
+    rows = read_rows(quick=options.quick)
+    prepare(work, rows, quick=options.quick)
+    short = [str(text) for text in rows.test.inputs]
+    long = lengthened(short, work)
+    (work / "short.json").write_text(json.dumps(short), "utf-8")
+    (work / "long.json").write_text(json.dumps(long), "utf-8")
+    peak = peak_operations(threads=THREADS)
+    floors = {layers: floor_ms(tokens=TOKENS, layers=layers, threads=1) for layers in (3, 6)}
+    found = measure(work, "short.json", effort)
+    right = {name: np.array(seen.answers) == rows.test.targets for name, seen in found.items()}
+    tokens = float(np.mean(token_counts(short, work)))
+    tell(f"Machine: {fingerprint()}; {THREADS} threads for throughput; {len(short):,} test rows, {tokens:.1f} tokens.")
+    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone, {TOKENS} tokens, one thread: "
+         f"{floors[6]:.3f} ms (six layers), {floors[3]:.3f} ms (three).\n")  # fmt: skip
+    tell(table(found, right, work, peak=peak, tokens=tokens))
+    tell(f"\nInputs of {LENGTH} tokens\n")
+    tell(long_table(measure(work, "long.json", effort)))
+    return 0
+
+
+def lengthened(texts: Sequence[str], work: Path) -> list[str]:
+    """Utterances joined until they fill the length; an engine cuts what is too much."""
+    made, parts, total = [], [], 0
+    for text, count in zip(texts, token_counts(texts, work), strict=True):
+        parts.append(text)
+        total += count - 2  # the marks at both ends are there once
+        if total >= LENGTH - 2:
+            made.append(" ".join(parts))
+            parts, total = [], 0
+    return made
+
+
+def token_counts(texts: Sequence[str], work: Path) -> list[int]:
+    """Tokens of every text, the marks at both ends included."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(work / "tuned" / "tokenizer.json"))
+    return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
+
+
+def measure(work: Path, texts: str, effort: Effort) -> Mapping[str, Found]:
+    """Every engine in turns: in each round one process of one thread, and one of two."""
+    found = {name: Found() for name in ENGINES}
+    usable = sorted(os.sched_getaffinity(0))
+    for number in range(effort.rounds):
+        names = list(ENGINES)
+        start = number % len(names)
+        for name in names[start:] + names[:start]:
+            seen = found[name]
+            order = {"engine": name, "work": str(work), "texts": str(work / texts), "first": 97 * number,
+                     "seconds": effort.seconds}  # fmt: skip
+            one = process(order | {"threads": 1, "cores": usable[number % len(usable) :][:1], "answers": False,
+                                   "requests": effort.requests, "sizes": [1, 32]})  # fmt: skip
+            two = process(order | {"threads": THREADS, "cores": usable[:THREADS], "answers": number == 0,
+                                   "requests": 0, "sizes": list(SIZES)})  # fmt: skip
+            seen.latencies += one["latencies_ms"]
+            seen.cold.append(one["cold_ms"])
+            seen.memory.append(one["memory_mb"])
+            for size, rate in two["rates"].items():
+                seen.rates.setdefault(int(size), []).append(rate)
+            seen.answers += two.get("answers", [])
+            sys.stderr.write(f"round {number + 1} of {effort.rounds}: {name}\n")
+    return found
+
+
+def process(order: dict[str, object]) -> dict:  # type: ignore[type-arg]
+    """One fresh process."""
+    threads = str(order["threads"])
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), threads)
+    path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "compress_parts.worker"],
+        input=json.dumps(order | {"began_ns": time.monotonic_ns()}), capture_output=True, text=True, check=False,
+        env={**os.environ, **limits, "PYTHONPATH": path, "TOKENIZERS_PARALLELISM": "true"}, cwd=HERE,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"{order['engine']}: {done.stderr.strip()[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def size_mb(path: Path) -> float:
+    """All bytes of a file or a folder, over 10⁶."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def table(
+    found: Mapping[str, Found], right: Mapping[str, NDArray[np.bool_]], work: Path, *, peak: float, tokens: float
+) -> str:
+    """The first table, as Markdown."""
+    head = (
+        "engine", "p50 ms", "p95 ms", "per s (batch)", "accuracy", "difference, points (lower bound)", "MB resident",
+        "cold start s", "MB shipped", "of int8 peak", "faster at p50", "throughput",
+    )  # fmt: skip
+    full, lines = found[FULL], []
+    for name, seen in found.items():
+        p50, p95 = np.quantile(seen.latencies, [0.5, 0.95])
+        size, rate = seen.best
+        paired = compare_scores(right[name], right[FULL], confidence=0.95, seed=0)
+        share = operations(tokens, LAYERS[name]) * rate / peak if name in LAYERS else None
+        lines.append((
+            name, f"{p50:.3f}", f"{p95:.3f}", f"{rate:,.0f} ({size})", f"{100 * right[name].mean():.2f}",
+            f"{100 * paired.difference:+.2f} ({100 * paired.low:+.2f})", f"{np.median(seen.memory):.0f}",
+            f"{np.median(seen.cold) / 1e3:.2f}", f"{size_mb(work / FILES[name]):.1f}",
+            "–" if share is None else f"{share:.1%}",
+            f"{np.median(full.latencies) / p50:.1f} ×", f"{rate / full.best[1]:.1f} ×",
+        ))  # fmt: skip
+    return markdown(head, lines)
+
+
+def long_table(found: Mapping[str, Found]) -> str:
+    """Throughput on long inputs, and how often an engine says what the full model says."""
+    full = found[FULL]
+    lines = []
+    for name, seen in found.items():
+        size, rate = seen.best
+        same = float(np.mean(np.array(seen.answers) == np.array(full.answers)))
+        lines.append((name, f"{np.median(seen.latencies):.2f}", f"{rate:,.0f} ({size})", f"{rate / full.best[1]:.1f} ×",
+                      f"{same:.2%}"))  # fmt: skip
+    return markdown(("engine", "p50 ms", "per s (batch)", "throughput", "answers as the full model"), lines)
+
+
+def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def tell(text: str) -> None:
+    """Print at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""What is made once and kept in the work folder: the fine-tuned model, our variants, and what each peer ships."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from compress_parts import engines
+from marketfit import registry
+from marketfit.compress.passes import Artefact, Context
+from marketfit.compress.passes.int8 import Int8
+from marketfit.compress.passes.int8_embeddings import Int8Embeddings
+from marketfit.records import Recipe
+from marketfit.task import Labelled, StaticShape, StaticTrainer, Study, normalise_text, unreported
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150.parquet"
+TASK = "text-classification"
+CALIBRATION = 300  # training rows that NNCF calibrates on: its own default
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training and test rows; the labels' order is that of all class numbers."""
+
+    train: Labelled
+    test: Labelled
+
+
+def read_rows(*, quick: bool) -> Rows:
+    """In-scope rows of CLINC150; `quick` takes few of them."""
+    table = [row for row in pq.read_table(DATA).to_pylist() if row["split"] in ("train", "test")]
+    labels = tuple(sorted({row["label"] for row in table}))
+    number = {label: place for place, label in enumerate(labels)}
+
+    def of(split: str, step: int) -> Labelled:
+        chosen = [row for row in table if row["split"] == split][:: step if quick else 1]
+        targets = np.array([number[row["label"]] for row in chosen], dtype=np.int64)
+        return Labelled(inputs=[normalise_text(row["text"]) for row in chosen], targets=targets, labels=labels)
+
+    return Rows(of("train", 100), of("test", 90))
+
+
+def prepare(work: Path, rows: Rows, *, quick: bool) -> None:
+    """Make whatever is missing. Each part appears under its name once it is whole."""
+    epochs = 1.0 if quick else 4.0
+    trainer = registry.trainer(TASK)
+
+    def tuned(name: str) -> Callable[[Path], None]:
+        def make(into: Path) -> None:
+            (backbone,) = (one for one in trainer.backbones(name, base=work) if not one.static)
+            recipe = Recipe(method="full", learning_rate=3e-4, epochs=epochs)
+            trainer.fit(backbone, recipe, rows.train, into, base=work, seed=0, progress=unreported)
+            card = json.loads((into / "marketfit.json").read_text("utf-8"))
+            card["preprocessor"]["max_length"] = engines.LENGTH  # training saw short rows only: all engines read 128
+            (into / "marketfit.json").write_text(json.dumps(card), "utf-8")
+
+        return make
+
+    _once(work / "tuned", tuned("minilm#6"))
+    _once(work / "tuned-3", tuned("minilm-3"))
+    _ours(work, rows, epochs=epochs)
+    _peers(work, rows)
+
+
+def _once(path: Path, make: Callable[[Path], None]) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}")
+    if scratch.is_dir():
+        shutil.rmtree(scratch)
+    make(scratch)
+    scratch.rename(path)
+
+
+def _ours(work: Path, rows: Rows, *, epochs: float) -> None:
+    """Exported and quantised by the passes that `marketfit run` uses."""
+    trainer = registry.trainer(TASK)
+    ours = work / "ours"
+
+    def export(model: Path) -> Callable[[Path], None]:
+        return lambda into: trainer.export(model, into, product="benchmark", lineage=("benchmarks/compress.py",))
+
+    def passed(step: Int8 | Int8Embeddings, source: Path) -> Callable[[Path], None]:
+        def make(into: Path) -> None:
+            context = Context(
+                into=into, inputs=rows.train.inputs, targets=rows.train.targets, labels=rows.train.labels,
+                unlabelled=(), trainer=trainer, teacher=work / "tuned", seed=0, progress=unreported,
+            )  # fmt: skip
+            assert not step.applies(Artefact("graph", source), context)
+            step.apply(Artefact("graph", source), {}, context)
+
+        return make
+
+    def distilled(start: Path, study: Study) -> Callable[[Path], None]:
+        return lambda into: trainer.distil(
+            start, work / "tuned", rows.train, into, unlabelled=(), study=study, seed=0, progress=unreported
+        )  # type: ignore[return-value, func-returns-value]
+
+    def flat(into: Path) -> None:
+        assert isinstance(trainer, StaticTrainer)
+        trainer.static(
+            work / "tuned", rows.train, into, unlabelled=(), shape=StaticShape(), seed=0, progress=unreported
+        )
+
+    _once(ours / "fp32", export(work / "tuned"))
+    _once(ours / "int8", passed(Int8(), ours / "fp32"))
+    _once(ours / "int8-embeddings", passed(Int8Embeddings(), ours / "int8"))
+    _once(work / "distilled-3", distilled(work / "tuned-3", Study(epochs=epochs)))
+    _once(ours / "three-fp32", export(work / "distilled-3"))
+    _once(ours / "three-int8", passed(Int8(), ours / "three-fp32"))
+    _once(ours / "three", passed(Int8Embeddings(), ours / "three-int8"))
+    _once(work / "static-start", flat)
+    _once(work / "distilled-static", distilled(work / "static-start", Study(epochs=5 * epochs, learning_rate=1e-3)))
+    _once(ours / "static-fp32", export(work / "distilled-static"))
+    _once(ours / "static", passed(Int8Embeddings(), ours / "static-fp32"))
+
+
+def _peers(work: Path, rows: Rows) -> None:
+    _once(work / "exported.onnx", lambda into: _export(work, into))
+    _once(work / "fused.onnx", lambda into: _fuse(work, into))
+    _once(work / "dynamic.onnx", lambda into: _dynamic(work, into))
+    _once(work / "openvino", lambda into: _nncf(work, rows, into))
+    _once(work / "model2vec", lambda into: _model2vec(work, rows, into))
+    _once(work / "tfidf.joblib", lambda into: _tfidf(rows, into))
+
+
+def _export(work: Path, into: Path) -> None:
+    from compress_parts.torch_model import export
+
+    export(work / "tuned", into)
+
+
+def _fuse(work: Path, into: Path) -> None:
+    from onnxruntime.transformers import optimizer
+
+    made = optimizer.optimize_model(str(work / "exported.onnx"), model_type="bert", num_heads=12, hidden_size=384)
+    made.save_model_to_file(str(into))
+
+
+def _dynamic(work: Path, into: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(str(work / "exported.onnx"), str(into), weight_type=QuantType.QInt8, per_channel=True)
+
+
+def _nncf(work: Path, rows: Rows, into: Path) -> None:
+    import nncf
+    import openvino
+
+    encode = engines._tokens(work)
+
+    def given(text: str) -> dict[str, object]:
+        ids, mask = encode([text])
+        return {"input_ids": ids.astype(np.int64), "attention_mask": mask.astype(np.int64)}
+
+    step = max(1, len(rows.train.inputs) // CALIBRATION)
+    chosen = [str(text) for text in rows.train.inputs[::step]][:CALIBRATION]
+    model = openvino.convert_model(str(work / "exported.onnx"))
+    made = nncf.quantize(model, nncf.Dataset(chosen, given), model_type=nncf.ModelType.TRANSFORMER,
+                         subset_size=len(chosen))  # fmt: skip
+    into.mkdir()
+    openvino.save_model(made, str(into / "int8.xml"))
+
+
+def _model2vec(work: Path, rows: Rows, into: Path) -> None:
+    """model2vec's published recipe, written out, since its `distill` extra does not go with transformers 5: every token
+    alone through the pretrained encoder, principal components, weights by rank of frequency; then its own StaticModel.
+    """
+    import joblib
+    import torch
+    from model2vec import StaticModel
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from tokenizers import Tokenizer
+
+    from marketfit.tasks.text_classification.model import load_encoder
+    from marketfit.tasks.text_classification.sources import locate
+
+    encoder = load_encoder(locate("minilm", base=work), layers=None)
+    tokenizer = Tokenizer.from_file(str(work / "tuned" / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    first, last = (tokenizer.token_to_id(mark) for mark in ("[CLS]", "[SEP]"))
+    vectors = []
+    with torch.inference_mode():
+        for start in range(0, tokenizer.get_vocab_size(), 512):
+            ids = torch.arange(start, min(start + 512, tokenizer.get_vocab_size()))[:, None]
+            rows_of = torch.hstack([torch.full_like(ids, first), ids, torch.full_like(ids, last)])
+            said = encoder(input_ids=rows_of, attention_mask=torch.ones_like(rows_of))
+            vectors.append(said.last_hidden_state.mean(dim=1).numpy())
+    table = PCA(256, random_state=0).fit_transform(np.vstack(vectors))
+    table *= np.log(1 + np.arange(1, len(table) + 1))[:, None]
+    static = StaticModel(vectors=table.astype(np.float32), tokenizer=tokenizer, config={"normalize": True})
+    into.mkdir()
+    static.save_pretrained(str(into))
+    texts = [str(text) for text in rows.train.inputs]
+    head = LogisticRegression(C=10.0, max_iter=1000).fit(static.encode(texts), rows.train.targets)
+    weight = np.zeros((table.shape[1], len(rows.train.labels)), dtype=np.float32)
+    bias = np.full(len(rows.train.labels), -np.inf, dtype=np.float32)
+    weight[:, head.classes_], bias[head.classes_] = head.coef_.T, head.intercept_
+    joblib.dump((weight, bias), into / "head.joblib")
+
+
+def _tfidf(rows: Rows, into: Path) -> None:
+    import joblib
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.svm import LinearSVC
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+    fitted = make_pipeline(make_union(words, letters), LinearSVC()).fit(rows.train.inputs, rows.train.targets)
+    joblib.dump(fitted, into)

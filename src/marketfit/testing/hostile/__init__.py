@@ -1,0 +1,14 @@
+"""Hostile bundles by name, each with the reason for which it must be refused: the exam of whoever opens bundles.
+
+A case changes a folder `bundle` that lies beside a folder `another` (a second bundle) and the keys `ours` and `theirs`.
+Needs the package onnx, of the extra `train`.
+"""
+
+from marketfit.testing.hostile.documents import DOCUMENTS
+from marketfit.testing.hostile.files import FILES
+from marketfit.testing.hostile.graphs import GOOD_GRAPHS, GRAPHS
+from marketfit.testing.hostile.making import Hostile
+
+HOSTILE: dict[str, Hostile] = {**FILES, **GRAPHS, **DOCUMENTS}
+
+__all__ = ["GOOD_GRAPHS", "HOSTILE", "Hostile"]
