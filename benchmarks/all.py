@@ -13,6 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SCRIPTS = (
     "clinc150/run.py",
+    "compress.py",
     "opinions.py",
     "research.py",
     "research_coverage.py",

@@ -1,6 +1,6 @@
 """Small encoders on a plain processor: every engine on the same fine-tuned model, in one run. Prints two tables.
 
-    python benchmarks/compress.py --work DIR [--quick] [--rounds N]
+    python benchmarks/compress.py [--work DIR] [--quick] [--rounds N]
 
 CLINC150, in-scope test rows. Everything is made once and kept in DIR. Then engines are measured in fresh processes that
 take turns round by round: one thread for latency, memory and cold start, two for throughput. Peers that are not part
@@ -68,7 +68,8 @@ class Effort:
 def main() -> int:
     """Prepare, measure, tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="where what is made once is kept")
+    kept = HERE / "marketfit-workspace" / "compress"
+    parser.add_argument("--work", type=Path, default=kept, help="where what is made once is kept")
     parser.add_argument("--quick", action="store_true", help="a smoke run on few rows")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()

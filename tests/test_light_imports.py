@@ -60,12 +60,18 @@ def import_in_order(modules: tuple[str, ...]) -> dict[str, Imported]:
 
 
 def modules_of_the_package() -> tuple[str, ...]:
-    """All modules but the heavy half of tasks, their shared training side, and migrations, which Alembic runs."""
+    """All modules but the heavy half of tasks, their shared training side, migrations, which Alembic runs, and hostile
+    bundles, whose graphs are built with onnx."""
     root = Path(marketfit.__file__).parent
     names = []
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
-        if parts[0] in ("training", "tasks") or "migrations" in parts or parts[-1] == "__main__":
+        if (
+            parts[0] in ("training", "tasks")
+            or parts[:2] == ("testing", "hostile")
+            or "migrations" in parts
+            or parts[-1] == "__main__"
+        ):
             continue
         names.append(".".join(("marketfit", *parts)).removesuffix(".__init__"))
     return tuple(names)

@@ -45,7 +45,7 @@ def test_the_two_commands_exist_and_do_what_ci_does() -> None:
 
 def test_every_command_is_shown() -> None:
     shown = {words[1] for words in MARKETFIT}
-    wanted = "new check run report predict serve feedback improve promote rollback verify survey"
+    wanted = "new check run report predict serve feedback improve promote rollback verify export survey"
     assert shown == set(wanted.split())
     assert {words[2] for words in SURVEY} == {"design", "serve", "read", "report", "simulate"}
 
@@ -74,7 +74,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = brief.read_text(encoding="utf-8")
     backbone = small_minilm(folder / "backbone")
     text = text.replace("[minilm] ", f"['{backbone}#static'] ").replace('">= 0.6"', '">= 0.3"')
-    brief.write_text(re.sub(r"budget: {.*?}", "budget: {trials: 2, minutes: 0.1}", text), encoding="utf-8")
+    text = re.sub(r"budget: {.*?}", "budget: {trials: 2, minutes: 0.1}", text) + "compress: {trials: 0}\n"
+    brief.write_text(text, encoding="utf-8")
     (folder / "messages.csv").write_text("text\nwhere is my parcel\n", encoding="utf-8")
     (folder / "corrections.csv").write_text("text,label\nthe courier lost my box,delivery\n", encoding="utf-8")
     return folder

@@ -33,7 +33,7 @@ def write(folder: Path, content: bytes) -> None:
 
 BREAKS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "unknown key": (lambda f: change(f, "target:", "traget:"), ("brief.yaml", "traget", "target")),
-    "unknown metric": (lambda f: change(f, "latency_p95_ms", "latency_p59_ms"), ("latency_p59_ms", "latency_p95_ms")),
+    "unknown metric": (lambda f: change(f, "latency_p95_ms", "latency_p95"), ("'latency_p95'", "latency_p95_ms")),
     "wrong column": (lambda f: change(f, "input: text", "input: txt"), ("data.input", "'txt'", "text")),
     "wrong side": (lambda f: change(f, '">= 0.6"', '"<= 0.6"'), ("require", "wrong side")),
     "no data file": (lambda f: (f / "messages.csv").unlink(), ("messages.csv", "no file")),

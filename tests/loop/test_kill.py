@@ -20,8 +20,8 @@ from marketfit.loop import Outcome
 KILLS = 10
 STARTING = 10.0
 """Seconds of a process before its first step, and after its last."""
-TRIALS = 2
-"""A probe and a full fine-tuning."""
+TRIALS = 4
+"""A probe, a full fine-tuning, and the standard variants of the better one."""
 SAME = ("status", "winner", "backbone", "recipe", "passes", "price")
 
 

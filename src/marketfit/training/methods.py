@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import cast
 
@@ -42,7 +43,10 @@ def with_lora(encoder: nn.Module, *, rank: int, dropout: float) -> peft.PeftMode
     if not targets:
         raise RunError("LoRA finds no attention projection in this encoder; use the methods probe or full")
     config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=dropout, target_modules=list(targets))
-    return peft.PeftModel(cast("transformers.PreTrainedModel", encoder), config)
+    with warnings.catch_warnings():
+        # peft 0.21 asks for a property that transformers 5.23 calls deprecated: nothing that a user could do about.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        return peft.PeftModel(cast("transformers.PreTrainedModel", encoder), config)
 
 
 def merged(lora: peft.PeftModel) -> nn.Module:
