@@ -74,7 +74,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = brief.read_text(encoding="utf-8")
     backbone = small_minilm(folder / "backbone")
     text = text.replace("[minilm] ", f"['{backbone}#static'] ").replace('">= 0.6"', '">= 0.3"')
-    text = re.sub(r"budget: {.*?}", "budget: {trials: 2, minutes: 0.1}", text) + "compress: {trials: 0}\n"
+    text = re.sub(r"budget: {.*?}", "budget: {trials: 2, minutes: 30}", text) + "compress: {trials: 0}\n"
     brief.write_text(text, encoding="utf-8")
     (folder / "messages.csv").write_text("text\nwhere is my parcel\n", encoding="utf-8")
     (folder / "corrections.csv").write_text("text,label\nthe courier lost my box,delivery\n", encoding="utf-8")

@@ -54,14 +54,13 @@ def tuned(run: Run, tmp_path: Path) -> tuple[Dataset, Tuned]:
 def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
     make_brief: Callable[[str], Brief], tuned: tuple[Dataset, Tuned], run: Run
 ) -> None:
-    brief = make_brief("{trials: 1, minutes: 3, passes: [layer-drop, distil, int8, int8-embeddings]}")
+    brief = make_brief("{trials: 1, minutes: 30, passes: [layer-drop, distil, int8, int8-embeddings]}")
     found = compress(brief, *tuned, run=run)
     names = [variant.name for variant in found.variants]
     assert [name.split(".t0.")[1] for name in names[:3]] == ["fp32", "int8", "int8.int8-embeddings"]
-    assert len(names) == 4
-    trained = found.variants[3]
-    assert "distil" in trained.passes
-    assert trained.passes[0].startswith("layer-drop:layers=")
+    (further,) = found.variants[3:]  # which one is worth most for its seconds depends on the machine
+    assert further.passes not in {variant.passes for variant in found.variants[:3]}
+    assert further.bundle.files
     timed = [variant for variant in found.variants if not variant.rejected]
     assert set(found.front) <= {variant.name for variant in timed}
     assert found.front
