@@ -9,7 +9,14 @@ from marketfit.compress.material import Material
 from marketfit.engine import Run
 from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe import Probed, probe
-from marketfit.measure.process_metrics import Plan, Setting, batch_speeds, process_figures, process_measurements
+from marketfit.measure.process_metrics import (
+    USUAL_BATCH,
+    Plan,
+    Setting,
+    batch_speeds,
+    process_figures,
+    process_measurements,
+)
 from marketfit.records import Variant
 from marketfit.task import Example
 
@@ -20,7 +27,7 @@ GLANCE = 2, 100
 def glance(brief: Brief, variant: Variant, material: Material, *, run: Run) -> dict[str, float] | str:
     """What a few short processes give: metric → value, or what the one that failed said."""
     processes, requests = GLANCE
-    plan = Plan(brief.target.threads, processes, requests)
+    plan = Plan(brief.target.threads, processes, requests, batches=(USUAL_BATCH,))
     folder = run.workspace.open_folder(variant.bundle)
     inputs = _sample(material.valid.inputs, processes * requests, run=run)
     with run.reporter.task(f"a look at {variant.name}") as progress:

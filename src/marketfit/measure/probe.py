@@ -27,7 +27,6 @@ from marketfit.errors import RunError
 from marketfit.measure.machine import cores
 from marketfit.measure.probe_process import Observed, Order, encode_example
 from marketfit.measure.process_metrics import (
-    BATCHES,
     USUAL_BATCH,
     Plan,
     Setting,
@@ -36,7 +35,7 @@ from marketfit.measure.process_metrics import (
 from marketfit.task import Example, Progress
 
 WARM_UP = 40
-_LONGEST_BATCH = 1.0  # seconds; a size above the usual one whose batch takes longer is not tried
+_LONGEST_BATCH = 0.3  # seconds; a size above the usual one whose batch takes longer is not tried
 _PATIENCE = 900.0  # seconds that one process may take
 _LAST_LINES = 4
 
@@ -83,7 +82,7 @@ def probe(
                         cores=_share(number, plan.threads),
                         warm_up=min(WARM_UP, plan.requests),
                         requests=plan.requests,
-                        batches=BATCHES,
+                        batches=plan.batches,
                         usual_batch=USUAL_BATCH,
                         longest_batch=_LONGEST_BATCH,
                         batch_seconds=plan.batch_seconds,

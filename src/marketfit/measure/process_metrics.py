@@ -36,12 +36,13 @@ _SECONDS_OF_AN_HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is probed: processes of each bundle, requests of each process, seconds for each batch size."""
+    """How much is probed: processes of each bundle, requests of each process, seconds for each of the batch sizes."""
 
     threads: int
     processes: int = PROCESSES
     requests: int = REQUESTS
     batch_seconds: float = BATCH_SECONDS
+    batches: tuple[int, ...] = BATCHES
 
     def __post_init__(self) -> None:
         if min(self.threads, self.processes, self.requests) < 1:
