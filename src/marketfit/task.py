@@ -275,8 +275,8 @@ class StaticTrainer(Protocol):
 class Adopter(Protocol):
     """A Trainer that can take over a classifier that somebody else trained."""
 
-    def adopt(self, source: Path, into: Path) -> None:
-        """Write a foreign model folder as a model folder of this Trainer, weights unchanged.
+    def adopt(self, source: Path, into: Path) -> tuple[str, ...]:
+        """Write a foreign model folder as a model folder of this Trainer, weights unchanged; gives its labels in order.
 
         Raises:
             InputError: everything that keeps the folder from being taken over.

@@ -17,7 +17,6 @@ from marketfit import engine, registry
 from marketfit.brief import Brief, TargetSpec
 from marketfit.brief.columns import columns_of
 from marketfit.brief.schema import MistakesError
-from marketfit.bundle import read_spec
 from marketfit.compress.order import registered_passes
 from marketfit.contract import Contract, Measurement, Requirement
 from marketfit.engine import Reporter, Run
@@ -197,9 +196,8 @@ def _adopted(brief: Brief, folder: Path, *, run: Run) -> tuple[Folder, tuple[str
         found = f"no model of the task {brief.task} can be taken over"
         raise InputError([Problem(str(folder), found, "text-classification", "train one with a brief")])
     with run.workspace.scratch() as scratch, run.reporter.task(f"taking over {folder.name}"):
-        trainer.adopt(folder, scratch / "model")
-        trainer.export(scratch / "model", scratch / "plain", product=brief.product, lineage=())
-        return run.workspace.put_folder(scratch / "model"), read_spec(scratch / "plain").labels
+        labels = trainer.adopt(folder, scratch / "model")
+        return run.workspace.put_folder(scratch / "model"), labels
 
 
 def _check_labels(brief: Brief, labels: tuple[str, ...], *, run: Run) -> None:

@@ -52,7 +52,7 @@ _HEADS: Mapping[str, _Names] = {
 }
 
 
-def adopt(folder: Path, into: Path) -> None:
+def adopt(folder: Path, into: Path) -> tuple[str, ...]:
     """Write a foreign classifier as a model folder. See `Adopter.adopt`."""
     found, tokenizer = _read(folder)
     whole = _load(found)
@@ -69,6 +69,7 @@ def adopt(folder: Path, into: Path) -> None:
         activation=None if first is None else first.activation,
     )
     save_model(model, card, tokenizer, into)
+    return card.labels
 
 
 def _read(folder: Path) -> tuple[Source, Tokenizer]:

@@ -126,7 +126,7 @@ class TextTrainer:
 
         return is_static(model)
 
-    def adopt(self, source: Path, into: Path) -> None:
+    def adopt(self, source: Path, into: Path) -> tuple[str, ...]:
         """Write a Hugging Face sequence-classification folder as a model folder. See `marketfit.task.Adopter`.
 
         BERT-shaped models are taken apart into encoder and head, so that every pass can work on them; others are kept
@@ -138,7 +138,7 @@ class TextTrainer:
         """
         from marketfit.tasks.text_classification.adopting import adopt
 
-        adopt(source, into)
+        return adopt(source, into)
 
     def seconds_per_epoch(self, backbone: Backbone, recipe: Recipe, train: Labelled, *, base: Path) -> float:
         """Seconds of one epoch, from a few real optimiser steps; of a probe, the seconds of all of it."""
