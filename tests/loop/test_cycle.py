@@ -198,6 +198,7 @@ def test_check_says_what_can_be_known_before(product: Path, call: Call) -> None:
     assert [step["step"] for step in times] == ["prepare", "shortlist", "tune", "compress", "position"]
     assert all(step["seconds"] > 0 for step in times)
     text = call("check", product).stdout
+    assert "further" not in text  # its brief wants no variants beyond the standard ones
     assert "Test rows" in text
     assert "Time: about" in text
     options = call("check", "--options", "--json")

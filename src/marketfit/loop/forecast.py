@@ -65,7 +65,10 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
         count * (_PROCESS + batches + each * single * _QUICKER)
         for count, each in ((plan.processes, plan.requests), GLANCE)
     )
-    further = brief.compress
+    further, also = 0.0, ""
+    if brief.compress.trials:
+        further = variants * look + 60 * brief.compress.minutes
+        also = f", and {brief.compress.trials} further ones in {brief.compress.minutes:g} minutes"
     return (
         StepTime(step="prepare", seconds=reading + loading + rows * (row + _CLEANLAB / 1000),
                  how=f"{rows:,} rows at {1 / row:,.0f} a second, then label errors"),
@@ -74,9 +77,9 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
         StepTime(step="tune", seconds=60 * minutes,
                  how=f"at the most: {brief.budget.trials} trials, {minutes:g} minutes"),
         StepTime(step="compress",
-                 seconds=variants * (_WRITING + data.splits["valid"] * row + look + timing) + 60 * further.minutes,
+                 seconds=variants * (_WRITING + data.splits["valid"] * row + timing) + further,
                  how=f"at most {variants} standard variants, each in {plan.processes} processes of {plan.requests} "
-                 f"requests, and {further.trials} further ones in {further.minutes:g} minutes"),
+                 f"requests{also}"),
         StepTime(step="position", seconds=_REPORT + data.splits["test"] * row, how="decision, locked test, report"),
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from marketfit.loop.place import beside_bundle
 from marketfit.loop.turn import shipment_key
 from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe import measure_again
+from marketfit.measure.process_metrics import LATENCIES, PROCESSES
 from marketfit.measure.quality import measure_quality
 from marketfit.prepare.normalise import clean_input
 from marketfit.prepare.read import read
@@ -103,8 +104,9 @@ def verify(
         needs = [clause.requirement for clause in recorded.clauses]
         with say.task(f"measuring {folder.name} in fresh processes") as progress:
             measured += measure_again(
-                folder, rows.labelled.inputs, requirements=needs, price_per_hour=price_per_hour, progress=progress
-            )
+                folder, rows.labelled.inputs, requirements=needs, price_per_hour=price_per_hour,
+                processes=_processes(recorded), progress=progress,
+            )  # fmt: skip
     return Verification(
         bundle=str(folder),
         bundle_sha256=loaded.digest or "",
@@ -115,6 +117,18 @@ def verify(
         signature=_signature(folder, key),
         notes=tuple(notes),
     )
+
+
+def _processes(recorded: Contract) -> int:
+    """As many as the contract rests on: with fewer, what was proved could not be proved again."""
+    found = [
+        clause.measurement.n
+        for clause in recorded.clauses
+        if clause.measurement is not None
+        and METRICS[clause.requirement.metric].evidence == "process"
+        and clause.requirement.metric not in LATENCIES  # whose n counts requests
+    ]
+    return max([PROCESSES, *found])
 
 
 def _signature(folder: Path, key: Path | None) -> str:

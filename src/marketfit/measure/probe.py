@@ -27,6 +27,7 @@ from marketfit.errors import RunError
 from marketfit.measure.machine import cores
 from marketfit.measure.probe_process import Observed, Order, encode_example
 from marketfit.measure.process_metrics import (
+    PROCESSES,
     USUAL_BATCH,
     Plan,
     Setting,
@@ -107,9 +108,11 @@ def measure_again(
     requirements: Sequence[Requirement],
     threads: int | None = None,
     price_per_hour: float | None = None,
+    processes: int = PROCESSES,
     progress: Progress,
 ) -> tuple[Measurement, ...]:
     """Measure what depends on the machine, and the size, of a sealed bundle. `threads`: those it was sealed with.
+    `processes`: the fewest.
 
     Inputs are taken in random order, the same each time, since a file of them may be sorted.
 
@@ -118,7 +121,7 @@ def measure_again(
         RunError: a process that held it failed.
     """
     manifest = verify(folder)
-    setting = Setting(threads or read_spec(folder).session.threads, tuple(requirements), price_per_hour)
+    setting = Setting(threads or read_spec(folder).session.threads, tuple(requirements), price_per_hour, processes)
     plan = setting.plan
     order = np.random.default_rng(0).permutation(len(inputs))[: plan.processes * plan.requests]
     seen = probe({"bundle": folder}, [inputs[row] for row in order.tolist()], plan=plan, progress=progress)["bundle"]

@@ -17,7 +17,8 @@ from marketfit.records import sha256_file
 from marketfit.task import Study, unreported
 
 LEARNING = 3.0
-"""Cost of learning from a row, in units of scoring it: forward, backward (twice as dear), and the optimiser's step."""
+"""Cost of learning from a row, in units of scoring it: forward, and backward, which is twice as dear. Not measured: a
+plan corrects the estimate by what a training took."""
 
 _TIMED = (8, 72)  # rows: what loading costs is in both
 

@@ -21,6 +21,7 @@ from marketfit.task import StaticShape, StaticTrainer, Study
 
 _STUDY = Study(epochs=4.0, learning_rate=1e-3, batch_size=64, hidden=0.0, dropout=0.3)
 _FLATTENING = 0.2  # of the progress
+# For the estimate of seconds only, by thought and not by measurement: a plan corrects it by what a training took.
 _WORDS, _SHORT = 30_000, 1.0 / 3.0  # tokens of a vocabulary; to read one, or a pair, in units of a training row
 _LOOKUP = 2e-4  # seconds of an epoch for each row
 
