@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 
 from marketfit import registry
+from marketfit.brief import Brief
 from marketfit.bundle import load_unsealed, read_spec
 from marketfit.compress import settings as tried
+from marketfit.compress.material import Material
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.standard_operators import StandardOperators
-from marketfit.compress.settings import candidate_settings, fastest_settings, words
+from marketfit.compress.settings import candidate_settings, fastest_settings, started_best, words
+from marketfit.engine import Run
 from marketfit.measure.probe import Probed
 from marketfit.measure.probe_process import BatchSeen, Observed
 from marketfit.measure.process_metrics import USUAL_BATCH
-from marketfit.records import SessionSettings, sha256_file
+from marketfit.records import SessionSettings, Variant, sha256_file
 from marketfit.task import Adopter, FloatMatrix, Labelled, unreported
 from marketfit.testing.encoders import tiny_classifier
 from marketfit.testing.passes import context_for
@@ -117,3 +120,27 @@ def test_an_engine_that_answers_otherwise_is_not_timed(
     chosen = fastest_settings(bundles["standard"], TEXTS, threads=1, progress=unreported)
     assert chosen.settings.engine == "onnxruntime"
     assert any(line.startswith("openvino, threads 1: it moves a probability by 0.01") for line in chosen.found)
+
+
+def material_of(texts: list[str]) -> Material:
+    rows = Labelled(inputs=texts, targets=np.arange(len(texts)) % 2, labels=ROWS.labels)
+    return Material(train=rows, unlabelled=(), valid=rows, groups={})
+
+
+@pytest.mark.parametrize(("times", "arena"), [([1.9, 1.8, 1.9], False), ([3.0, 3.0, 3.0], True)])
+def test_a_variant_is_started_with_what_was_measured_once(
+    times: list[float], arena: bool, bundles: dict[str, Path], brief: Brief, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variant = Variant(
+        name="v", trial=0, backbone="tiny", passes=(), bundle=run.workspace.put_folder(bundles["fused"]),
+        measurements=(), probabilities=run.workspace.put_bytes(b"", suffix=".npy"), unknown_tokens=0.0, truncated=0.0,
+        rejected="",
+    )  # fmt: skip
+    pretend(monkeypatch, {"onnxruntime, threads 1, arena": [2.0, 2.0, 2.0], "onnxruntime, threads 1, no arena": times})
+    started, told = started_best(brief, variant, material_of(TEXTS), run=run)
+    assert read_spec(run.workspace.open_folder(started.bundle)).session == SessionSettings(arena=arena)
+    assert read_spec(run.workspace.open_folder(variant.bundle)).session == SessionSettings()
+    assert bool(told) != arena
+    assert all(line.startswith("v, started with onnxruntime, threads 1, no arena: ") for line in told)
+    pretend(monkeypatch, {}, failure="nobody measures again")
+    assert started_best(brief, variant, material_of(TEXTS), run=run) == (started, told)

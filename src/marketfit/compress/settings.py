@@ -10,33 +10,62 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from marketfit import registry
+from marketfit.brief import Brief
 from marketfit.bundle import load_unsealed, read_spec, write_spec
+from marketfit.compress.material import Material
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.decomposition import is_fused
 from marketfit.compress.passes.graph_file import read_graph
+from marketfit.compress.timing import sampled_inputs
+from marketfit.engine import Run
 from marketfit.measure.probe import Probed, probe
 from marketfit.measure.process_metrics import Plan, process_figures
-from marketfit.records import SessionSettings
+from marketfit.records import Record, SessionSettings, Variant, digest_of
 from marketfit.task import Example, Progress
+
+VERSION = 1
+"""Raise it when another setting could be chosen for the same bundle on the same machine."""
 
 PROCESSES, REQUESTS = 3, 100
 _SAMPLE = 64  # inputs on which answers are compared
 _SAME = 1e-3  # of a probability: rounding in another order
 
 
-@dataclass(frozen=True)
-class ChosenSettings:
+class ChosenSettings(Record):
     """The settings to start a bundle with, and one line on each that was tried: what was measured, or why not."""
 
     settings: SessionSettings
     found: tuple[str, ...]
+
+
+def started_best(brief: Brief, variant: Variant, material: Material, *, run: Run) -> tuple[Variant, tuple[str, ...]]:
+    """The variant, started as is fastest for it here, and what was measured where that is not the default.
+
+    What was found is a fact of the ledger: a resumed run does not measure, nor choose, again.
+    """
+    threads = brief.target.threads
+    key = f"settings/{digest_of([VERSION, variant.bundle.digest(), threads])}"
+    known = run.ledger.fact(key)
+    with run.workspace.scratch() as scratch:
+        run.workspace.copy_folder(variant.bundle, scratch / "bundle", link=True)
+        if known is None:
+            inputs = sampled_inputs(material.valid.inputs, PROCESSES * REQUESTS, run=run)
+            with run.reporter.task(f"settings of {variant.name}") as progress:
+                found = fastest_settings(scratch / "bundle", inputs, threads=threads, progress=progress)
+            known = run.ledger.decide_once(key, found.model_dump(mode="json"))
+        chosen = ChosenSettings.model_validate(known)
+        if chosen.settings == SessionSettings(threads=threads):
+            return variant, ()
+        started = _started_so(scratch / "bundle", chosen.settings, scratch / "started")
+        bundle = run.workspace.put_folder(started)
+    told = tuple(f"{variant.name}, started with {words(chosen.settings)}: {line}" for line in chosen.found)
+    return variant.model_copy(update={"bundle": bundle}), told
 
 
 def candidate_settings(bundle: Path, *, threads: int) -> tuple[SessionSettings, ...]:
@@ -133,7 +162,7 @@ def _fastest(
         if not first or all(time < own for time, own in zip(times, first, strict=True))
     ]
     chosen = min(better, key=lambda settings: float(np.median(rounds[settings])), default=default)
-    return ChosenSettings(chosen, (*found, *lines))
+    return ChosenSettings(settings=chosen, found=(*found, *lines))
 
 
 def _line(

@@ -17,6 +17,7 @@ from marketfit.compress.plan.bench import Bench
 from marketfit.compress.plan.front import axes_of, upward
 from marketfit.compress.plan.survivors import beaten
 from marketfit.compress.score import Scorer
+from marketfit.compress.settings import started_best
 from marketfit.compress.timing import glance, time_variants
 from marketfit.engine import Run, step
 from marketfit.errors import RunError
@@ -28,7 +29,7 @@ PLAN_VERSION = 1
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")
 
 
-@step(version=4, gives=Variants, reads=(*_STUDY, "compress"))
+@step(version=5, gives=Variants, reads=(*_STUDY, "compress"))
 def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Variants:
     """The standard variants of all finalists and those that a plan found worth it, each measured as the reloaded bundle
     that it is.
@@ -46,7 +47,7 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
     planned = _planned(brief, dataset, material, finalists, run=run)
     axes = axes_of(brief)
     variants = _without(planned, beaten(planned.tried, axes))
-    sound = [variant for variant in variants if not variant.rejected]
+    sound, settings = _started([variant for variant in variants if not variant.rejected], brief, material, run=run)
     timed, machine = time_variants(brief, sound, material, run=run) if sound else ((), "")
     by_name = {variant.name: variant for variant in timed}
     variants = tuple(by_name.get(variant.name, variant) for variant in variants)
@@ -56,7 +57,7 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
     return Variants(
         variants=variants,
         machine=machine,
-        notes=(*planned.notes, *_slower(variants)),
+        notes=(*planned.notes, *settings, *_slower(variants)),
         front=_front(variants, axes),
         untried=planned.untried,
     )
@@ -80,6 +81,16 @@ def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict
     walk = Walk(bench, account, brief, finalists)
     walk.through_standard()
     return walk.through_plan()
+
+
+def _started(
+    variants: Sequence[Variant], brief: Brief, material: Material, *, run: Run
+) -> tuple[list[Variant], list[str]]:
+    """Each variant with the settings of its runtime that are fastest for it, as long as variants are planned at all."""
+    if not brief.compress.trials:
+        return list(variants), []
+    found = [started_best(brief, variant, material, run=run) for variant in variants]
+    return [variant for variant, _told in found], [line for _variant, told in found for line in told]
 
 
 def _without(planned: Planned, reasons: dict[str, str]) -> tuple[Variant, ...]:

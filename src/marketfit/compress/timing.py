@@ -29,7 +29,7 @@ def glance(brief: Brief, variant: Variant, material: Material, *, run: Run) -> d
     processes, requests = GLANCE
     plan = Plan(brief.target.threads, processes, requests, batches=(USUAL_BATCH,))
     folder = run.workspace.open_folder(variant.bundle)
-    inputs = _sample(material.valid.inputs, processes * requests, run=run)
+    inputs = sampled_inputs(material.valid.inputs, processes * requests, run=run)
     with run.reporter.task(f"a look at {variant.name}") as progress:
         seen = probe({variant.name: folder}, inputs, plan=plan, progress=progress)[variant.name]
     return seen.failure or process_figures(seen.processes, price_per_hour=brief.target.price_per_hour)
@@ -45,13 +45,13 @@ def time_variants(
     setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour, brief.target.processes)
     folders = {variant.name: run.workspace.open_folder(variant.bundle) for variant in variants}
     plan = setting.plan
-    inputs = _sample(material.valid.inputs, plan.processes * plan.requests, run=run)
+    inputs = sampled_inputs(material.valid.inputs, plan.processes * plan.requests, run=run)
     with run.reporter.task(f"timing of {len(variants)} variants in fresh processes") as progress:
         probed = probe(folders, inputs, plan=plan, progress=progress)
     return tuple(_timed(variant, probed[variant.name], setting) for variant in variants), fingerprint()
 
 
-def _sample(inputs: Sequence[Example], most: int, *, run: Run) -> list[Example]:
+def sampled_inputs(inputs: Sequence[Example], most: int, *, run: Run) -> list[Example]:
     """Valid inputs in random order, each once; where they are few the probe starts again with the first."""
     order = run.rng("compress", "timing").permutation(len(inputs))[:most]
     return [inputs[row] for row in order.tolist()]
