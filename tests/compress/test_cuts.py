@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from marketfit import registry
 from marketfit.compress.passes import Artefact, Context, Options
@@ -20,7 +20,7 @@ from marketfit.compress.passes.width_prune import WidthPrune, best_heads, width_
 from marketfit.errors import BriefError, RunError
 from marketfit.records import Recipe
 from marketfit.task import Anatomy, FloatMatrix, Labelled
-from marketfit.testing.encoders import WORDS, Shape, tiny_encoder
+from marketfit.testing.encoders import WORDS, Shape, tiny_encoder, with_weights
 from marketfit.testing.passes import context_for
 
 ROWS = Labelled(
@@ -51,13 +51,7 @@ def context(into: Path, rows: Labelled = ROWS) -> Context:
 
 
 def changed(model: Path, into: Path, change: Callable[[dict[str, FloatMatrix]], None]) -> Artefact:
-    into.mkdir(parents=True)
-    for file in model.iterdir():
-        (into / file.name).write_bytes(file.read_bytes())
-    tensors = load_file(into / "model.safetensors")
-    change(tensors)
-    save_file(tensors, into / "model.safetensors")
-    return Artefact("model", into)
+    return Artefact("model", with_weights(model, into, change))
 
 
 @pytest.mark.parametrize("planted", [0, 1, 3])

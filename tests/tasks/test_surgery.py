@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from marketfit import registry
 from marketfit.bundle import load_unsealed
@@ -18,7 +18,7 @@ from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.int8 import Int8
 from marketfit.records import Recipe
 from marketfit.task import FloatMatrix, Kept, Labelled
-from marketfit.testing.encoders import Shape, tiny_encoder
+from marketfit.testing.encoders import Shape, tiny_encoder, with_weights
 from marketfit.testing.passes import context_for
 
 FAMILIES = ("bert", "electra", "roberta", "xlm-roberta", "camembert", "distilbert")
@@ -57,17 +57,6 @@ def scores(model: Path, rows: Labelled) -> FloatMatrix:
     return registry.trainer("text-classification").scores(model, rows.inputs, progress=quiet)
 
 
-def changed(model: Path, into: Path, change: Callable[[dict[str, FloatMatrix]], None]) -> Path:
-    """A copy of a model folder with other weights."""
-    into.mkdir(parents=True)
-    for file in model.iterdir():
-        (into / file.name).write_bytes(file.read_bytes())
-    tensors = load_file(into / "model.safetensors")
-    change(tensors)
-    save_file(tensors, into / "model.safetensors")
-    return into
-
-
 def test_the_registered_surgeons_are_those_of_the_list() -> None:
     assert registry.names("surgeons") == ("text-classification",)
 
@@ -101,7 +90,7 @@ def test_the_cut_model_is_the_whole_one_with_parts_of_no_effect(
             elif name.endswith(("output.dense.weight", "ffn.lin2.weight")):
                 tensor[:, 4:20] = 0.0
 
-    dead = changed(models(kind), tmp_path / "dead", kill)
+    dead = with_weights(models(kind), tmp_path / "dead", kill)
     kept = Kept(layers=(0, 1, 2), heads=((0, 2, 3),) * 3, neurons=((0, 1, 2, 3, 20, 21, 22, 23),) * 3)
     registry.surgeon("text-classification").cut(dead, kept, tmp_path / "cut")
     assert np.abs(scores(tmp_path / "cut", rows) - scores(dead, rows)).max() < 1e-4
@@ -126,7 +115,7 @@ def test_importance_finds_dead_heads_and_neurons_whose_loss_changes_nothing(
             tensors[f"encoder.encoder.layer.{layer}.output.dense.weight"][:, neuron] = 0.0
 
     folder = tmp_path_factory.mktemp("dead")
-    dead = changed(models("bert"), folder / "dead", kill)
+    dead = with_weights(models("bert"), folder / "dead", kill)
     surgeon = registry.surgeon("text-classification")
     found = surgeon.importance(dead, rows, progress=quiet)
     assert {(at, part) for at, layer in enumerate(found.heads) for part in np.flatnonzero(layer == 0)} == heads
@@ -152,7 +141,7 @@ def test_importance_is_the_change_of_the_loss_to_first_order(models: Models, row
         def scale(tensors: dict[str, FloatMatrix], factor: float = factor) -> None:
             tensors["encoder.encoder.layer.1.output.dense.weight"][:, 5] *= factor
 
-        model = changed(models("bert"), tmp_path / f"{factor}", scale)
+        model = with_weights(models("bert"), tmp_path / f"{factor}", scale)
         changes.append(surgeon.losses(model, one, [()], progress=quiet)[0])
     assert abs(changes[1] - changes[0]) / (2 * step) == pytest.approx(found.neurons[1][5], rel=0.1, abs=1e-5)
 

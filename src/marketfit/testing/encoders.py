@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from marketfit.task import FloatMatrix
 
 WORDS = ("turn", "switch", "on", "off", "the", "light", "lamp", "play", "stop", "music", "song", "please", "now", "a")
 """All that a tiny encoder can spell; everything else is unknown to it."""
@@ -101,6 +104,17 @@ def _options(kind: str, shape: Shape, *, words: int) -> dict[str, int]:
     if kind in ("albert", "electra"):
         options["embedding_size"] = 16
     return options
+
+
+def with_weights(model: Path, into: Path, change: Callable[[dict[str, FloatMatrix]], None]) -> Path:
+    """A copy of a model folder with other weights; `change` alters the tensors by name, in place."""
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(model, into)
+    tensors = load_file(into / "model.safetensors")
+    change(tensors)
+    save_file(tensors, into / "model.safetensors")
+    return into
 
 
 def _sizes(kind: str, shape: Shape) -> dict[str, int]:
