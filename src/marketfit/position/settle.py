@@ -18,7 +18,7 @@ from marketfit.records import Dataset, Decision, QualityReport, Settlement, Vari
 from marketfit.task import FloatMatrix
 
 
-@step(version=1, gives=Settlement, reads=("product", "require", "seed"))
+@step(version=2, gives=Settlement, reads=("product", "require", "seed"))
 def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decision, /, *, run: Run) -> Settlement:
     """Put the winner to the locked test, or say why there is none.
 

@@ -15,7 +15,7 @@ from marketfit.position.worth import Goal, Market, goal_of, tested
 from marketfit.records import Dataset, Decision, MarketView, Standing, Variant, Variants
 
 
-@step(version=1, gives=Decision, reads=("product", "market", "require", "weights", "seed"))
+@step(version=2, gives=Decision, reads=("product", "market", "require", "weights", "seed"))
 def position(brief: Brief, dataset: Dataset, market: MarketView, variants: Variants, /, *, run: Run) -> Decision:
     """Choose the variant and the offer with the best expected goal among those that may be put to the test.
 
