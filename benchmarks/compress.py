@@ -4,7 +4,7 @@
 
 CLINC150, in-scope test rows. Everything is made once and kept in DIR. Then engines are measured in fresh processes that
 take turns round by round: one thread for latency, memory and cold start, two for throughput. Peers that are not part
-of marketfit's extras (openvino, nncf, model2vec) have to be installed; an engine that can't be made stops the run.
+of marketfit's extras (nncf, model2vec) are left out where they are not installed, and named.
 `--quick` trains on few rows and measures briefly: its figures mean nothing.
 """
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from compress_parts.engines import ENGINES, FILES, LAYERS, LENGTH  # noqa: E402
+from compress_parts.engines import ENGINES, FILES, LAYERS, LENGTH, missing  # noqa: E402
 from compress_parts.hardware import floor_ms, operations, peak_operations  # noqa: E402
 from compress_parts.prepare import prepare, read_rows  # noqa: E402
 from compress_parts.worker import SIZES  # noqa: E402
@@ -91,6 +91,8 @@ def main() -> int:
     tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone, {TOKENS} tokens, one thread: "
          f"{floors[6]:.3f} ms (six layers), {floors[3]:.3f} ms (three).\n")  # fmt: skip
     tell(table(found, right, work, peak=peak, tokens=tokens))
+    for name, packages in missing().items():
+        tell(f"Not measured: {name} ({', '.join(packages)} not installed).")
     tell(f"\nInputs of {LENGTH} tokens\n")
     tell(long_table(measure(work, "long.json", effort)))
     return 0
@@ -118,10 +120,11 @@ def token_counts(texts: Sequence[str], work: Path) -> list[int]:
 
 def measure(work: Path, texts: str, effort: Effort) -> Mapping[str, Found]:
     """Every engine in turns: in each round one process of one thread, and one of two."""
-    found = {name: Found() for name in ENGINES}
+    lacking = missing()
+    found = {name: Found() for name in ENGINES if name not in lacking}
     usable = sorted(os.sched_getaffinity(0))
     for number in range(effort.rounds):
-        names = list(ENGINES)
+        names = list(found)
         start = number % len(names)
         for name in names[start:] + names[:start]:
             seen = found[name]

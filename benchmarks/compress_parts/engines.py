@@ -8,6 +8,7 @@ pipeline. The other peers tokenise with `tokenizers` directly, which is the fast
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,19 @@ FILES: Mapping[str, str] = {
     "TF-IDF + linear SVM": "tfidf.joblib",
 }
 """What each engine has to ship, in the work folder."""
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "OpenVINO int8 (NNCF)": ("openvino", "nncf"),
+    "model2vec + logistic regression": ("model2vec",),
+}
+"""Packages of an engine that marketfit's extras do not bring."""
+
+
+def missing() -> dict[str, list[str]]:
+    """Engine that can't be made here → the packages that it lacks."""
+    lacking = {name: [one for one in packages if not find_spec(one)] for name, packages in NEEDS.items()}
+    return {name: packages for name, packages in lacking.items() if packages}
+
 
 LAYERS: Mapping[str, int] = dict.fromkeys(list(ENGINES)[:6], 6) | {"ours: three layers": 3}
 """Encoder layers, for the share of the machine's int8 peak."""

@@ -126,8 +126,11 @@ def _peers(work: Path, rows: Rows) -> None:
     _once(work / "exported.onnx", lambda into: _export(work, into))
     _once(work / "fused.onnx", lambda into: _fuse(work, into))
     _once(work / "dynamic.onnx", lambda into: _dynamic(work, into))
-    _once(work / "openvino", lambda into: _nncf(work, rows, into))
-    _once(work / "model2vec", lambda into: _model2vec(work, rows, into))
+    lacking = engines.missing()
+    if "OpenVINO int8 (NNCF)" not in lacking:
+        _once(work / "openvino", lambda into: _nncf(work, rows, into))
+    if "model2vec + logistic regression" not in lacking:
+        _once(work / "model2vec", lambda into: _model2vec(work, rows, into))
     _once(work / "tfidf.joblib", lambda into: _tfidf(rows, into))
 
 
