@@ -50,6 +50,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("macro_f1", "Macro-F1", "", "higher", "bootstrap"),
         Metric("worst_class_recall", "Recall of the worst class", "", "higher", "bootstrap"),
         Metric("worst_group_accuracy", "Accuracy of the worst group", "", "higher", "bootstrap"),
+        Metric("worst_slice_accuracy", "Accuracy of the worst slice", "", "higher", "bootstrap"),
         Metric("accuracy_gap", "Accuracy gap between groups", "", "lower", "bootstrap"),
         Metric("log_loss", "Log-loss", "nats", "lower", "bootstrap"),
         Metric("calibration_error", "Calibration error", "", "lower", "bootstrap"),

@@ -124,7 +124,7 @@ def test_an_engine_that_answers_otherwise_is_not_timed(
 
 def material_of(texts: list[str]) -> Material:
     rows = Labelled(inputs=texts, targets=np.arange(len(texts)) % 2, labels=ROWS.labels)
-    return Material(train=rows, unlabelled=(), valid=rows, groups={})
+    return Material(train=rows, unlabelled=(), valid=rows, groups={}, slices={})
 
 
 @pytest.mark.parametrize(("times", "arena"), [([1.9, 1.8, 1.9], False), ([3.0, 3.0, 3.0], True)])

@@ -30,7 +30,7 @@ SIZE = Measurement(metric="size_mb", value=1.0, low=1.0, high=1.0, n=1)
 def material_of(inputs: Sequence[Example]) -> Material:
     rows = Labelled(inputs=inputs, targets=np.zeros(len(inputs), dtype=np.int64), labels=("a", "b"))
     nothing = Labelled([], np.zeros(0, dtype=np.int64), ("a", "b"))
-    return Material(train=nothing, unlabelled=(), valid=rows, groups={})
+    return Material(train=nothing, unlabelled=(), valid=rows, groups={}, slices={})
 
 
 VALID = material_of([f"hello {number}" for number in range(300)])

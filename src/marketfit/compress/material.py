@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marketfit.engine import Run, read_split, read_unlabelled
+from marketfit.measure.quality import Groups, Slices
 from marketfit.records import Dataset
 from marketfit.task import Example, Labelled
-
-Groups = Mapping[str, Sequence[str | None]]
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """`groups`: sensitive attribute → its value for each valid row. `unlabelled` is empty where the brief has none."""
+    """`groups`: sensitive attribute → its value for each valid row; `slices`: slice → which valid rows belong to it.
+
+    `unlabelled` is empty where the brief has none.
+    """
 
     train: Labelled
     unlabelled: Sequence[Example]
     valid: Labelled
     groups: Groups
+    slices: Slices
 
 
 def gather(dataset: Dataset, *, run: Run) -> Material:
@@ -30,4 +33,5 @@ def gather(dataset: Dataset, *, run: Run) -> Material:
         unlabelled=read_unlabelled(dataset, run.workspace),
         valid=valid.labelled,
         groups=valid.groups,
+        slices=valid.slices,
     )

@@ -99,6 +99,7 @@ class Scorer:
                 probabilities,
                 self.material.valid.targets,
                 groups=self.material.groups,
+                slices=self.material.slices,
                 confidence=confidence,
                 seed=self.run.seed_for("compress", "quality", metric),
                 conditions="valid rows, reloaded bundle, not yet sealed",

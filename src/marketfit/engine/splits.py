@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from marketfit.records import Dataset
 from marketfit.task import Example, Labelled
@@ -18,11 +20,15 @@ Split = Literal["train", "valid", "test"]
 
 @dataclass(frozen=True, eq=False)
 class SplitRows:
-    """Rows in the dataset's order. `numbers` are those of the source; `groups`: sensitive attribute → its values."""
+    """Rows in the dataset's order. `numbers` are those of the source; `groups`: sensitive attribute → its values.
+
+    `slices`: every slice of the inputs, also one that no row belongs to → which rows do (n,).
+    """
 
     numbers: Sequence[int]
     labelled: Labelled
     groups: Mapping[str, Sequence[str | None]]
+    slices: Mapping[str, NDArray[np.bool_]]
 
 
 def read_split(dataset: Dataset, split: Split, workspace: Workspace) -> SplitRows:
@@ -45,7 +51,16 @@ def read_split(dataset: Dataset, split: Split, workspace: Workspace) -> SplitRow
             ]
             for name in sensitive
         },
+        slices=_slices(dataset, table),
     )
+
+
+def _slices(dataset: Dataset, table: pa.Table) -> Mapping[str, NDArray[np.bool_]]:
+    if dataset.slicing is None:
+        return {}
+    families = {item.family for item in dataset.slicing.slices}
+    names = {family: np.array(table.column(f"slice.{family}").to_pylist(), dtype=np.object_) for family in families}
+    return {item.name: np.asarray(names[item.family] == item.name) for item in dataset.slicing.slices}
 
 
 def read_unlabelled(dataset: Dataset, workspace: Workspace) -> Sequence[Example]:

@@ -8,17 +8,15 @@ are named are widened for having been chosen (Benjamini & Yekutieli 2005).
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketfit.measure.clusters import clusters
 from marketfit.measure.intervals import clopper_pearson
+from marketfit.measure.parts import Mask, most_typical, phrases
 from marketfit.records import Slice
 from marketfit.task import FloatMatrix
 
@@ -26,8 +24,6 @@ ALPHA = 0.05
 FEWEST = 8  # rows of a part
 _MOST_PHRASES = 2000
 _EXAMPLES = 5
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -108,16 +104,6 @@ def _by_label(labels: Sequence[str]) -> list[Part]:
     ]
 
 
-def phrases(text: str) -> set[str]:
-    """The words and the pairs of neighbouring words of a text.
-
-    >>> sorted(phrases("Play it, please"))
-    ['it', 'it please', 'play', 'play it', 'please']
-    """
-    words = re.findall(r"\w+", text.lower())
-    return {*words, *(f"{first} {second}" for first, second in itertools.pairwise(words))}
-
-
 def _by_phrase(texts: Sequence[str]) -> list[Part]:
     members: dict[str, list[int]] = {}
     for number, text in enumerate(texts):
@@ -142,6 +128,6 @@ def _by_cluster(texts: Sequence[str], embeddings: FloatMatrix) -> list[Part]:
     for number in range(len(centres)):
         rows = nearest == number
         if FEWEST <= rows.sum() < len(texts):
-            typical = int(np.argmax(np.where(rows, embeddings @ centres[number], -np.inf)))
+            (typical,) = most_typical(embeddings, rows, centres[number], count=1)
             parts.append(Part(f"inputs like '{texts[typical]}'", rows))
     return parts

@@ -179,6 +179,7 @@ def _quality(loaded: Bundle, recorded: Contract, rows: SplitRows) -> list[Measur
                 probabilities,
                 rows.labelled.targets,
                 groups=rows.groups,
+                slices=rows.slices,
                 confidence=max(need.confidence, sealed.confidence if sealed else DEFAULT_CONFIDENCE),
                 seed=0,
                 conditions="measured again by verify",
@@ -212,7 +213,7 @@ def _read_file(loaded: Bundle, data: LabelledFile) -> SplitRows:
     if problems:
         raise DataError(problems[:_MOST_PROBLEMS])
     labelled = Labelled(inputs=inputs, targets=np.array(targets, dtype=np.int64), labels=loaded.labels)
-    return SplitRows(numbers=numbers, labelled=labelled, groups={})
+    return SplitRows(numbers=numbers, labelled=labelled, groups={}, slices={})
 
 
 _MOST_PROBLEMS = 50

@@ -26,7 +26,12 @@ def clusters(embeddings: FloatMatrix, count: int) -> tuple[FloatMatrix, NDArray[
     while len(chosen) < count and closest.min() < 1.0 - 1e-5:
         chosen.append(int(np.argmin(closest)))
         closest = np.maximum(closest, embeddings @ embeddings[chosen[-1]])
-    centres = embeddings[chosen].copy()
+    return settled(embeddings, embeddings[chosen])
+
+
+def settled(embeddings: FloatMatrix, start: FloatMatrix) -> tuple[FloatMatrix, NDArray[np.int64]]:
+    """Spherical k-means from these centres on: the centres (k, dim) it ends with, and the nearest of each row (n,)."""
+    centres = start.copy()
     nearest = np.argmax(embeddings @ centres.T, axis=1)
     for _ in range(_ROUNDS):
         for number in range(len(centres)):

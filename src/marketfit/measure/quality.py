@@ -1,8 +1,8 @@
 """Quality of probabilities against targets, each number with an interval that proves something.
 
 Rates and the worst of several rates have exact bounds (Clopper & Pearson 1934; the worst of several by the
-intersection–union principle, Berger 1982). The rest is bootstrapped (`bootstrap.py`). Classes and groups without a row
-have no rate: they make the worst one unproven, they are never left out.
+intersection–union principle, Berger 1982). The rest is bootstrapped (`bootstrap.py`). Classes, groups and slices without
+a row have no rate: they make the worst one unproven, they are never left out.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ CLIP = float(np.finfo(np.float32).eps)
 
 Groups = Mapping[str, Sequence[str | None]]
 """Sensitive attribute → its value for each row; None where it is not known."""
+
+Slices = Mapping[str, NDArray[np.bool_]]
+"""Slice of the inputs → which rows belong to it (n,). They may overlap, and were fixed before a label was looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,13 +103,14 @@ def measure_quality(
     targets: NDArray[np.integer],
     *,
     groups: Groups | None = None,
+    slices: Slices | None = None,
     confidence: float = 0.95,
     seed: int = 0,
     conditions: str = "",
 ) -> tuple[Measurement, ...]:
     """Measure those of the metrics that are measured on labelled rows, in the order given.
 
-    The metrics of groups are left out (hence `unmeasured`) where no groups are given.
+    The metrics of groups, or of slices, are left out (hence `unmeasured`) where none are given.
 
     Raises:
         ValueError: an unknown metric, or probabilities that do not fit the targets.
@@ -118,7 +122,10 @@ def measure_quality(
             raise ValueError(f"unknown metric '{metric}'; {nearest(metric, METRICS)}")
         if not METRICS[metric].of_test_rows:
             continue
-        bounds = _bounds(metric, scored, groups or {}, confidence=confidence, seed=seed)
+        if metric in _OF_SLICES:
+            bounds = _OF_SLICES[metric](scored, slices, confidence) if slices else None
+        else:
+            bounds = _bounds(metric, scored, groups or {}, confidence=confidence, seed=seed)
         if bounds is not None and math.isfinite(bounds.value):
             found.append(
                 Measurement(
@@ -208,6 +215,21 @@ def _worst_group(attributes: Sequence[Rates], confidence: float) -> Bounds:
     return worst_rate([rate for rates in attributes for rate in rates], confidence=confidence)
 
 
+def slice_rates(scored: Scored, slices: Slices) -> Rates:
+    """Right answers and rows of each slice, in their order.
+
+    Raises:
+        ValueError: a slice of other rows.
+    """
+    if any(rows.shape != scored.targets.shape for rows in slices.values()):
+        raise ValueError(f"every slice must say of {scored.rows} rows whether they belong to it")
+    return [(int(scored.correct[rows].sum()), int(rows.sum())) for rows in slices.values()]
+
+
+def _worst_slice(scored: Scored, slices: Slices, confidence: float) -> Bounds:
+    return worst_rate(slice_rates(scored, slices), confidence=confidence)
+
+
 def _widest_gap(attributes: Sequence[Rates], confidence: float) -> Bounds:
     """The widest gap of any attribute; the upper bound again needs no correction."""
     upper = [rate_gap(rates, confidence=confidence) for rates in attributes]
@@ -288,6 +310,7 @@ _OF_GROUPS: Mapping[str, Callable[[Sequence[Rates], float], Bounds]] = {
     "worst_group_accuracy": _worst_group,
     "accuracy_gap": _widest_gap,
 }
+_OF_SLICES: Mapping[str, Callable[[Scored, Slices, float], Bounds]] = {"worst_slice_accuracy": _worst_slice}
 _BOOTSTRAPPED: Mapping[str, Callable[[Scored, float, int], Bounds]] = {
     "macro_f1": _macro_f1,
     "log_loss": _log_loss,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from marketfit.measure.quality import BINS, Scored
-from marketfit.records import ClassRow, ErrorRow, QualityReport
+from marketfit.measure.intervals import clopper_pearson
+from marketfit.measure.quality import BINS, Scored, Slices, slice_rates
+from marketfit.records import ClassRow, ErrorRow, QualityReport, SliceRow
 from marketfit.task import Example, InputReport
 
 _SHOWN_CHARACTERS = 2000
@@ -23,12 +24,13 @@ def quality_report(
     row_numbers: Sequence[int],
     abstain_below: float,
     lost: InputReport,
+    slices: Slices,
     max_errors: int = 100,
 ) -> QualityReport:
     """Describe the predictions for labelled rows.
 
     `row_numbers` are the rows' numbers in their source. The misclassified rows come with the highest score first, at
-    most `max_errors` of them; confusions are counted in full. With every row abstained, `accuracy_answered` is 0.
+    most `max_errors` of them; confusions are counted in full. `slices` are those of the inputs. With every row abstained, `accuracy_answered` is 0.
 
     Raises:
         ValueError: arguments of different lengths.
@@ -53,7 +55,19 @@ def quality_report(
         accuracy_answered=float(scored.correct[answered].mean()) if answered.any() else 0.0,
         unknown_tokens=lost.unknown,
         truncated=lost.truncated,
+        slices=_slices(scored, slices),
     )
+
+
+def _slices(scored: Scored, slices: Slices) -> tuple[SliceRow, ...]:
+    """Every slice, the lowest accuracy first. The worst is named for being the worst, so the intervals hold for all at
+    once (Bonferroni 1936): one-sided at 0.025/k each for k slices."""
+    rows = []
+    for name, (right, number) in zip(slices, slice_rates(scored, slices), strict=True):
+        bounds = clopper_pearson(right, number, confidence=1.0 - 0.025 / len(slices))
+        accuracy = right / number if number else None
+        rows.append(SliceRow(name=name, rows=number, accuracy=accuracy, low=bounds.low, high=bounds.high))
+    return tuple(sorted(rows, key=lambda row: (row.accuracy is None, row.accuracy or 0.0, row.name)))
 
 
 def _per_class(scored: Scored, labels: Sequence[str]) -> tuple[tuple[ClassRow, ...], float]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from scipy.special import bdtrc, betaincinv
 
 from marketfit.brief import Brief
 from marketfit.contract import METRICS, Requirement
 from marketfit.measure.intervals import opening_level
+from marketfit.measure.slicing import rows_for_slice, smallest_slice
 from marketfit.position.kept import Test, successes_needed
 from marketfit.records import Record
 
@@ -20,6 +22,18 @@ MARGINS = (0.01, 0.02, 0.03, 0.05, 0.10)
 
 _AS_RATES = ("macro_f1", "worst_group_accuracy")
 _MOST_ROWS = 10_000_000
+
+
+@dataclass(frozen=True)
+class _Whose:
+    """Whose rows are planned, in words, and how many test rows come with so many of them, where that is known."""
+
+    words: str = ""
+    in_all: Callable[[int], int] | None = None
+
+
+_OF_TEST, _OF_CLASS = _Whose(), _Whose(" of the smallest class")
+_OF_SLICE = _Whose(" of the smallest slice", rows_for_slice)
 
 
 class RowsFor(Record):
@@ -65,15 +79,17 @@ def rows_plan(
         if not METRICS[need.metric].of_test_rows:
             continue
         if need.metric == "worst_class_recall":
-            found.append(_planned(need, smallest_class, opening, whose=" of the smallest class"))
+            found.append(_planned(need, smallest_class, opening, whose=_OF_CLASS))
+        elif need.metric == "worst_slice_accuracy":
+            found.append(_of_slices(need, test_rows, opening))
         elif need.metric == "accuracy" or need.metric in _AS_RATES:
-            found.append(_planned(need, test_rows, opening, whose=""))
+            found.append(_planned(need, test_rows, opening, whose=_OF_TEST))
         else:
             found.append(_unplanned(need, test_rows, "no plan is possible before there is a model"))
     return tuple(found)
 
 
-def _planned(need: Requirement, rows: int | None, opening: int, *, whose: str) -> RowsNeeded:
+def _planned(need: Requirement, rows: int | None, opening: int, *, whose: _Whose) -> RowsNeeded:
     if rows is None:
         return _unplanned(need, 0, "the rows of the smallest class are not known yet")
     test = Test(rows, opening)
@@ -89,6 +105,16 @@ def _planned(need: Requirement, rows: int | None, opening: int, *, whose: str) -
         approximate=METRICS[need.metric].evidence != "rate",
         text=_text(need, test, margins, provable, whose=whose),
     )
+
+
+def _of_slices(need: Requirement, test_rows: int, opening: int) -> RowsNeeded:
+    """Planned for the smallest slice that is to be expected: every other one has at least its rows."""
+    plan = _planned(need, smallest_slice(test_rows), opening, whose=_OF_SLICE)
+    if plan.test_rows:
+        return plan
+    least = rows_for_slice(1)
+    text = f"{need}: {test_rows:,} test rows are too few for slices; it takes {least:,} at the least."
+    return plan.model_copy(update={"text": text})
 
 
 def _unplanned(need: Requirement, rows: int, why: str) -> RowsNeeded:
@@ -146,17 +172,27 @@ def _provable(need: Requirement, test: Test) -> float | None:
     return float(betaincinv(needed, test.rows - needed + 1, POWER)) if needed else 0.0
 
 
-def _text(need: Requirement, test: Test, margins: Sequence[RowsFor], provable: float | None, *, whose: str) -> str:
-    about = "" if METRICS[need.metric].evidence == "rate" else "about "
+def _text(need: Requirement, test: Test, margins: Sequence[RowsFor], provable: float | None, *, whose: _Whose) -> str:
     strictness = f" at level {opening_level(test.opening, alpha=1.0 - need.confidence):.3g} (opening {test.opening})"
+    rows, about = f"{test.rows:,} test rows{whose.words}", _about(need)
     fewest = next((margin for margin in reversed(margins) if margin.rows is not None), None)
     if provable is None:
-        least = f"; {about}{fewest.rows:,} would do if it is {fewest.expected:.4g}" if fewest else ""
-        return f"{need}: {test.rows:,} test rows{whose} can't prove it{strictness}, not even without an error{least}."
+        least = f"; {_rows_text(need, fewest, whose)} would do if it is {fewest.expected:.4g}" if fewest else ""
+        return f"{need}: {rows} can't prove it{strictness}, not even without an error{least}."
     planned = (
-        f"{need}: {test.rows:,} test rows{whose} prove it{strictness} with a chance of {POWER:.0%} if the true value "
+        f"{need}: {rows} prove it{strictness} with a chance of {POWER:.0%} if the true value "
         f"is {about}{provable:.4g} or better"
     )
     tighter = [margin for margin in margins if margin.expected < provable and margin.rows is not None]
-    more = f"; for {tighter[-1].expected:.4g} it takes {about}{tighter[-1].rows:,}" if tighter else ""
+    more = f"; for {tighter[-1].expected:.4g} it takes {_rows_text(need, tighter[-1], whose)}" if tighter else ""
     return f"{planned}{more}."
+
+
+def _rows_text(need: Requirement, margin: RowsFor, whose: _Whose) -> str:
+    rows = margin.rows or 0
+    in_all = f" ({whose.in_all(rows):,} test rows in all)" if whose.in_all is not None else ""
+    return f"{_about(need)}{rows:,}{in_all}"
+
+
+def _about(need: Requirement) -> str:
+    return "" if METRICS[need.metric].evidence == "rate" else "about "

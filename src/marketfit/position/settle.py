@@ -18,7 +18,7 @@ from marketfit.records import Dataset, Decision, QualityReport, Settlement, Vari
 from marketfit.task import FloatMatrix
 
 
-@step(version=2, gives=Settlement, reads=("product", "require", "seed"))
+@step(version=3, gives=Settlement, reads=("product", "require", "seed"))
 def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decision, /, *, run: Run) -> Settlement:
     """Put the winner to the locked test, or say why there is none.
 
@@ -62,6 +62,7 @@ def _quality(
                 probabilities,
                 rows.labelled.targets,
                 groups=rows.groups,
+                slices=rows.slices,
                 confidence=confidence,
                 seed=run.seed_for("settle", need.metric),
                 conditions=f"locked test, opening {opening}, level {1.0 - confidence:.4g}, reloaded bundle",
@@ -78,6 +79,7 @@ def _report(reloaded: Bundle, probabilities: FloatMatrix, rows: SplitRows) -> Qu
         row_numbers=rows.numbers,
         abstain_below=reloaded.spec.abstain_below,
         lost=reloaded.inspect(rows.labelled.inputs),
+        slices=rows.slices,
     )
 
 

@@ -66,9 +66,10 @@ class Rows:
             origins=self.origins + other.origins,
         )
 
-    def table(self) -> pa.Table:
-        """The Parquet form, ordered by row number (see `records.Dataset`)."""
-        rows = self.take(np.argsort(self.numbers, kind="stable"))
+    def table(self, *, slices: Mapping[str, Sequence[str | None]]) -> pa.Table:
+        """The Parquet form, ordered by row number (see `records.Dataset`). `slices`: columns of names, a row each."""
+        order = np.argsort(self.numbers, kind="stable").tolist()
+        rows = self.take(order)
         binary = any(isinstance(example, bytes) for example in rows.inputs)
         columns = {
             "row": pa.array(rows.numbers, pa.int64()),
@@ -79,6 +80,7 @@ class Rows:
             "origin": pa.array(rows.origins, pa.string()),
         }
         columns |= {f"sensitive.{name}": pa.array(column, pa.string()) for name, column in rows.sensitive.items()}
+        columns |= {name: pa.array([names[i] for i in order], pa.string()) for name, names in slices.items()}
         return pa.table(columns)
 
 

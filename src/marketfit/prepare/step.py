@@ -16,14 +16,15 @@ from marketfit.prepare.locked_test import digest_of_test, record_test
 from marketfit.prepare.options import MOST_CHECKED, OUTLIERS
 from marketfit.prepare.outliers import nearest_cosine
 from marketfit.prepare.rows import SPLITS, Rows, receipts_table, shown
+from marketfit.prepare.slices import slice_columns, slicing_of
 from marketfit.prepare.unlabelled import read_unlabelled
 from marketfit.records import Blob, Dataset, FeedbackBatch, LengthProfile
 from marketfit.task import FloatMatrix
 
 
-@step(version=1, gives=Dataset, reads=("task", "data", "backbones", "seed"))
+@step(version=2, gives=Dataset, reads=("task", "data", "backbones", "seed"))
 def prepare(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Dataset:
-    """Read, validate, quarantine, deduplicate, split, embed, and report label errors and outliers.
+    """Read, validate, quarantine, deduplicate, split, embed, find slices, and report label errors and outliers.
 
     Feedback rows enter train only; the test split is the same with and without them.
 
@@ -42,10 +43,11 @@ def prepare(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Datase
     digest = digest_of_test(rows)
     changed = record_test(digest, brief.product, run.ledger)
     notes = [changed, *notes] if changed else notes
-    put = run.workspace.put_table
+    length, put = length_profile(rows), run.workspace.put_table
+    slicing = slicing_of(rows, features, embedder=embedder, test_digest=digest, unit=length.unit, run=run)
     return Dataset(
         task=brief.task,
-        rows=put(rows.table()),
+        rows=put(rows.table(slices=slice_columns(slicing, rows, features, run=run))),
         features=run.workspace.put_array(features),
         embedder=embedder,
         labels=tuple(sorted(set(rows.labels))),
@@ -57,10 +59,11 @@ def prepare(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Datase
         receipts=put(receipts_table(curated.receipts)),
         label_issues=put(issues_table(issues)),
         unlabelled=unlabelled,
-        length=length_profile(rows),
+        length=length,
         notes=tuple(notes),
         test_digest=digest,
         input_description=data_description(brief.data),
+        slicing=slicing,
     )
 
 

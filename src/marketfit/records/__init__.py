@@ -16,8 +16,11 @@ from marketfit.records.data import (
     Dataset,
     FeedbackBatch,
     FeedbackRow,
+    InputSlice,
     LengthProfile,
     Slice,
+    SliceFamily,
+    Slicing,
 )
 from marketfit.records.decision import (
     Action,
@@ -29,6 +32,7 @@ from marketfit.records.decision import (
     PromotionStatus,
     QualityReport,
     Settlement,
+    SliceRow,
     Standing,
     TestComparison,
 )
@@ -102,6 +106,7 @@ __all__ = [
     "FitSummary",
     "Folder",
     "HeldOut",
+    "InputSlice",
     "LengthProfile",
     "MarketView",
     "Offer",
@@ -122,6 +127,9 @@ __all__ = [
     "Settlement",
     "Shortlist",
     "Slice",
+    "SliceFamily",
+    "SliceRow",
+    "Slicing",
     "Standing",
     "Survey",
     "TermSpec",

@@ -26,12 +26,42 @@ class LengthProfile(Record):
     unit: str
 
 
+SliceFamily = Literal["topic", "length"]
+
+
+class InputSlice(Record):
+    """A part of the inputs that was found without a label. `place`: its number among those of its family.
+
+    `typical` are training inputs, the most typical first, where they are texts and their slice is a topic.
+    """
+
+    family: SliceFamily
+    place: int
+    name: str
+    typical: tuple[str, ...]
+    train_rows: int
+
+
+class Slicing(Record):
+    """How rows are put into slices, fixed once for a test split and an embedder.
+
+    A topic is the nearest of the `centres`, a float32 `.npy` matrix (topics, dim); a length is short up to the first
+    of `ends`, middle up to the second, and long beyond.
+    """
+
+    centres: Blob
+    ends: tuple[int, int]
+    slices: tuple[InputSlice, ...]
+
+
 class Dataset(Record):
     """Prepared rows in splits.
 
     `rows` is a Parquet table with the columns `row` (int64, number of the row in the source, from 1), `input`
     (the normalised example), `label` (string), `split` (train, valid, test), `group` (string or null), one
     `sensitive.NAME` column for each sensitive attribute, and `origin` (source, feedback). Rows are ordered by `row`.
+    With a `slicing`, the columns `slice.topic` and `slice.length` name the slices of each row; there is none where the
+    test split has too few rows for slices.
     `features` is a float32 `.npy` matrix aligned with `rows`: one frozen feature row per example, from `embedder`.
     `quarantine` is a Parquet table (row, reason, content) of every row that is in no split; `receipts` (removed, kept,
     similarity, kind) has one line for each duplicate among them; `label_issues` (row, label, suggested, score) is a
@@ -55,6 +85,7 @@ class Dataset(Record):
     notes: tuple[str, ...]
     test_digest: str
     input_description: str
+    slicing: Slicing | None = None
 
 
 class FeedbackRow(Record):

@@ -66,6 +66,19 @@ class ClassRow(Record):
     rows: int
 
 
+class SliceRow(Record):
+    """Accuracy on one slice of the locked test; the intervals of all slices hold at once with 95 %.
+
+    Without a row there is no accuracy, and the interval is all there is.
+    """
+
+    name: str
+    rows: int
+    accuracy: float | None
+    low: float
+    high: float
+
+
 class QualityReport(Record):
     """What the locked test says of the winner, beyond the contract."""
 
@@ -82,6 +95,12 @@ class QualityReport(Record):
     accuracy_answered: float
     unknown_tokens: float
     truncated: float
+    slices: tuple[SliceRow, ...] = ()  # the lowest accuracy first
+
+    @property
+    def worst_slice(self) -> SliceRow | None:
+        """The slice with rows whose accuracy is lowest."""
+        return next((found for found in self.slices if found.rows), None)
 
 
 class Settlement(Record):

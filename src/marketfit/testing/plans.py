@@ -130,7 +130,7 @@ class Lab:
     def walk(self, *, finalists: int = 1, trials: int | None = None, minutes: float | None = None) -> Walk:
         wanted = self.brief.compress
         passes = {name: Named(name, works) for name, works in self.passes.items()}
-        material = Material(train=ROWS, unlabelled=(), valid=ROWS, groups={})
+        material = Material(train=ROWS, unlabelled=(), valid=ROWS, groups={}, slices={})
         builder = Builder("tiny", Exporter(), passes, material, f"shelf of {self.study}", self.run)
         bench = Bench(self.study, builder, Reader(self.brief, material, self.run), self.look, self.run)
         account = Account(
