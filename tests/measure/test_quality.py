@@ -14,10 +14,11 @@ from sklearn import metrics as sk
 
 from marketfit.contract import METRICS, Measurement
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.measure.quality import CLIP, Groups, Scored, measure_quality, rate_gap, worst_rate
+from marketfit.measure.quality import CLIP, Groups, Scored, Slices, measure_quality, rate_gap, worst_rate
 
 QUALITY = tuple(name for name, metric in METRICS.items() if metric.of_test_rows)
-WITHOUT_GROUPS = tuple(name for name in QUALITY if name not in ("worst_group_accuracy", "accuracy_gap"))
+OF_PARTS = ("worst_group_accuracy", "accuracy_gap", "worst_slice_accuracy")
+WITHOUT_GROUPS = tuple(name for name in QUALITY if name not in OF_PARTS)
 
 Make = Callable[..., "object"]
 
@@ -28,11 +29,13 @@ def measured(
     targets: Sequence[int] | NDArray[np.integer],
     *,
     groups: Groups | None = None,
+    slices: Slices | None = None,
     confidence: float = 0.95,
 ) -> Mapping[str, Measurement]:
     found = measure_quality(
-        names, probabilities, np.asarray(targets), groups=groups, confidence=confidence, seed=1, conditions="here"
-    )
+        names, probabilities, np.asarray(targets), groups=groups, slices=slices, confidence=confidence, seed=1,
+        conditions="here",
+    )  # fmt: skip
     return {item.metric: item for item in found}
 
 
@@ -150,6 +153,54 @@ def test_groups_are_measured_by_each_attribute() -> None:
     assert found["accuracy_gap"].value == pytest.approx(0.3)
     assert found["accuracy_gap"].low > 0
     assert found["worst_group_accuracy"].high < 0.8
+
+
+# --- slices
+
+
+def test_the_worst_slice_has_the_lowest_accuracy_of_slices_that_may_overlap() -> None:
+    right = np.array([True] * 90 + [False] * 10 + [True] * 60 + [False] * 40)
+    scores, place = np.eye(2)[np.where(right, 0, 1)], np.arange(200)
+    slices = {"first": place < 100, "second": place >= 100, "late": place >= 150}
+    found = measured(["worst_slice_accuracy"], scores, [0] * 200, slices=slices)["worst_slice_accuracy"]
+    assert found.value == pytest.approx(0.2)
+    alone = clopper_pearson(10, 50, confidence=0.95)
+    assert found.low == pytest.approx(alone.low)
+    assert found.high == pytest.approx(clopper_pearson(10, 50, confidence=1 - 0.05 / 3).high)
+    assert found.n == 200
+
+
+def test_a_slice_without_a_row_proves_nothing_of_the_worst() -> None:
+    scores = np.eye(2)[[0] * 100]
+    slices = {"all": np.ones(100, dtype=bool), "none": np.zeros(100, dtype=bool)}
+    found = measured(["worst_slice_accuracy"], scores, [0] * 100, slices=slices)["worst_slice_accuracy"]
+    assert (found.value, found.low) == (1.0, 0.0)
+
+
+def test_without_slices_their_metric_is_unmeasured() -> None:
+    scores = np.eye(2)[[0, 1]]
+    assert not measured(["worst_slice_accuracy"], scores, [0, 1])
+    with pytest.raises(ValueError, match="of 2 rows"):
+        measured(["worst_slice_accuracy"], scores, [0, 1], slices={"all": np.ones(3, dtype=bool)})
+
+
+@pytest.mark.parametrize("truths", [(0.9,) * 8, (0.8, *(0.95,) * 7)], ids=["all alike", "one is worse"])
+def test_the_interval_of_the_worst_slice_holds_although_the_minimum_is_biased(truths: tuple[float, ...]) -> None:
+    """The smallest of several observed rates lies below the smallest true one; neither bound may fail more often."""
+    rng = np.random.default_rng(0)
+    place = np.repeat(np.arange(8), 60)
+    slices = {str(k): place == k for k in range(8)}
+    values, low, high = [], 0, 0
+    for _ in range(600):
+        right = rng.random(480) < np.array(truths)[place]
+        scores = np.eye(2)[np.where(right, 0, 1)]
+        found = measured(["worst_slice_accuracy"], scores, [0] * 480, slices=slices)["worst_slice_accuracy"]
+        values.append(found.value)
+        low += found.low > min(truths)
+        high += found.high < min(truths)
+    assert np.mean(values) < min(truths) - 0.002
+    assert low / 600 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 600)
+    assert high / 600 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 600)
 
 
 def test_rows_of_unknown_group_belong_to_none() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from marketfit.measure.quality import measure_quality
+from marketfit.engine import SplitRows
+from marketfit.measure.intervals import clopper_pearson
+from marketfit.measure.quality import Slices, measure_quality
 from marketfit.measure.quality_report import quality_report
 from marketfit.records import QualityReport
-from marketfit.task import Example, InputReport
+from marketfit.task import Example, InputReport, Labelled
 
 LABELS = ("ant", "bee", "cat", "dog")
 LOST = InputReport(unknown=0.01, truncated=0.02)
@@ -20,13 +24,18 @@ def scores_and_targets() -> tuple[np.ndarray, np.ndarray]:
     return generator.dirichlet(np.ones(4), 80), generator.integers(0, 3, 80)  # no dog is ever true
 
 
-def report(*, abstain_below: float = 0.0, max_errors: int = 100) -> QualityReport:
+def split_rows(
+    inputs: Sequence[Example], targets: np.ndarray, labels: tuple[str, ...], *, numbers: Sequence[int],
+    slices: Slices | None = None,
+) -> SplitRows:  # fmt: skip
+    return SplitRows(numbers, Labelled(inputs, targets, labels), groups={}, slices=slices or {})
+
+
+def report(*, abstain_below: float = 0.0, max_errors: int = 100, slices: Slices | None = None) -> QualityReport:
     scores, targets = scores_and_targets()
     inputs: list[Example] = [f"text {number}" for number in range(80)]
-    return quality_report(
-        scores, targets, labels=LABELS, inputs=inputs, row_numbers=range(1000, 1080), abstain_below=abstain_below,
-        lost=LOST, max_errors=max_errors,
-    )  # fmt: skip
+    rows = split_rows(inputs, targets, LABELS, numbers=range(1000, 1080), slices=slices)
+    return quality_report(scores, rows, abstain_below=abstain_below, lost=LOST, max_errors=max_errors)
 
 
 def test_the_table_of_classes_is_that_of_scikit_learn() -> None:
@@ -90,10 +99,8 @@ def test_abstentions_are_counted_and_the_rest_is_scored() -> None:
 
 def test_examples_are_shown_as_text_for_people() -> None:
     inputs: list[Example] = [b"x" * 5000, "y" * 5000, {"a": 1}]
-    found = quality_report(
-        np.eye(2)[[1, 1, 1]], np.zeros(3, dtype=np.int64), labels=("a", "b"), inputs=inputs, row_numbers=[1, 2, 3],
-        abstain_below=0.0, lost=LOST,
-    )  # fmt: skip
+    rows = split_rows(inputs, np.zeros(3, dtype=np.int64), ("a", "b"), numbers=[1, 2, 3])
+    found = quality_report(np.eye(2)[[1, 1, 1]], rows, abstain_below=0.0, lost=LOST)
     shown = [row.input for row in found.errors]
     assert shown[0] == "5,000 bytes"
     assert len(shown[1]) == 2000
@@ -101,8 +108,21 @@ def test_examples_are_shown_as_text_for_people() -> None:
 
 
 def test_arguments_of_different_lengths_are_refused() -> None:
+    rows = split_rows(["x", "y"], np.array([0, 1]), ("a",), numbers=[1, 2])
     with pytest.raises(ValueError, match="must fit"):
-        quality_report(
-            np.eye(2), np.array([0, 1]), labels=("a",), inputs=["x", "y"], row_numbers=[1, 2], abstain_below=0.0,
-            lost=LOST,
-        )  # fmt: skip
+        quality_report(np.eye(2), rows, abstain_below=0.0, lost=LOST)
+
+
+def test_slices_come_with_the_worst_first_and_with_intervals_that_hold_for_all_at_once() -> None:
+    scores, targets = scores_and_targets()
+    right, place = scores.argmax(axis=1) == targets, np.arange(80)
+    slices = {"first": place < 30, "rest": place >= 30, "nobody": place < 0}
+    found = report(slices=slices)
+    rates = {name: right[rows].mean() for name, rows in slices.items() if rows.any()}
+    assert [row.name for row in found.slices] == [*sorted(rates, key=rates.__getitem__), "nobody"]
+    for row in found.slices[:2]:
+        bounds = clopper_pearson(right[slices[row.name]].sum(), row.rows, confidence=1 - 0.025 / 3)
+        assert (row.accuracy, row.low, row.high) == pytest.approx((rates[row.name], bounds.low, bounds.high))
+    assert (found.slices[2].accuracy, found.slices[2].low, found.slices[2].high) == (None, 0.0, 1.0)
+    assert found.worst_slice == found.slices[0]
+    assert report().worst_slice is None

@@ -163,8 +163,23 @@ def _card(brief: Brief, turn: Turn, winner: Variant) -> ModelCard:
         ),
         backbone=CardBackbone(name=backbone.name, weights_sha256=backbone.weights_sha256) if backbone else None,
         measurements=tuple(measured),
-        limits=(f"{winner.truncated:.2%} of the valid inputs were longer than the model reads and were cut.",),
+        limits=(
+            f"{winner.truncated:.2%} of the valid inputs were longer than the model reads and were cut.",
+            *_worst_slice(turn.settlement),
+        ),
         simulated=tuple(simulated),
+    )
+
+
+def _worst_slice(settlement: Settlement) -> tuple[str, ...]:
+    """Where the model is weakest, in words; nothing where there are no slices."""
+    quality = settlement.quality
+    worst = quality.worst_slice if quality else None
+    if quality is None or worst is None or worst.accuracy is None:
+        return ()
+    return (
+        f"Weakest of {len(quality.slices)} slices of the inputs: {worst.name}; accuracy {worst.accuracy:.4f} on "
+        f"{worst.rows:,} test rows ({worst.low:.4f} to {worst.high:.4f}; 95 %, for all slices at once).",
     )
 
 

@@ -143,9 +143,8 @@ def _rows(
     loaded: Bundle, workspace: Path | str | None, data: LabelledFile | None, url: str | None
 ) -> tuple[SplitRows | None, list[str]]:
     if data is not None:
-        return _read_file(loaded, data), [
-            f"Quality is that on {data.path}, not on the rows that the bundle was proved on."
-        ]
+        notes = [f"Quality is that on {data.path}, not on the rows that the bundle was proved on."]
+        return _read_file(loaded, data), [*notes, *_lacking(loaded, data)]
     root = Path(workspace) if workspace is not None else beside_bundle(loaded.folder)
     dataset = _proved_on(loaded.digest or "", root, url)
     if dataset is None:
@@ -154,6 +153,20 @@ def _rows(
             "made in with --workspace, or labelled rows with --data."
         ]
     return read_split(dataset, "test", Workspace(root)), []
+
+
+def _lacking(loaded: Bundle, data: LabelledFile) -> list[str]:
+    """What a file of labelled rows does not tell: to which groups and slices its rows belong."""
+    wanted = [clause.requirement.metric for clause in loaded.contract.clauses] if loaded.contract else []
+    return [
+        f"{metric} stays unmeasured: {data.path.name} does not say to which {parts} its rows belong; the workspace "
+        "that the bundle was made in does (--workspace)."
+        for metric, parts in _OF_PARTS.items()
+        if metric in wanted
+    ]
+
+
+_OF_PARTS = {"worst_group_accuracy": "groups", "accuracy_gap": "groups", "worst_slice_accuracy": "slices"}
 
 
 def _proved_on(digest: str, root: Path, url: str | None) -> Dataset | None:

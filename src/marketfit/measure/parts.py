@@ -15,6 +15,7 @@ from marketfit.task import Example, FloatMatrix
 Mask = NDArray[np.bool_]
 
 _FEWEST = 5  # rows that hold a word before it may stand for them
+_SURE = 2.0  # standard errors
 
 
 def words_of(text: str) -> list[str]:
@@ -54,7 +55,7 @@ def telling_words(texts: Sequence[Example], part: Mask, *, count: int) -> tuple[
     """The words that stand in more rows of a part than elsewhere, the surest first; none where rows are no texts.
 
     A word's log odds ratio is divided by its standard error, with half a row added to each cell (Haldane 1956,
-    Anscombe 1956); words of fewer than five of the part's rows are left out.
+    Anscombe 1956); words of fewer than five of the part's rows, or below two standard errors, are left out.
 
     >>> part = np.array([True] * 5 + [False] * 5)
     >>> telling_words(["dim the lamp"] * 5 + ["what is the time"] * 5, part, count=2)
@@ -73,4 +74,4 @@ def telling_words(texts: Sequence[Example], part: Mask, *, count: int) -> tuple[
     logs = np.log(cells)
     sure = (logs[:, 0] - logs[:, 1] - logs[:, 2] + logs[:, 3]) / np.sqrt((1.0 / cells).sum(axis=1))
     best = np.argsort(-sure, kind="stable")[:count]
-    return tuple(frequent[place] for place in best.tolist() if sure[place] > 0)
+    return tuple(frequent[place] for place in best.tolist() if sure[place] > _SURE)

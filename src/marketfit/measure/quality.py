@@ -1,8 +1,8 @@
 """Quality of probabilities against targets, each number with an interval that proves something.
 
 Rates and the worst of several rates have exact bounds (Clopper & Pearson 1934; the worst of several by the
-intersection–union principle, Berger 1982). The rest is bootstrapped (`bootstrap.py`). Classes, groups and slices without
-a row have no rate: they make the worst one unproven, they are never left out.
+intersection–union principle, Berger 1982). The rest is bootstrapped (`bootstrap.py`). Classes, groups and slices
+without a row have no rate: they make the worst one unproven, they are never left out.
 """
 
 from __future__ import annotations
@@ -122,10 +122,7 @@ def measure_quality(
             raise ValueError(f"unknown metric '{metric}'; {nearest(metric, METRICS)}")
         if not METRICS[metric].of_test_rows:
             continue
-        if metric in _OF_SLICES:
-            bounds = _OF_SLICES[metric](scored, slices, confidence) if slices else None
-        else:
-            bounds = _bounds(metric, scored, groups or {}, confidence=confidence, seed=seed)
+        bounds = _bounds(metric, scored, groups or {}, slices or {}, confidence=confidence, seed=seed)
         if bounds is not None and math.isfinite(bounds.value):
             found.append(
                 Measurement(
@@ -141,11 +138,15 @@ def measure_quality(
     return tuple(found)
 
 
-def _bounds(metric: str, scored: Scored, groups: Groups, *, confidence: float, seed: int) -> Bounds | None:
+def _bounds(
+    metric: str, scored: Scored, groups: Groups, slices: Slices, *, confidence: float, seed: int
+) -> Bounds | None:
     if metric in _OF_GROUPS:
         rates = [_group_rates(scored, values) for values in groups.values()]
         rates = [rate for rate in rates if rate]
         return _OF_GROUPS[metric](rates, confidence) if rates else None
+    if metric in _OF_SLICES:
+        return _OF_SLICES[metric](slice_rates(scored, slices), confidence) if slices else None
     if metric in _EXACT:
         return _EXACT[metric](scored, confidence)
     return _BOOTSTRAPPED[metric](scored, confidence, seed)
@@ -154,7 +155,7 @@ def _bounds(metric: str, scored: Scored, groups: Groups, *, confidence: float, s
 # --- rates -------------------------------------------------------------------------------------------------------
 
 Rates = Sequence[tuple[int, int]]
-"""(successes, rows) of each class or group."""
+"""(successes, rows) of each class, group or slice."""
 
 
 def _accuracy(scored: Scored, confidence: float) -> Bounds:
@@ -226,8 +227,8 @@ def slice_rates(scored: Scored, slices: Slices) -> Rates:
     return [(int(scored.correct[rows].sum()), int(rows.sum())) for rows in slices.values()]
 
 
-def _worst_slice(scored: Scored, slices: Slices, confidence: float) -> Bounds:
-    return worst_rate(slice_rates(scored, slices), confidence=confidence)
+def _worst_slice(rates: Rates, confidence: float) -> Bounds:
+    return worst_rate(rates, confidence=confidence)
 
 
 def _widest_gap(attributes: Sequence[Rates], confidence: float) -> Bounds:
@@ -310,7 +311,7 @@ _OF_GROUPS: Mapping[str, Callable[[Sequence[Rates], float], Bounds]] = {
     "worst_group_accuracy": _worst_group,
     "accuracy_gap": _widest_gap,
 }
-_OF_SLICES: Mapping[str, Callable[[Scored, Slices, float], Bounds]] = {"worst_slice_accuracy": _worst_slice}
+_OF_SLICES: Mapping[str, Callable[[Rates, float], Bounds]] = {"worst_slice_accuracy": _worst_slice}
 _BOOTSTRAPPED: Mapping[str, Callable[[Scored, float, int], Bounds]] = {
     "macro_f1": _macro_f1,
     "log_loss": _log_loss,

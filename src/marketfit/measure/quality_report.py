@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from marketfit.engine import SplitRows
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.quality import BINS, Scored, Slices, slice_rates
 from marketfit.records import ClassRow, ErrorRow, QualityReport, SliceRow
@@ -17,26 +18,23 @@ _SHOWN_CHARACTERS = 2000
 
 def quality_report(
     probabilities: NDArray[np.floating],
-    targets: NDArray[np.integer],
+    rows: SplitRows,
     *,
-    labels: Sequence[str],
-    inputs: Sequence[Example],
-    row_numbers: Sequence[int],
     abstain_below: float,
     lost: InputReport,
-    slices: Slices,
     max_errors: int = 100,
 ) -> QualityReport:
-    """Describe the predictions for labelled rows.
+    """Describe the predictions (n, classes) for labelled rows.
 
-    `row_numbers` are the rows' numbers in their source. The misclassified rows come with the highest score first, at
-    most `max_errors` of them; confusions are counted in full. `slices` are those of the inputs. With every row abstained, `accuracy_answered` is 0.
+    The misclassified rows come with the highest score first, at most `max_errors` of them; confusions are counted in
+    full. With every row abstained, `accuracy_answered` is 0.
 
     Raises:
-        ValueError: arguments of different lengths.
+        ValueError: probabilities that do not fit the rows.
     """
-    scored = Scored.of(probabilities, targets)
-    if len(labels) != scored.classes or not len(inputs) == len(row_numbers) == scored.rows:
+    labels, inputs = rows.labelled.labels, rows.labelled.inputs
+    scored = Scored.of(probabilities, rows.labelled.targets)
+    if len(labels) != scored.classes or not len(inputs) == len(rows.numbers) == scored.rows:
         raise ValueError("labels, inputs and row numbers must fit the probabilities")
     per_class, macro_f1 = _per_class(scored, labels)
     reliability = _reliability(scored)
@@ -49,13 +47,13 @@ def quality_report(
         calibration_error=sum(abs(score - right) * rows for score, right, rows in reliability) / scored.rows,
         per_class=per_class,
         confusions=_confusions(scored, labels),
-        errors=_errors(scored, labels, inputs, row_numbers, limit=max_errors),
+        errors=_errors(scored, rows, limit=max_errors),
         reliability=reliability,
         abstained=float(1.0 - answered.mean()),
         accuracy_answered=float(scored.correct[answered].mean()) if answered.any() else 0.0,
         unknown_tokens=lost.unknown,
         truncated=lost.truncated,
-        slices=_slices(scored, slices),
+        slices=_slices(scored, rows.slices),
     )
 
 
@@ -99,15 +97,14 @@ def _confusions(scored: Scored, labels: Sequence[str]) -> tuple[tuple[str, str, 
     )
 
 
-def _errors(
-    scored: Scored, labels: Sequence[str], inputs: Sequence[Example], row_numbers: Sequence[int], *, limit: int
-) -> tuple[ErrorRow, ...]:
+def _errors(scored: Scored, rows: SplitRows, *, limit: int) -> tuple[ErrorRow, ...]:
+    labels = rows.labelled.labels
     wrong = np.flatnonzero(~scored.correct)
     order = wrong[np.argsort(-scored.score[wrong], kind="stable")][:limit]
     return tuple(
         ErrorRow(
-            row=row_numbers[k],
-            input=_shown(inputs[k]),
+            row=rows.numbers[k],
+            input=_shown(rows.labelled.inputs[k]),
             label=labels[scored.targets[k]],
             predicted=labels[scored.predicted[k]],
             score=float(scored.score[k]),

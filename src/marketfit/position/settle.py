@@ -73,13 +73,9 @@ def _quality(
 def _report(reloaded: Bundle, probabilities: FloatMatrix, rows: SplitRows) -> QualityReport:
     return quality_report(
         probabilities,
-        rows.labelled.targets,
-        labels=reloaded.labels,
-        inputs=rows.labelled.inputs,
-        row_numbers=rows.numbers,
+        rows,
         abstain_below=reloaded.spec.abstain_below,
         lost=reloaded.inspect(rows.labelled.inputs),
-        slices=rows.slices,
     )
 
 

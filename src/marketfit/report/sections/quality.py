@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from marketfit.contract import Measurement
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.records import ClassRow, QualityReport
+from marketfit.measure.slicing import rows_for_slice
+from marketfit.records import ClassRow, QualityReport, SliceRow
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, row, table
 from marketfit.report.charts.curves import At, reliability
@@ -25,6 +26,7 @@ def quality_section(story: Story) -> Section:
     blocks: list[Block] = [
         _overall(quality, story),
         _classes(quality),
+        _slices(quality, story),
         *_confusions(quality),
         *_errors(quality),
         *_calibration(quality),
@@ -88,6 +90,36 @@ def _class(one: ClassRow) -> Row:
     if predicted:
         precision = replace(precision, below=f"{precision.below}\nn = {predicted:,}")
     return row(one.label, precision, _rate(one.recall, one.rows), f"{one.f1:.4f}", figures.count(one.rows))
+
+
+def _slices(quality: QualityReport, story: Story) -> Block:
+    slicing = story.dataset.slicing
+    if slicing is None or not quality.slices:
+        least = rows_for_slice(1)
+        return Text(f"There are no slices of the inputs: they take {least} test rows at the least.", "quiet")
+    typical = {item.name: item.typical for item in slicing.slices}
+    rows = [
+        row(
+            one.name,
+            _slice_rate(one),
+            figures.count(one.rows),
+            Cell(" · ".join(map(_short, typical.get(one.name, ())))),
+        )
+        for one in quality.slices
+    ]
+    note = (
+        f"Found in the inputs of train, without a label: topics are clusters of frozen features, named by words that "
+        f"stand there more than elsewhere; lengths are the terciles. The intervals hold for all {len(rows)} at once "
+        "with 95 % (Bonferroni), so also for the worst."
+    )
+    head = ("Slice", "#Accuracy", "#n rows", "~Typical inputs of train")
+    return table("Slices of the inputs, the worst first", head, rows, note=note)
+
+
+def _slice_rate(one: SliceRow) -> Cell:
+    if one.accuracy is None:
+        return Cell(figures.MISSING, below="no rows")
+    return Cell(f"{one.accuracy:.4f}", below=f"{one.low:.4f} to {one.high:.4f}")
 
 
 def _confusions(quality: QualityReport) -> list[Block]:
