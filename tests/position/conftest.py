@@ -21,9 +21,11 @@ from marketfit.records import (
     BundleSpec,
     Dataset,
     Folder,
+    InputSlice,
     LengthProfile,
     MarketView,
     SessionSettings,
+    Slicing,
     Variant,
     Variants,
 )
@@ -40,8 +42,11 @@ class Shop:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def dataset(self, *, test: int = TEST, sensitive: Sequence[str] = ()) -> Dataset:
-        """300 training rows, 600 valid ones and a test split; row 17 has the input `b 17` and the label `b`."""
+    def dataset(self, *, test: int = TEST, sensitive: Sequence[str] = (), sliced: bool = False) -> Dataset:
+        """300 training rows, 600 valid ones and a test split; row 17 has the input `b 17` and the label `b`.
+
+        `sliced`: rows of odd number are of the topic "odd", the others of "even".
+        """
         splits = ["train"] * 300 + ["valid"] * VALID + ["test"] * test
         labels = [LABELS[row % 3] for row in range(len(splits))]
         columns: dict[str, pa.Array] = {
@@ -53,6 +58,8 @@ class Shop:
             "origin": pa.array(["source"] * len(splits)),
         }
         columns |= {f"sensitive.{name}": pa.array(["x", "y"] * (len(splits) // 2)) for name in sensitive}
+        slicing = self._slicing() if sliced else None
+        columns |= {"slice.topic": pa.array(["odd", "even"] * (len(splits) // 2))} if sliced else {}
         blob = self.run.workspace.put_bytes(b"x", suffix=".parquet")
         return Dataset(
             task="text-classification", rows=self.run.workspace.put_table(pa.table(columns)),
@@ -60,8 +67,15 @@ class Shop:
             embedder=Folder(files={}), labels=LABELS, splits={"train": 300, "valid": VALID, "test": test}, classes={},
             source_rows=len(splits), quarantined=(), quarantine=blob, receipts=blob, label_issues=blob, unlabelled=None,
             length=LengthProfile(p50=1, p95=1, longest=1, unit="characters"), notes=(), test_digest="test-digest",
-            input_description="text",
+            input_description="text", slicing=slicing,
         )  # fmt: skip
+
+    def _slicing(self) -> Slicing:
+        found = (
+            InputSlice(family="topic", place=place, name=name, typical=(), train_rows=150)
+            for place, name in enumerate(("odd", "even"))
+        )
+        return Slicing(centres=self.run.workspace.put_array(np.eye(2)), ends=(0, 0), slices=tuple(found))
 
     def bundle(self, *, wrong: Sequence[int] = ()) -> Folder:
         """An unsealed bundle that reads the label off the input, and errs on these row numbers."""

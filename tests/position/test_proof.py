@@ -109,3 +109,17 @@ def test_metrics_that_are_no_rates_are_planned_as_such_or_not_at_all(brief_with:
     recall = rows_plan(brief, 300, smallest_class=20)[2]
     assert (recall.test_rows, recall.enough) == (20, True)
     assert "of the smallest class" in recall.text
+
+
+def test_the_plan_of_the_worst_slice_is_that_of_the_smallest_one(brief_with: Callable[..., Brief]) -> None:
+    brief = brief_with('{worst_slice_accuracy: ">= 0.7"}')
+    few, some, many = (rows_plan(brief, rows)[0] for rows in (199, 645, 4500))
+    assert (few.enough, few.test_rows) == (False, 0)
+    assert "199 test rows are too few for slices; it takes 200 at the least." in few.text
+    assert (some.enough, some.test_rows, many.test_rows) == (True, 53, 112)
+    assert some.provable is not None
+    assert many.provable is not None
+    assert some.provable > many.provable > 0.7
+    assert "53 test rows of the smallest slice prove it" in some.text
+    assert "for 0.85 it takes about 90 (3,600 test rows in all)" in some.text
+    assert rows_plan(brief_with('{worst_slice_accuracy: ">= 0.95"}'), 645)[0].enough is False

@@ -23,7 +23,7 @@ FIRST_TEST_ROW = 901
 class Shop(Protocol):
     """The maker of records of conftest.py."""
 
-    def dataset(self, *, test: int = 400, sensitive: tuple[str, ...] = ()) -> Dataset: ...
+    def dataset(self, *, test: int = 400, sensitive: tuple[str, ...] = (), sliced: bool = False) -> Dataset: ...
     def bundle(self, *, wrong: range = ...) -> Folder: ...
     def variant(
         self, name: str, *, wrong: range = ..., p95: float = ..., bundle: Folder | None = ...,
@@ -137,6 +137,39 @@ def test_metrics_of_groups_are_measured_on_the_groups_of_the_test(brief_with: Ma
     assert found.status == "shipped"
     assert found.contract.clauses[0].measurement is not None
     assert found.contract.clauses[0].measurement.value == pytest.approx(0.8)
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(
+    ("limit", "status", "verdict"),
+    [(0.7, "shipped", Verdict.MET), (0.78, "refused", Verdict.UNPROVEN), (0.9, "refused", Verdict.BROKEN)],
+)
+def test_the_worst_slice_is_judged_on_the_slices_of_the_test(
+    brief_with: MakeBrief, shop: Shop, run: Run, limit: float, status: str, verdict: Verdict
+) -> None:
+    """All errors fall on odd rows, 40 of 200, so that the accuracy is 0.9 and that of the worst slice 0.8."""
+    brief = brief_with(f'{{worst_slice_accuracy: ">= {limit}"}}')
+    dataset = shop.dataset(sliced=True)
+    winner = shop.variant("v", bundle=shop.bundle(wrong=range(FIRST_TEST_ROW, FIRST_TEST_ROW + 80, 2)))
+    decision = decided(brief_with(), dataset, of(winner), run)
+    found = settle(brief, dataset, of(winner), decision, run=run)
+    clause = found.contract.clauses[0]
+    assert (found.status, clause.verdict) == (status, verdict)
+    assert clause.measurement is not None
+    assert clause.measurement.value == pytest.approx(0.8)
+    assert clause.measurement.low == pytest.approx(clopper_pearson(160, 200, confidence=0.975).low)
+    assert found.quality is not None
+    assert [(row.name, row.accuracy) for row in found.quality.slices] == [("odd", 0.8), ("even", 1.0)]
+
+
+@pytest.mark.usefixtures("opened")
+def test_without_slices_their_requirement_is_never_kept(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
+    brief, dataset = brief_with('{worst_slice_accuracy: ">= 0.1"}'), shop.dataset()
+    winner = shop.variant("v", bundle=shop.bundle())
+    found = settle(brief, dataset, of(winner), decided(brief_with(), dataset, of(winner), run), run=run)
+    assert (found.status, found.contract.clauses[0].verdict) == ("refused", Verdict.UNMEASURED)
+    refused = decided(brief, dataset, of(winner), run)
+    assert (refused.winner, refused.binding) == (None, "worst_slice_accuracy >= 0.1")
 
 
 def timed(variant: Variant, metric: str, value: float, high: float, n: int) -> Variant:
