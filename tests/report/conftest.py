@@ -27,6 +27,7 @@ from marketfit.records import (
     FeedbackRow,
     FitSummary,
     Folder,
+    InputSlice,
     LengthProfile,
     MarketView,
     Offer,
@@ -40,6 +41,8 @@ from marketfit.records import (
     Settlement,
     Shortlist,
     Slice,
+    SliceRow,
+    Slicing,
     Standing,
     TermSpec,
     TestComparison,
@@ -130,6 +133,14 @@ class Making:
             notes=("3 texts have several labels: 6 of their rows are in quarantine",),
             test_digest="ab" * 32,
             input_description="The column 'text' of utterances.csv.",
+            slicing=Slicing(
+                centres=Blob(sha256="0" * 64, bytes=0, suffix=".npy"),
+                ends=(20, 40),
+                slices=(
+                    InputSlice(family="topic", place=0, name="topic 1: lamp, dim", typical=(HOSTILE,), train_rows=210),
+                    InputSlice(family="length", place=0, name="short: up to 20 characters", typical=(), train_rows=140),
+                ),
+            ),
         )
 
     def market(self) -> MarketView:
@@ -425,6 +436,10 @@ def quality() -> QualityReport:
         accuracy_answered=80 / 81,
         unknown_tokens=0.004,
         truncated=1 / 90,
+        slices=(
+            SliceRow(name="topic 1: lamp, dim", rows=40, accuracy=0.9, low=0.7451, high=0.9738),
+            SliceRow(name="short: up to 20 characters", rows=0, accuracy=None, low=0.0, high=1.0),
+        ),
     )
 
 

@@ -323,3 +323,13 @@ def test_the_front_and_what_the_plan_left_out_are_told(story: Story, show: Show)
     assert "cannot win: 1; over budget: 1" in text
     assert text.index("minilm.t0.half") < text.index("minilm.t0.distil")
     assert "size_mb <= 30 would be 45 at best" in text
+
+
+def test_slices_have_their_intervals_and_typical_inputs(story: Story, bare: Story, show: Show) -> None:
+    text = Outline(show(story)).text
+    assert "topic 1: lamp, dim 0.9000 0.7451 to 0.9738 40" in text
+    assert "short: up to 20 characters – no rows 0" in text
+    assert "The intervals hold for all 2 at once" in text
+    unsliced = story.dataset.model_copy(update={"slicing": None})
+    assert "There are no slices of the inputs" in Outline(show(replace(story, dataset=unsliced))).text
+    assert "There are no slices" not in Outline(show(bare)).text
