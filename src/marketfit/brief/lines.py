@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from marketfit.brief.schema import MistakesError
+from marketfit.brief.section import MistakesError
 from marketfit.errors import BriefError, Problem, nearest
 
 _LARGEST = 1_000_000  # bytes; such files are written by hand

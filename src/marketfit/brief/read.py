@@ -11,7 +11,8 @@ from ruamel.yaml.comments import CommentedMap
 from marketfit import registry
 from marketfit.brief.columns import column_problems
 from marketfit.brief.lines import dotted, line_of, parse_yaml, plain, problems_of
-from marketfit.brief.schema import Brief, MarketSpec
+from marketfit.brief.market import MarketSpec
+from marketfit.brief.schema import Brief
 from marketfit.errors import BriefError, Problem, nearest
 
 

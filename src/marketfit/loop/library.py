@@ -16,7 +16,7 @@ from pydantic import JsonValue, ValidationError
 from marketfit import engine, registry
 from marketfit.brief import Brief, TargetSpec
 from marketfit.brief.columns import columns_of
-from marketfit.brief.schema import MistakesError
+from marketfit.brief.section import MistakesError
 from marketfit.compress.order import registered_passes
 from marketfit.contract import Contract, Measurement, Requirement
 from marketfit.engine import Reporter, Run
