@@ -69,7 +69,9 @@ def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
     for variant in timed:
         assert wanted <= {item.metric for item in variant.measurements}
     assert all("better in everything" in variant.rejected for variant in found.variants if variant.rejected)
-    assert found.untried
+    assert found.every_untried is not None
+    listed = run.workspace.path(found.every_untried).read_text(encoding="utf-8").splitlines()[1:]
+    assert sum(group.count for group in found.untried) == len(listed) > sum(len(g.nearest) for g in found.untried)
     before = len(run.ledger.trials(_study(run)))
     assert compress(make_brief("{trials: 0}"), *tuned, run=run).variants[0].bundle == found.variants[0].bundle
     assert before == 4

@@ -62,6 +62,9 @@ def test_a_model_is_compressed_and_sealed_and_the_same_call_resumes(
     assert document["winner"].startswith("their-model.t0.")
     trained = {"distil", "static"}
     assert not any(trained & {step.split(":")[0] for step in item["passes"]} for item in document["variants"])
+    listed = Path(document["every_untried"]).read_text(encoding="utf-8").splitlines()[1:]
+    assert sum(group["count"] for group in document["untried"]) == len(listed)
+    assert all(1 <= len(group["nearest"]) <= 5 for group in document["untried"])
     loaded = marketfit.load(Path(document["bundle"]))
     assert loaded.labels == LABELS
     assert "taken over as it was: trained elsewhere" in loaded.spec.lineage

@@ -49,6 +49,7 @@ from marketfit.records import (
     Trial,
     Tuned,
     Untried,
+    UntriedGroup,
     Variant,
     Variants,
 )
@@ -214,12 +215,19 @@ class Making:
                 )
         made[-1] = made[-1].model_copy(update={"measurements": (), "rejected": f"RunError: {HOSTILE}"})
         untried = (
-            Untried(name="minilm.t0.distil", why="over budget", reason="takes about 340 s, 12 s are left"),
-            Untried(name="minilm.t0.half", why="cannot win", reason="size_mb <= 30 would be 45 at best"),
-        )
+            Untried(
+                name="minilm.t0.half", passes=("half",), why="cannot win", reason="size_mb <= 30 would be 45 at best"
+            ),
+            Untried(
+                name="minilm.t0.distil", passes=("distil",), why="over budget",
+                reason="takes about 340 s, 12 s are left", gain=0.25, seconds=340.0,
+            ),
+        )  # fmt: skip
+        groups = tuple(UntriedGroup(why=line.why, count=300, nearest=(line,)) for line in untried)
         return Variants(
             variants=tuple(made), machine="8 cores of a test machine", notes=("one note on variants",),
-            front=(made[1].name, made[-2].name), untried=untried,
+            front=(made[1].name, made[-2].name), untried=groups,
+            every_untried=self.workspace.put_bytes(b"name\n", suffix=".csv"),
         )  # fmt: skip
 
     def _variant(

@@ -16,6 +16,7 @@ from marketfit.compress.plan.account import Account
 from marketfit.compress.plan.bench import Bench
 from marketfit.compress.plan.front import axes_of, upward
 from marketfit.compress.plan.survivors import beaten
+from marketfit.compress.plan.untried import as_csv, grouped
 from marketfit.compress.score import Scorer
 from marketfit.compress.settings import started_best
 from marketfit.compress.timing import glance, time_variants
@@ -29,7 +30,7 @@ PLAN_VERSION = 1
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")
 
 
-@step(version=5, gives=Variants, reads=(*_STUDY, "compress"))
+@step(version=6, gives=Variants, reads=(*_STUDY, "compress"))
 def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Variants:
     """The standard variants of all finalists and those that a plan found worth it, each measured as the reloaded bundle
     that it is.
@@ -59,7 +60,8 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
         machine=machine,
         notes=(*planned.notes, *settings, *_slower(variants)),
         front=_front(variants, axes),
-        untried=planned.untried,
+        untried=grouped(planned.untried),
+        every_untried=run.workspace.put_bytes(as_csv(planned.untried), suffix=".csv") if planned.untried else None,
     )
 
 

@@ -27,7 +27,7 @@ from marketfit.loop.place import WORKSPACE
 from marketfit.loop.turn import Shipment, Turn, finish_turn, ship
 from marketfit.loop.verification import LabelledFile
 from marketfit.prepare import inspect, prepare
-from marketfit.records import Dataset, Folder, Recipe, Record, Shortlist, Trial, Tuned, Untried, Variant
+from marketfit.records import Dataset, Folder, Recipe, Record, Shortlist, Trial, Tuned, UntriedGroup, Variant
 from marketfit.report.text import contract_table, variants_table
 from marketfit.research import research
 from marketfit.task import Adopter, Trainer
@@ -49,6 +49,8 @@ class MadeVariant(Record):
 class Compressed(Record):
     """What became of a model: all variants, the Pareto set first, and the sealed bundle of the best one that keeps
     the requirements, or why there is none.
+
+    `untried` are the sequences of passes that were not made, by reason; `every_untried` is the file with all of them.
     """
 
     status: Literal["shipped", "refused"]
@@ -60,7 +62,8 @@ class Compressed(Record):
     binding: str
     contract: Contract
     variants: tuple[MadeVariant, ...]
-    untried: tuple[Untried, ...]
+    untried: tuple[UntriedGroup, ...]
+    every_untried: str | None
     machine: str
     notes: tuple[str, ...]
 
@@ -77,6 +80,7 @@ class Compressed(Record):
         lines += ["Contract", contract_table(self.contract)]
         lines += ["", "Not on offer", *others] if others else []
         lines += ["", *self.notes] if self.notes else []
+        lines += ["", f"not made, each with its reason: {self.every_untried}"] if self.every_untried else []
         lines += ["", f"bundle: {self.bundle} ({self.winner})"] if self.bundle else []
         return "\n".join(lines)
 
@@ -125,7 +129,7 @@ def compress_model(  # noqa: PLR0913 - all that a brief would say
         tuned = _as_tuned(brief, folder, adopted)
         nothing = Shortlist(candidates=(), floor_accuracy=0.0, floor_low=0.0, floor_high=0.0, floor_rows=0)
         turn = finish_turn(brief, dataset, market, nothing, tuned, run=run)
-        return _told(folder, dataset, turn, ship(brief, turn, run=run, sign=keys.sign))
+        return _told(folder, dataset, turn, ship(brief, turn, run=run, sign=keys.sign), run=run)
 
 
 def _brief(
@@ -223,9 +227,9 @@ def _as_tuned(brief: Brief, folder: Path, model: Folder) -> Tuned:
     return Tuned(trials=(trial,), finalists=(0,), comparisons=(), plan=())
 
 
-def _told(folder: Path, dataset: Dataset, turn: Turn, shipment: Shipment) -> Compressed:
+def _told(folder: Path, dataset: Dataset, turn: Turn, shipment: Shipment, *, run: Run) -> Compressed:
     sealed, settlement = shipment.sealed, shipment.settlement
-    front = turn.variants.front
+    front, every = turn.variants.front, turn.variants.every_untried
     made = sorted(turn.variants.variants, key=lambda variant: variant.name not in front)
     rows = ", ".join(f"{count:,} {split}" for split, count in dataset.splits.items())
     return Compressed(
@@ -239,6 +243,7 @@ def _told(folder: Path, dataset: Dataset, turn: Turn, shipment: Shipment) -> Com
         contract=settlement.contract,
         variants=tuple(_made(variant, front) for variant in made),
         untried=turn.variants.untried,
+        every_untried=str(run.workspace.path(every)) if every is not None else None,
         machine=turn.variants.machine,
         notes=(f"Rows: {rows}; train rows only calibrate.", *turn.variants.notes),
     )

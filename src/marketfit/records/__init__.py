@@ -68,6 +68,7 @@ from marketfit.records.models import (
     Tuned,
     Untaken,
     Untried,
+    UntriedGroup,
     Variant,
     Variants,
 )
@@ -138,6 +139,7 @@ __all__ = [
     "Tuned",
     "Untaken",
     "Untried",
+    "UntriedGroup",
     "Variant",
     "Variants",
     "digest_of",

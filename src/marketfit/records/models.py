@@ -184,25 +184,43 @@ class Variant(Record):
         return next((m for m in self.measurements if m.metric == metric), None)
 
 
-Untaken = Literal["does not apply", "cannot win", "over budget", "unlikely"]
+Untaken = Literal["cannot win", "does not apply", "over budget", "unlikely"]
+"""Why a sequence was not made; the kinds that say most come first."""
 
 
 class Untried(Record):
-    """A sequence of passes that was thought of and not made, and why."""
+    """A sequence of passes that was thought of and not made, and why.
+
+    `gain` is what the plan expected of it (see `compress.plan.value`), `seconds` what it was expected to take; None
+    where nobody can say.
+    """
 
     name: str
+    passes: tuple[str, ...]
     why: Untaken
     reason: str
+    gain: float | None = None
+    seconds: float | None = None
+
+
+class UntriedGroup(Record):
+    """All sequences that were not made for one kind of reason; `nearest` are the few that came nearest to it."""
+
+    why: Untaken
+    count: int
+    nearest: tuple[Untried, ...]
 
 
 class Variants(Record):
     """All variants with the machine they were measured on.
 
-    `front` names those that no other one beats in everything; `untried` are sequences that were not made.
+    `front` names those that no other one beats in everything; `untried` are the sequences that were not made, by
+    reason, and `every_untried` is a CSV file of all of them; None where there are none.
     """
 
     variants: tuple[Variant, ...]
     machine: str
     notes: tuple[str, ...]
     front: tuple[str, ...] = ()
-    untried: tuple[Untried, ...] = ()
+    untried: tuple[UntriedGroup, ...] = ()
+    every_untried: Blob | None = None

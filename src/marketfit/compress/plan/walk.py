@@ -162,10 +162,14 @@ class Walk:
             return found + [
                 self._line(c, "unlikely", "no variant was measured that it could be judged by") for c in left
             ]
-        return found + [self._line(c, *self._why(view, place)) for place, c in enumerate(left)]
+        return found + [self._judged(c, view, place) for place, c in enumerate(left)]
 
-    def _why(self, view: _View, place: int) -> tuple[Untaken, str]:
+    def _judged(self, candidate: Candidate, view: _View, place: int) -> Untried:
         gain, cost = float(view.gains[place]), float(view.costs[place])
+        line = self._line(candidate, *self._why(view, place, gain, cost))
+        return line.model_copy(update={"gain": gain, "seconds": None if math.isinf(cost) else cost})
+
+    def _why(self, view: _View, place: int, gain: float, cost: float) -> tuple[Untaken, str]:
         if view.hopeless[place]:
             return "cannot win", view.hopeless[place]
         if gain < WORTH:
@@ -178,7 +182,7 @@ class Walk:
 
     def _line(self, candidate: Candidate, why: Untaken, reason: str) -> Untried:
         name = variant_name(self.finalists[candidate.trial], candidate.steps)
-        return Untried(name=name, why=why, reason=reason)
+        return Untried(name=name, passes=candidate.labels, why=why, reason=reason)
 
     def _note(self, standard: int, untried: Sequence[Untried]) -> str:
         account = self.account

@@ -27,7 +27,7 @@ def sections(story: Story, *, workspace: Workspace) -> Iterator[Section]:
         yield learnt_section(story.batch)
     yield data_section(story, workspace=workspace)
     yield market_section(story.market, workspace=workspace)
-    yield variants_section(story)
+    yield variants_section(story, workspace=workspace)
     yield position_section(story)
     yield shortlist_section(story)
     yield trials_section(story)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from marketfit.contract import Measurement
-from marketfit.records import BatchSpeed, Standing, Untaken, Variant
+from marketfit.records import BatchSpeed, Standing, Variant
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, bullets, row, table
 from marketfit.report.charts.draw import chart
 from marketfit.report.charts.pareto import Limits, Point, frontier, pareto
 from marketfit.report.story import Story
+from marketfit.workspace import Workspace
 
-_SHOWN, _LEFT_OUT = 60, 20
-_WHY: tuple[Untaken, ...] = ("cannot win", "does not apply", "over budget", "unlikely")
+_SHOWN = 60
 _METRICS = ("accuracy", "macro_f1", "latency_p50_ms", "latency_p95_ms", "memory_mb", "size_mb")
 
 
-def variants_section(story: Story) -> Section:
+def variants_section(story: Story, *, workspace: Workspace) -> Section:
     """The Pareto chart and the table behind it."""
     variants = story.variants.variants
     keys = {variant.name: str(number) for number, variant in enumerate(variants, start=1)}
@@ -41,7 +39,7 @@ def variants_section(story: Story) -> Section:
     blocks += _front(story, keys)
     blocks += _speeds(story, keys)
     blocks += bullets("Notes on the variants", story.variants.notes)
-    blocks += _untried(story)
+    blocks += _untried(story, workspace)
     return Section("variants", "Variants", _lead(story), tuple(blocks))
 
 
@@ -63,15 +61,29 @@ def _front(story: Story, keys: dict[str, str]) -> list[Block]:
     return [Text(f"{said}: {', '.join(front)}.", "quiet")]
 
 
-def _untried(story: Story) -> list[Block]:
-    """Sequences of passes that the plan left out, with the reason; the reasons that say most come first."""
-    left = sorted(story.variants.untried, key=lambda line: _WHY.index(line.why))
-    if not left:
+def _untried(story: Story, workspace: Workspace) -> list[Block]:
+    """Sequences of passes that the plan left out: of each kind of reason those that came nearest to being made."""
+    groups, every = story.variants.untried, story.variants.every_untried
+    if not groups or every is None:
         return []
-    counts = Counter(line.why for line in left)
-    note = "; ".join(f"{why}: {counts[why]:,}" for why in _WHY if counts[why])
-    rows = [row(Cell(line.name), Cell(line.why, below=line.reason)) for line in left]
-    return [table("Sequences of passes that were not made", ("Sequence", "Why"), rows, most=_LEFT_OUT, note=note)]
+    rows = [
+        row(
+            Cell(line.name),
+            Cell(group.why, below=line.reason),
+            figures.MISSING if line.gain is None else f"{line.gain:.3f}",
+            figures.MISSING if line.seconds is None else f"{line.seconds:.0f}",
+        )
+        for group in groups
+        for line in group.nearest
+    ]
+    counts = "; ".join(f"{group.why}: {group.count:,}" for group in groups)
+    note = (
+        f"{counts}. Shown are those of each kind that came nearest to being made; all are in the workspace's file "
+        f"{workspace.path(every).relative_to(workspace.root)}. Gains and seconds are estimates."
+    )
+    head = ("Sequence", "Why", "#Expected gain", "#Seconds")
+    total = sum(group.count for group in groups)
+    return [table("Sequences of passes that were not made", head, rows, total=total, note=note)]
 
 
 def _undrawn(number: int) -> str:
