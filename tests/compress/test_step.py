@@ -9,11 +9,13 @@ import pytest
 
 from marketfit import registry
 from marketfit.brief import Brief, load_brief
+from marketfit.bundle import read_spec
 from marketfit.compress import compress
+from marketfit.compress.settings import words
 from marketfit.contract import METRICS
 from marketfit.engine import Run
 from marketfit.errors import BriefError
-from marketfit.records import Dataset, Recipe, Trial, Tuned
+from marketfit.records import Dataset, Recipe, SessionSettings, Trial, Tuned
 from marketfit.task import unreported
 from marketfit.testing.encoders import Shape, tiny_encoder
 from marketfit.testing.fakes import tiny_dataset
@@ -73,6 +75,25 @@ def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
     before = len(run.ledger.trials(_study(run)))
     assert compress(make_brief("{trials: 0}"), *tuned, run=run).variants[0].bundle == found.variants[0].bundle
     assert before == 4
+
+
+@pytest.mark.skipif(not registry.is_installed("openvino"), reason="OpenVINO is not installed")
+def test_graphs_of_standard_operators_are_made_and_looked_at_with_every_engine(
+    make_brief: Callable[[str], Brief], tuned: tuple[Dataset, Tuned], run: Run
+) -> None:
+    brief = make_brief("{trials: 2, minutes: 30, passes: [standard-operators, static-int8]}")
+    found = compress(brief, *tuned, run=run)
+    assert {variant.passes for variant in found.variants} == {(), ("standard-operators",), ("static-int8",)}
+    assert found.untried == ()
+    for variant in found.variants[1:]:
+        assert variant.bundle.files
+        (line,) = (note for note in found.notes if note.startswith(f"{variant.name} with openvino: "))
+        assert "ms and" in line
+        session = read_spec(run.workspace.open_folder(variant.bundle)).session
+        assert variant.rejected or any(
+            note.startswith(f"{variant.name}, started with {words(session)}: {words(session)}: ")
+            for note in found.notes
+        ) == (session != SessionSettings(threads=brief.target.threads))
 
 
 def _study(run: Run) -> str:

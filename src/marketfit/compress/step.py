@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from marketfit import registry
 from marketfit.brief import Brief
 from marketfit.compress.build import VERSION, Builder
+from marketfit.compress.engines import engines_for, further_engines
 from marketfit.compress.material import Material, gather
 from marketfit.compress.order import registered_passes
 from marketfit.compress.plan import Planned, Walk, pareto_front
@@ -29,7 +30,7 @@ PLAN_VERSION = 1
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")
 
 
-@step(version=5, gives=Variants, reads=(*_STUDY, "compress"))
+@step(version=6, gives=Variants, reads=(*_STUDY, "compress"))
 def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Variants:
     """The standard variants of all finalists and those that a plan found worth it, each measured as the reloaded bundle
     that it is.
@@ -57,7 +58,7 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
     return Variants(
         variants=variants,
         machine=machine,
-        notes=(*planned.notes, *settings, *_slower(variants)),
+        notes=(*planned.notes, *(line for row in planned.tried for line in row.engines), *settings, *_slower(variants)),
         front=_front(variants, axes),
         untried=planned.untried,
     )
@@ -68,13 +69,14 @@ def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict
     unlabelled = dataset.unlabelled.sha256 if dataset.unlabelled is not None else ""
     shelf = digest_of([VERSION, brief.product, brief.task, dataset.rows.sha256, unlabelled, brief.seed])
     planning = brief.compress.trials > 0  # else nobody asks how quick a variant looks, before all are timed
-    asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning]
+    asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning, [*further_engines()]]
     builder = Builder(brief.product, registry.trainer(brief.task), passes, material, shelf, run)
     bench = Bench(
         study=digest_of([*asked, [trial.digest() for trial in finalists.values()]]),
         builder=builder,
         scorer=Scorer(brief, material, run),
         look=lambda variant: glance(brief, variant, material, run=run) if planning else {},
+        engines=lambda bundle: engines_for(run.workspace.open_folder(bundle)),
         run=run,
     )
     account = Account(builder, trials=brief.compress.trials, seconds=60.0 * brief.compress.minutes)
