@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from marketfit.bundle.tensors import MAX_DENSE_VALUES, Tensor, has_nan, header_fault, small_shape
+from marketfit.bundle.growth import growth
+from marketfit.bundle.outline import Attribute, Graph, Node, Stored
+from marketfit.bundle.tensors import MAX_DENSE_VALUES, MAX_KEPT, Tensor, few_values, has_nan, header_fault, varints
 from marketfit.errors import Problem
 
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
@@ -40,9 +43,7 @@ _INT_RUN = re.compile(rb"(?:\x40[\x80-\xff]{0,9}+[\x00-\x7f])++")
 _FLOAT_RUN = re.compile(rb"(?:\x3d[\x00-\xff]{4})++")
 _RUN_BYTES = 1 << 20
 _MAX_RUN_BYTES = 1 << 25
-
-# Operators whose output is as large as a small input says.
-_GROWING = frozenset({"ConstantOfShape", "Expand"})
+_SHORT = 1000  # bytes of a run whose numbers may be sizes
 
 Buffer = mmap.mmap | bytes
 
@@ -62,9 +63,9 @@ class _Walk:
     opsets: int = 0
     domains: set[str] = field(default_factory=set)
     numbers: int = 0  # bytes of runs of numbers
-    shapes: dict[str, int] = field(default_factory=dict)  # name of a small int64 constant → product of its values
-    grown: list[str] = field(default_factory=list)  # names that operators of _GROWING take
-    constant: int = 0  # the product of the newest nameless constant's values
+    graph: Graph = field(default_factory=Graph)  # the one that is being walked through, as are node and attribute
+    node: Node = field(default_factory=Node)
+    attribute: Attribute = field(default_factory=Attribute)
     found: dict[str, Problem] = field(default_factory=dict)  # keyed by text: one line for each kind of fault
 
     def refuse(self, found: str, allowed: str, do: str) -> None:
@@ -86,7 +87,8 @@ def graph_problems(path: Path) -> tuple[Problem, ...]:
 
     Refused: external data, operators and imported operator sets outside `ai.onnx`, `ai.onnx.ml` and
     `com.microsoft`, operators that load code or files, functions of the model's own, tensors whose header does not
-    agree with what they store or that grow out of few bytes, weights that are NaN, and bytes that are no ONNX model.
+    agree with what they store, operators that make too much of a request or nobody knows how much (`growth.py`),
+    weights that are NaN, and bytes that are no ONNX model.
     """
     where = str(path)
     size = path.stat().st_size
@@ -98,7 +100,8 @@ def graph_problems(path: Path) -> tuple[Problem, ...]:
             _message(walk, 0, size, 0, _MODEL)
             if not (walk.graphs and walk.opsets):
                 raise _MalformedError("it has no graph or no operator set")
-            _check_growth(walk)
+            if not walk.found and not walk.domains - ALLOWED_DOMAINS:
+                _refuse_growth(walk)
         except _MalformedError as error:
             walk.refuse(f"this is not an ONNX model that can be checked ({error})", "", "export the model again")
     for domain in sorted(walk.domains - ALLOWED_DOMAINS):
@@ -157,7 +160,20 @@ def _after_numbers(walk: _Walk, at: int, end: int) -> int:
     if walk.buffer[at] == 0x3D:
         floats = np.frombuffer(run.group(), dtype=[("tag", "u1"), ("value", "<f4")])["value"]
         _refuse_nan(walk, is_nan=bool(np.isnan(floats).any()))
+        walk.attribute.count += len(floats)
+    else:
+        _take_numbers(walk, varints(run.group())[1::2] if len(run.group()) < _SHORT else None, run.group())
     return run.end()
+
+
+def _take_numbers(walk: _Walk, numbers: NDArray[np.uint64] | None, content: bytes) -> None:
+    """Keep the numbers of a short list, and count those of a long one: a tag and a last byte for each."""
+    attribute = walk.attribute
+    if numbers is None:
+        attribute.count += int((np.frombuffer(content, dtype=np.uint8) < 0x80).sum()) // 2
+    else:
+        attribute.count += len(numbers)
+        attribute.numbers += numbers.view(np.int64).tolist()[: MAX_KEPT - len(attribute.numbers)]
 
 
 def _varint(buffer: Buffer, at: int, end: int) -> tuple[int, int]:
@@ -172,16 +188,6 @@ def _varint(buffer: Buffer, at: int, end: int) -> tuple[int, int]:
         if shift > 63:
             break
     raise _MalformedError("a number is cut or too long")
-
-
-def _within(handlers: Callable[[], Mapping[int, _Handler]]) -> _Handler:
-    """A handler that walks into a message; `handlers` is called late, since messages contain each other."""
-
-    def walk_into(walk: _Walk, start: int, end: int, depth: int) -> None:
-        _need_bytes(end)
-        _message(walk, start, end, depth + 1, handlers())
-
-    return walk_into
 
 
 def _need_bytes(end: int) -> None:
@@ -201,10 +207,23 @@ def _domain(walk: _Walk, start: int, end: int, _depth: int) -> None:
         walk.domains.add(_text(walk, start, end))
 
 
+def _node_domain(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _domain(walk, start, end, depth)
+    walk.node.domain = _text(walk, start, end)
+
+
 def _operator(walk: _Walk, start: int, end: int, _depth: int) -> None:
-    name = _text(walk, start, end)
+    walk.node.operator = name = _text(walk, start, end)
     if name in FORBIDDEN_OPERATORS:
         walk.refuse(f"operator {name!r}", "it loads code or files from outside the graph", "export without it")
+
+
+def _node_input(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    walk.node.inputs.append(_text(walk, start, end))
+
+
+def _node_output(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    walk.node.outputs.append(_text(walk, start, end))
 
 
 def _external(walk: _Walk, start: int, end: int, _depth: int) -> None:
@@ -213,44 +232,75 @@ def _external(walk: _Walk, start: int, end: int, _depth: int) -> None:
         walk.refuse("a tensor is stored outside the file", "all data inside model.onnx", "export as a single file")
 
 
-def _tensor(walk: _Walk, start: int, end: int, _depth: int) -> None:
+def _tensor(walk: _Walk, start: int, end: int, depth: int) -> tuple[str, Stored]:
+    """Check a tensor; gives its name and what it says of sizes."""
     _need_bytes(end)
     tensor, name, is_outside = Tensor(), "", False
     for number, first, last in _fields(walk, start, end, skip_numbers=False):
         tensor.take(number, first, last, walk.read)
         if number in (13, 14):
             is_outside = True
-            _external(walk, first, last, _depth)
+            _external(walk, first, last, depth)
         elif number == 8:
             name = _text(walk, first, last)
     if is_outside and not (tensor.raw or tensor.packed or tensor.single):
-        return
+        return name, Stored(())
     fault = header_fault(tensor, walk.read)
     if fault:
         walk.refuse(fault, "a header that agrees with what is stored", "export the model again")
-        return
+        return name, Stored(())
     _refuse_nan(walk, is_nan=has_nan(tensor, walk.read))
-    walk.constant = small_shape(tensor, walk.read)
-    if name and walk.constant:
-        walk.shapes[name] = max(walk.constant, walk.shapes.get(name, 0))
+    return name, Stored(tuple(tensor.dims), few_values(tensor, walk.read))
 
 
-def _sparse(walk: _Walk, start: int, end: int, depth: int) -> None:
+def _sparse(walk: _Walk, start: int, end: int, depth: int) -> tuple[str, Stored]:
     _need_bytes(end)
-    dense = Tensor()
+    dense, name = Tensor(), ""
     for number, first, last in _fields(walk, start, end, skip_numbers=False):
         if number in (1, 2):
-            _tensor(walk, first, last, depth + 1)
+            found, _stored = _tensor(walk, first, last, depth + 1)
+            name = found if number == 1 else name
         elif number == 3:
             dense.take(1, first, last, walk.read)
-    _refuse_growth(walk, dense.values if dense.has_sizes else -1)
-
-
-def _refuse_growth(walk: _Walk, values: int) -> None:
-    if not 0 <= values <= MAX_DENSE_VALUES:
+    if not dense.has_sizes or dense.values > MAX_DENSE_VALUES:
+        size = f"{float(dense.values):.3g}" if dense.has_sizes else "no possible number of"
         walk.refuse(
-            f"few bytes that become a tensor of {values:.3g} values", f"at most {MAX_DENSE_VALUES:,}", "export it dense"
+            f"few bytes that become a tensor of {size} values", f"at most {MAX_DENSE_VALUES:,}", "export it dense"
         )
+    return name, Stored(tuple(dense.dims))
+
+
+def _initializer(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _store(walk, *_tensor(walk, start, end, depth))
+
+
+def _sparse_initializer(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _store(walk, *_sparse(walk, start, end, depth))
+
+
+def _store(walk: _Walk, name: str, stored: Stored) -> None:
+    if name in walk.graph.stored:
+        raise _MalformedError(f"two tensors are called {name[:100]!r}")
+    walk.graph.stored[name] = stored
+
+
+def _attribute_tensor(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _attach(walk, _tensor(walk, start, end, depth)[1])
+
+
+def _attribute_sparse(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _attach(walk, _sparse(walk, start, end, depth)[1])
+
+
+def _attach(walk: _Walk, stored: Stored) -> None:
+    # Two tensors in the place of one would be merged by a parser; of a list of them no operator here makes a result.
+    walk.attribute.tensor = stored if walk.attribute.tensor is None else Stored((MAX_DENSE_VALUES, MAX_DENSE_VALUES))
+
+
+def _refuse_growth(walk: _Walk) -> None:
+    found = growth(walk.graph)
+    if found is not None:
+        walk.refuse(found.found, found.allowed, "export without it")
 
 
 def _refuse_nan(walk: _Walk, *, is_nan: bool) -> None:
@@ -261,11 +311,6 @@ def _refuse_nan(walk: _Walk, *, is_nan: bool) -> None:
 def _float(walk: _Walk, start: int, end: int, _depth: int) -> None:
     _need_bytes(end)
     _refuse_nan(walk, is_nan=has_nan(Tensor(types={1}, raw=[(start, end)]), walk.read))
-
-
-def _check_growth(walk: _Walk) -> None:
-    for name in walk.grown:
-        _refuse_growth(walk, walk.shapes.get(name, 0))
 
 
 def _function(walk: _Walk, start: int, end: int, depth: int) -> None:
@@ -285,29 +330,98 @@ def _node(walk: _Walk, start: int, end: int, depth: int) -> None:
     walk.nodes += 1
     if walk.nodes > MAX_NODES:
         raise _MalformedError(f"more than {MAX_NODES:,} nodes")
-    walk.constant = 0
+    outer, walk.node = walk.node, Node()
+    walk.graph.nodes.append(walk.node)
     _message(walk, start, end, depth + 1, _NODE)
-    _note_growth(walk, start, end)
+    walk.node = outer
 
 
-def _note_growth(walk: _Walk, start: int, end: int) -> None:
-    """Note what a node makes of a constant: the constant itself, or something as large as it says."""
-    names: dict[int, list[str]] = {1: [], 2: [], 4: []}
-    before = walk.fields
-    for number, first, last in _fields(walk, start, end, skip_numbers=False):
-        if number in names:
-            names[number].append(_text(walk, first, last))
-    walk.fields = before  # they were counted already
-    if "Constant" in names[4] and walk.constant:
-        walk.shapes.update({name: max(walk.constant, walk.shapes.get(name, 0)) for name in names[2]})
-    if _GROWING & set(names[4]):
-        walk.grown += names[1]
+def _attribute(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _need_bytes(end)
+    outer, walk.attribute = walk.attribute, Attribute()
+    _message(walk, start, end, depth + 1, _ATTRIBUTE)
+    made, walk.attribute = walk.attribute, outer
+    if made.name in walk.node.attributes:
+        raise _MalformedError(f"two attributes are called {made.name[:100]!r}")
+    walk.node.attributes[made.name] = made
+
+
+def _attribute_name(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    walk.attribute.name = _text(walk, start, end)
+
+
+def _attribute_number(walk: _Walk, value: int, end: int, _depth: int) -> None:
+    if end >= 0:
+        raise _MalformedError("a message where a number should be")
+    walk.attribute.number = value - (1 << 64) if value >= 1 << 63 else value
+
+
+def _attribute_numbers(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    found = np.array([start], dtype=np.uint64) if end < 0 else varints(walk.read(start, min(end, start + _RUN_BYTES)))
+    _take_numbers(walk, found, b"")
+
+
+def _attribute_text(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _long(walk, start, end, depth)
+    if 0 <= end - start <= _SHORT:
+        walk.attribute.text = _text(walk, start, end)
+
+
+def _attribute_texts(walk: _Walk, start: int, end: int, depth: int) -> None:
+    _long(walk, start, end, depth)
+    walk.attribute.count += 1
 
 
 def _graph(walk: _Walk, start: int, end: int, depth: int) -> None:
+    """The model's graph; given twice, a parser takes the parts of both together."""
     _need_bytes(end)
     walk.graphs += 1
     _message(walk, start, end, depth + 1, _GRAPH)
+
+
+def _branch(walk: _Walk, start: int, end: int, depth: int) -> None:
+    outer, walk.graph = walk.graph, Graph()
+    _graph(walk, start, end, depth)
+    inner, walk.graph = walk.graph, outer
+    walk.attribute.graphs.append(inner)
+
+
+def _value_name(walk: _Walk, start: int, end: int) -> str:
+    return next((_text(walk, *place) for number, *place in _fields(walk, start, end, skip_numbers=False)
+                 if number == 1), "")  # fmt: skip
+
+
+def _graph_input(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    _need_bytes(end)
+    walk.graph.inputs[_value_name(walk, start, end)] = _sizes_of_type(walk, _inside(walk, [(start, end)], 2))
+
+
+def _graph_output(walk: _Walk, start: int, end: int, _depth: int) -> None:
+    _need_bytes(end)
+    walk.graph.outputs.append(_value_name(walk, start, end))
+
+
+def _inside(walk: _Walk, places: Iterable[tuple[int, int]], wanted: int) -> list[tuple[int, int]]:
+    """Places of all messages of one field within others: what a parser merges where there are several."""
+    return [
+        (first, last)
+        for start, end in places
+        for number, first, last in _fields(walk, start, end, skip_numbers=False)
+        if number == wanted and last >= 0
+    ]
+
+
+def _sizes_of_type(walk: _Walk, types: list[tuple[int, int]]) -> tuple[int | None, ...] | None:
+    """Sizes of a TypeProto's tensor; None where it is another type or says none."""
+    shapes = _inside(walk, _inside(walk, types, 1), 2)
+    if not shapes:
+        return None
+    return tuple(_size_of_dim(walk, *place) for place in _inside(walk, shapes, 1))
+
+
+def _size_of_dim(walk: _Walk, start: int, end: int) -> int | None:
+    sizes = [first for number, first, last in _fields(walk, start, end, skip_numbers=False) if number == 1 and last < 0]
+    return sizes[-1] if sizes and 0 < sizes[-1] < 1 << 63 else None
 
 
 def _opset(walk: _Walk, start: int, end: int, depth: int) -> None:
@@ -316,21 +430,37 @@ def _opset(walk: _Walk, start: int, end: int, depth: int) -> None:
     _message(walk, start, end, depth + 1, _OPSET)
 
 
+def _training(walk: _Walk, start: int, end: int, depth: int) -> None:
+    """Graphs that nobody runs here."""
+    _need_bytes(end)
+    outer, walk.graph = walk.graph, Graph()
+    _message(walk, start, end, depth + 1, _TRAINING)
+    walk.graph = outer
+
+
 _OPSET: Mapping[int, _Handler] = {1: _domain}
 _ATTRIBUTE: Mapping[int, _Handler] = {
-    1: _long,
+    1: _attribute_name,
     2: _float,
-    5: _tensor,
-    6: _graph,
+    3: _attribute_number,
+    4: _attribute_text,
+    5: _attribute_tensor,
+    6: _branch,
     7: _float,
-    10: _tensor,
-    11: _graph,
+    8: _attribute_numbers,
+    9: _attribute_texts,
+    10: _attribute_tensor,
+    11: _branch,
     13: _long,
-    22: _sparse,
-    23: _sparse,
+    22: _attribute_sparse,
+    23: _attribute_sparse,
 }
-_NODE: Mapping[int, _Handler] = {3: _long, 4: _operator, 5: _within(lambda: _ATTRIBUTE), 6: _long, 7: _domain}
-_GRAPH: Mapping[int, _Handler] = {1: _node, 2: _long, 5: _tensor, 10: _long, 15: _sparse}
+_NODE: Mapping[int, _Handler] = {
+    1: _node_input, 2: _node_output, 3: _long, 4: _operator, 5: _attribute, 6: _long, 7: _node_domain,
+}  # fmt: skip
+_GRAPH: Mapping[int, _Handler] = {
+    1: _node, 2: _long, 5: _initializer, 10: _long, 11: _graph_input, 12: _graph_output, 15: _sparse_initializer,
+}  # fmt: skip
 _TRAINING: Mapping[int, _Handler] = {1: _graph, 2: _graph}
-_FUNCTION: Mapping[int, _Handler] = {7: _node, 9: _opset, 10: _domain, 11: _within(lambda: _ATTRIBUTE)}
-_MODEL: Mapping[int, _Handler] = {6: _long, 7: _graph, 8: _opset, 20: _within(lambda: _TRAINING), 25: _function}
+_FUNCTION: Mapping[int, _Handler] = {7: _node, 9: _opset, 10: _domain, 11: _attribute}
+_MODEL: Mapping[int, _Handler] = {6: _long, 7: _graph, 8: _opset, 20: _training, 25: _function}
