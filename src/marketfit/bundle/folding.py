@@ -46,15 +46,17 @@ def _same(function: Callable[..., Array]) -> Fold:
 def _divide(one: Array, other: Array) -> Array:
     """Whole numbers are cut towards zero."""
     if not np.issubdtype(one.dtype, np.integer):
-        return np.true_divide(one, other)
-    return (np.sign(one) * np.sign(other) * (np.abs(one) // np.abs(other))).astype(one.dtype)
+        return np.asarray(np.true_divide(one, other))
+    if one.dtype.kind == "i" and min(one.min(initial=0), other.min(initial=0)) == np.iinfo(one.dtype).min:
+        raise ValueError("a number without a positive counterpart")
+    return np.asarray(np.sign(one) * np.sign(other) * (np.abs(one) // np.abs(other)), dtype=one.dtype)
 
 
 def _cast(node: Node, given: Sequence[Array]) -> Sequence[Array]:
-    kind = TYPES[node.number("to", 0)]
-    if np.issubdtype(kind, np.integer) and np.issubdtype(given[0].dtype, np.floating):
-        limits = np.iinfo(kind)
-        if not ((given[0] > limits.min) & (given[0] < limits.max)).all():
+    kind = np.dtype(TYPES[node.number("to", 0)])
+    if kind.kind in "iu" and given[0].dtype.kind == "f":
+        limits, values = np.iinfo(kind), given[0].astype(np.float64)
+        if not ((values > float(limits.min)) & (values < float(limits.max))).all():
             raise ValueError("a number that the type does not hold")
     return [given[0].astype(kind)]
 
@@ -121,6 +123,14 @@ def _nonzero(_node: Node, given: Sequence[Array]) -> Sequence[Array]:
     return [np.stack(np.nonzero(np.atleast_1d(given[0]))).astype(np.int64)]
 
 
+def _one_hot(node: Node, given: Sequence[Array]) -> Sequence[Array]:
+    places, depth, (off, on) = given[0], int(given[1].ravel()[0]), given[2]
+    if places.size * depth > MAX_FOLDED:
+        raise ValueError("too many values")
+    hit = np.arange(depth) == (places % max(1, depth))[..., None]
+    return [np.moveaxis(np.where(hit, on, off), -1, node.number("axis", -1))]
+
+
 _FOLDS: Mapping[str, Fold] = {
     "Identity": _same(lambda x: x), "Cast": _cast,
     "Add": _same(np.add), "Sub": _same(np.subtract), "Mul": _same(np.multiply), "Div": _same(_divide),
@@ -132,7 +142,7 @@ _FOLDS: Mapping[str, Fold] = {
     "And": _same(np.logical_and), "Or": _same(np.logical_or), "Not": _same(np.logical_not), "Where": _same(np.where),
     "Mod": lambda node, x: [(np.fmod if node.number("fmod", 0) else np.mod)(*x)],
     "Gather": _gather, "Concat": _concat, "Slice": _slice, "Unsqueeze": _unsqueeze, "Squeeze": _squeeze,
-    "Reshape": _reshape, "Transpose": _transpose, "NonZero": _nonzero,
+    "Reshape": _reshape, "Transpose": _transpose, "NonZero": _nonzero, "OneHot": _one_hot,
     "ReduceProd": _reduced(np.prod), "ReduceSum": _reduced(np.sum), "ReduceMax": _reduced(np.max),
     "ReduceMin": _reduced(np.min),
 }  # fmt: skip

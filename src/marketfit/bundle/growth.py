@@ -205,7 +205,7 @@ def _values(node: Node, given: Sequence[Known | None]) -> Sequence[Array]:
             filled = filled_values(tuple(max(0, size) for size in told(given[0])), node)
             return () if filled is None else [filled]
         if node.operator == "Range":
-            return _counted([array.ravel()[0] for array in arrays])
+            return _counted(arrays)
         found = folded(node, arrays) or ()
         return found if len(found) == len(node.outputs) else ()
     except (ValueError, IndexError, KeyError, TypeError, ArithmeticError):
@@ -218,8 +218,8 @@ def _shape_values(node: Node, dims: Dims) -> Array:
     return np.array(dims[node.number("start", 0) : node.number("end", len(dims))], dtype=np.int64)
 
 
-def _counted(parts: Sequence[np.generic]) -> Sequence[Array]:
-    start, limit, step = parts
-    if abs(float(limit) - float(start)) / abs(float(step)) > MAX_FOLDED:  # type: ignore[arg-type]
+def _counted(parts: Sequence[Array]) -> Sequence[Array]:
+    start, limit, step = (part.ravel().tolist()[0] for part in parts)
+    if abs(limit - start) / abs(step) > MAX_FOLDED:
         return ()
-    return [np.arange(start, limit, step)]  # type: ignore[call-overload]
+    return [np.arange(start, limit, step, dtype=parts[0].dtype)]
