@@ -47,7 +47,7 @@ def _divide(one: Array, other: Array) -> Array:
     """Whole numbers are cut towards zero."""
     if not np.issubdtype(one.dtype, np.integer):
         return np.asarray(np.true_divide(one, other))
-    if one.dtype.kind == "i" and min(one.min(initial=0), other.min(initial=0)) == np.iinfo(one.dtype).min:
+    if one.dtype.kind == "i" and min(one.min(initial=0), other.min(initial=0)) == np.iinfo(np.dtype(one.dtype.str)).min:
         raise ValueError("a number without a positive counterpart")
     return np.asarray(np.sign(one) * np.sign(other) * (np.abs(one) // np.abs(other)), dtype=one.dtype)
 

@@ -30,7 +30,7 @@ ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 FORBIDDEN_OPERATORS = frozenset({"EPContext", "PythonOp", "PythonOpGrad", "ATen"})
 
 MAX_GRAPH_BYTES = 2**31 - 1  # protobuf's own limit
-MAX_NODES = 50_000
+MAX_NODES = 12_000  # with their sizes followed, half a second
 MAX_TEXT = 1_000_000  # bytes of a name or a documentation
 MAX_DEPTH = 32
 MAX_PROBLEMS = 20
@@ -119,13 +119,14 @@ def _after_numbers(walk: _Walk, at: int, end: int) -> int:
     run = _INT_RUN.match(walk.wire.buffer, at, last) or _FLOAT_RUN.match(walk.wire.buffer, at, last)
     if run is None:
         return at
-    walk.count_numbers(run.end() - at)
+    content = run.group()
+    walk.count_numbers(len(content))
     if walk.wire.buffer[at] == 0x3D:
-        floats = np.frombuffer(run.group(), dtype=[("tag", "u1"), ("value", "<f4")])["value"]
+        floats = np.frombuffer(content, dtype=[("tag", "u1"), ("value", "<f4")])["value"]
         _refuse_nan(walk, is_nan=bool(np.isnan(floats).any()))
         walk.attribute.count += len(floats)
     else:
-        _take_numbers(walk, varints(run.group())[1::2] if len(run.group()) < _SHORT else None, run.group())
+        _take_numbers(walk, varints(content)[1::2] if len(content) < _SHORT else None, content)
     return run.end()
 
 
