@@ -1,8 +1,9 @@
 """Plans in processes that may be killed: each line of standard input is a workspace in which one is begun or resumed.
 
-A process that has imported everything forks for each of them, and says its number, then how it ended. Passes on graphs,
-bundles and scores are real; what would be measured by a clock follows from the bundle's bytes, so that two plans can be
-held against each other. A file `log` in the workspace tells, line by line, what was made and looked at.
+A process that has imported everything forks for each of them and says its number; after another line, how it ended.
+Passes on graphs, bundles and scores are real; what would be measured by a clock follows from the bundle's bytes, so
+that two plans can be held against each other. A file `log` in the workspace tells, line by line, what was made and
+looked at.
 """
 
 from __future__ import annotations
@@ -119,12 +120,13 @@ def serve(brief_file: Path, model: Path) -> None:
     ticks = itertools.count()  # eighths of a second: differences are exact
     for module in (build, bench):
         module.time = SimpleNamespace(monotonic=lambda: next(ticks) / 8)  # type: ignore[assignment,attr-defined]
-    for line in sys.stdin:
+    while line := sys.stdin.readline():
         child = os.fork()
         if child == 0:
             plan(Path(line.strip()), brief_file, model)
             os._exit(0)
         say(child)
+        sys.stdin.readline()  # until then its number is its own, even after its end
         say(os.waitpid(child, 0)[1])
 
 

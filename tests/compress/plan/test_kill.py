@@ -41,14 +41,11 @@ class Plans:
 
     def run(self, workspace: Path, *, kill_after: float | None = None) -> bool:
         """Whether it came to its end before it was killed."""
-        assert self._server.stdin is not None
-        self._server.stdin.write(f"{workspace}\n")
-        self._server.stdin.flush()
-        child = int(self._line())
+        child = self._ask(str(workspace))
         if kill_after is not None:
             time.sleep(kill_after)
-            os.kill(child, signal.SIGKILL)  # not waited for yet, so that its number is its own
-        status = int(self._line())
+            os.kill(child, signal.SIGKILL)
+        status = self._ask("how did it end?")
         assert status in (0, signal.SIGKILL), "the plan failed"
         return status == 0
 
@@ -58,9 +55,12 @@ class Plans:
                 stream.close()
         self._server.wait(timeout=30)
 
-    def _line(self) -> str:
+    def _ask(self, line: str) -> int:
+        assert self._server.stdin is not None
         assert self._server.stdout is not None
-        return self._server.stdout.readline()
+        self._server.stdin.write(f"{line}\n")
+        self._server.stdin.flush()
+        return int(self._server.stdout.readline())
 
 
 @pytest.fixture
