@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
 
-from marketfit.bundle import CardBackbone, ModelCard, Sealed, read_spec, seal, verify
+from marketfit.bundle import CardBackbone, ModelCard, Sealed, bom, read_spec, seal, verify, write_spec
 from marketfit.bundle.bom import bom_problems, installed_packages, read_ingredients
 from marketfit.bundle.layout import BOM, encode
 from marketfit.contract import Contract
-from marketfit.errors import BundleError
+from marketfit.errors import BundleError, MissingExtraError
+from marketfit.records import SessionSettings
+from marketfit.registry import is_installed
 
 WEIGHTS, ROWS, TEST = "1a" * 32, "2b" * 32, "3c" * 32
 NOTHING = Contract(clauses=())
@@ -43,7 +46,8 @@ def test_it_lists_files_packages_backbone_and_data(bundle: Sealed) -> None:
     files = {str(item["name"]): item["hashes"] for item in of_type(bundle, "file")}
     assert files == {name: [{"alg": "SHA-256", "content": digest}] for name, digest in digests.items()}
     packages = {str(item["name"]): str(item["version"]) for item in of_type(bundle, "library")}
-    assert packages == dict(installed_packages())
+    assert packages == dict(installed_packages("onnxruntime"))
+    assert "openvino" not in packages
     assert {str(item["purl"]) for item in of_type(bundle, "library")} >= {f"pkg:pypi/numpy@{packages['numpy']}"}
     (backbone,) = of_type(bundle, "machine-learning-model")
     assert (backbone["name"], backbone["hashes"]) == ("minilm", [{"alg": "SHA-256", "content": WEIGHTS}])
@@ -73,8 +77,8 @@ def test_it_has_the_form_of_cyclonedx(bundle: Sealed) -> None:
 def test_equal_inputs_give_equal_bytes_even_after_an_upgrade(
     bundle: Sealed, unsealed: Path, full: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = dict.fromkeys(installed_packages(), "99.0.0.post1")
-    monkeypatch.setattr(sys.modules[seal.__module__], "installed_packages", lambda: newer)
+    newer = dict.fromkeys(installed_packages("onnxruntime"), "99.0.0.post1")
+    monkeypatch.setattr(sys.modules[seal.__module__], "installed_packages", lambda _engine: newer)
     assert seal(unsealed, contract=NOTHING, card=full, into=bundle.folder) == bundle
     other = seal(unsealed, contract=NOTHING, card=full, into=bundle.folder.parent / "newer")
     assert other.digest != bundle.digest
@@ -150,3 +154,46 @@ def test_what_is_said_wrong_is_named(
     forge(bundle.folder)
     with pytest.raises(BundleError, match=says):
         verify(bundle.folder)
+
+
+def run_by_openvino(unsealed: Path) -> None:
+    write_spec(unsealed, read_spec(unsealed).model_copy(update={"session": SessionSettings(engine="openvino")}))
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="OpenVINO is not installed")
+def test_the_engine_that_runs_a_bundle_is_named_with_its_version(
+    unsealed: Path, full: ModelCard, tmp_path: Path, forge: Callable[[Path], None]
+) -> None:
+    run_by_openvino(unsealed)
+    made = seal(unsealed, contract=NOTHING, card=full, into=tmp_path / "fast")
+    verify(made.folder)
+    (engine,) = (item for item in of_type(made, "library") if item["name"] == "openvino")
+    assert engine["version"] == version("openvino")
+    assert engine["purl"] == f"pkg:pypi/openvino@{version('openvino')}"
+    card = (made.folder / "card.md").read_text("utf-8")
+    assert "measured with openvino; where that is not installed onnxruntime runs it" in card
+    tree = json.loads((made.folder / BOM).read_bytes())
+    tree["components"].remove(engine)
+    tree["dependencies"][0]["dependsOn"].remove(engine["bom-ref"])
+    (made.folder / BOM).write_bytes(encode(tree))
+    forge(made.folder)
+    with pytest.raises(BundleError, match="the package 'openvino' is missing"):
+        verify(made.folder)
+
+
+def test_an_engine_that_does_not_run_the_bundle_is_not_named(
+    unsealed: Path, full: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = {**installed_packages("onnxruntime"), "openvino": "2026.4.0"}
+    monkeypatch.setattr(sys.modules[seal.__module__], "installed_packages", lambda _engine: more)
+    with pytest.raises(BundleError, match="the package 'openvino' is listed"):
+        seal(unsealed, contract=NOTHING, card=full, into=tmp_path / "other")
+
+
+def test_a_bundle_is_not_sealed_without_its_engine(
+    unsealed: Path, full: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_by_openvino(unsealed)
+    monkeypatch.setattr(bom, "is_installed", lambda _package: False)
+    with pytest.raises(MissingExtraError, match=r"pip install 'marketfit\[openvino\]'"):
+        seal(unsealed, contract=NOTHING, card=full, into=tmp_path / "fast")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import cast
 
-from marketfit.compress.order import Choice, Named, PassStep, sequences
+from marketfit.compress.order import ORDER, PRODUCTS, Choice, Named, PassStep, sequences
 from marketfit.compress.passes import Pass, Role, Stage
 
 
@@ -55,3 +55,15 @@ def test_models_come_before_graphs_and_nothing_comes_twice() -> None:
         names = [label.split(":")[0] for label in told.split(">") if label]
         assert len(names) == len(set(names))
         assert names == sorted(names, key=["drop", "prune", "distil", "static", "trim", "int8"].index)
+
+
+def test_products_are_settled_by_one_pass() -> None:
+    """What an engine of standard operators adds to the sequences is as much as two ways at once would have added."""
+    ways = [choices("standard-operators", "graph", "rewrite"), choices("static-int8", "graph", "rewrite")]
+    usual = [*choices("int8", "graph", "standard"), *choices("half", "graph", "rewrite")]
+    assert found(*ways, usual) == [
+        "", "half", "int8", "int8>half", "static-int8", "static-int8>half", "standard-operators",
+        "standard-operators>half",
+    ]  # fmt: skip
+    assert len(found(ways[1], usual)) == 6
+    assert tuple(sorted(PRODUCTS, key=ORDER.index)) == PRODUCTS

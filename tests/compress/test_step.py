@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from marketfit import registry
 from marketfit.brief import Brief, load_brief
+from marketfit.bundle import read_spec
 from marketfit.compress import compress
 from marketfit.contract import METRICS
 from marketfit.engine import Run
@@ -17,6 +19,8 @@ from marketfit.records import Dataset, Recipe, Trial, Tuned
 from marketfit.task import unreported
 from marketfit.testing.encoders import Shape, tiny_encoder
 from marketfit.testing.fakes import tiny_dataset
+
+step_module = sys.modules[compress.__module__]
 
 TEXT = """\
 product: tiny
@@ -75,6 +79,25 @@ def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
     before = len(run.ledger.trials(_study(run)))
     assert compress(make_brief("{trials: 0}"), *tuned, run=run).variants[0].bundle == found.variants[0].bundle
     assert before == 4
+
+
+@pytest.mark.skipif(not registry.is_installed("openvino"), reason="OpenVINO is not installed")
+def test_graphs_of_standard_operators_are_made_and_looked_at_with_every_engine(
+    make_brief: Callable[[str], Brief], tuned: tuple[Dataset, Tuned], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_module, "time_variants", lambda _brief, variants, *_rest, **_run: (variants, "none"))
+    monkeypatch.setattr(step_module, "started_best", lambda _brief, variant, *_rest, **_run: (variant, ()))
+    brief = make_brief("{trials: 2, minutes: 30, passes: [standard-operators, static-int8]}")
+    found = compress(brief, *tuned, run=run)
+    assert {variant.passes for variant in found.variants} == {(), ("standard-operators",), ("static-int8",)}
+    assert found.untried == ()
+    for variant in found.variants[1:]:
+        (line,) = (note for note in found.notes if note.startswith(f"{variant.name} with openvino: "))
+        quick, usual = (float(part.split(" ms")[0].split()[-1]) for part in line.split(", ")[:2])
+        session = read_spec(run.workspace.open_folder(variant.bundle)).session
+        assert session.threads == brief.target.threads
+        if session.engine == "openvino":
+            assert quick <= usual
 
 
 def _study(run: Run) -> str:

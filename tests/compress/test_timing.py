@@ -12,6 +12,7 @@ import pytest
 from marketfit.brief import Brief
 from marketfit.bundle.layout import SEAL_FILES
 from marketfit.compress import timing
+from marketfit.compress.engines import started_with
 from marketfit.compress.material import Material
 from marketfit.contract import METRICS, Measurement, Requirement
 from marketfit.engine import Run
@@ -19,7 +20,7 @@ from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe import Probed
 from marketfit.measure.probe_process import BatchSeen, Observed
 from marketfit.measure.process_metrics import Plan
-from marketfit.records import Variant
+from marketfit.records import SessionSettings, Variant
 from marketfit.task import Example, Labelled, Progress
 from marketfit.testing.tiny import tiny_bundle
 
@@ -141,3 +142,18 @@ def test_inputs_are_valid_rows_drawn_by_the_seed_of_the_run(
     timing.time_variants(brief, [variant("1")], material_of([str(n) for n in range(5000)]), run=run)
     many = probed.asked[-1]["inputs"]
     assert len(many) == len(set(many)) == 2000
+
+
+def test_each_number_names_the_engine_that_it_was_measured_with(
+    brief: Brief, run: Run, variant: Callable[..., Variant], probed: FakeProbe
+) -> None:
+    plain = variant("1")
+    with run.workspace.scratch() as scratch:
+        engine = SessionSettings(engine="openvino")
+        folder = started_with(run.workspace.open_folder(plain.bundle), engine, scratch / "started")
+        other = variant("2").model_copy(update={"bundle": run.workspace.put_folder(folder)})
+    found, machine = timing.time_variants(brief, [plain, other], VALID, run=run)
+    told = [{item.machine for item in one.measurements if item.metric in PROCESS} for one in found]
+    assert told == [{fingerprint()}, {fingerprint("openvino")}]
+    assert machine == fingerprint("openvino") != fingerprint()
+    assert probed.asked

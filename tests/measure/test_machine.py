@@ -60,3 +60,16 @@ def test_a_machine_that_says_little_still_has_a_fingerprint(fresh: Path) -> None
 
 def test_it_is_the_same_each_time() -> None:
     assert machine.fingerprint() == machine.fingerprint.__wrapped__()
+
+
+def test_engines_beside_onnxruntime_are_named_where_they_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "openvino" not in machine.fingerprint()
+    assert machine.fingerprint("onnxruntime") == machine.fingerprint()
+    monkeypatch.setattr(machine, "is_installed", lambda _package: True)
+    monkeypatch.setattr(machine, "version", lambda package: f"1.2 of {package}")
+    bare = machine.fingerprint.__wrapped__
+    assert bare("openvino", "onnxruntime", "openvino").endswith(
+        "onnxruntime 1.2 of onnxruntime, openvino 1.2 of openvino"
+    )
+    monkeypatch.setattr(machine, "is_installed", lambda package: package == "onnxruntime")
+    assert bare("openvino").endswith("onnxruntime 1.2 of onnxruntime, openvino not installed")

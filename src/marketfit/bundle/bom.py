@@ -1,9 +1,10 @@
 """`bom.json`: the bill of materials of a sealed bundle, in CycloneDX 1.6 (OWASP Foundation, 2024; ECMA-424).
 
-It names every file of the bundle with its SHA-256, the packages that the runtime is installed with, the backbone with
-the SHA-256 of its weights, and the data that the bundle was made and proved with. There is no serial number and no
-time in it, so that equal inputs give equal bytes. It is made from few ingredients: whoever reads one takes them out,
-makes it again, and holds the two against each other, field by field.
+It names every file of the bundle with its SHA-256, the packages that the runtime is installed with and the engine of
+the bundle where that is another one, the backbone with the SHA-256 of its weights, and the data that the bundle was
+made and proved with. There is no serial number and no time in it, so that equal inputs give equal bytes. It is made
+from few ingredients: whoever reads one takes them out, makes it again, and holds the two against each other, field by
+field.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, FailFast, Field
 from pydantic.alias_generators import to_camel
@@ -20,8 +21,9 @@ from pydantic.alias_generators import to_camel
 from marketfit.bundle.card import CardBackbone, ModelCard, plain
 from marketfit.bundle.layout import BOM, CARD, MANIFEST, MAX_BOM_BYTES, MAX_PROBLEMS, encode, read_bytes, read_record
 from marketfit.bundle.manifest import FileEntry
-from marketfit.errors import Problem
-from marketfit.records import BundleSpec, Record
+from marketfit.errors import MissingExtraError, Problem
+from marketfit.records import BundleSpec, Engine, Record
+from marketfit.registry import is_installed
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -29,6 +31,7 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _VERSION = re.compile(
     r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+([._-][a-z0-9]+)*)?", re.ASCII
 )
+_OPTIONAL_ENGINES = {*get_args(Engine)} - {"onnxruntime"}  # which runs what others would have run
 _PACKAGE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -137,14 +140,19 @@ def ingredients(card: ModelCard, packages: Mapping[str, str]) -> Ingredients:
     )
 
 
-def installed_packages() -> Mapping[str, str]:
-    """Name → version of marketfit and the packages that its core asks for, as they are installed here.
+def installed_packages(engine: Engine) -> Mapping[str, str]:
+    """Name → version of marketfit, the packages that its core asks for and the engine, as they are installed here.
 
-    >>> {"marketfit", "numpy", "onnxruntime", "tokenizers"} <= set(installed_packages())
+    Raises:
+        MissingExtraError: the engine is not installed.
+
+    >>> {"marketfit", "numpy", "onnxruntime", "tokenizers"} <= set(installed_packages("onnxruntime"))
     True
     """
+    if not is_installed(engine):
+        raise MissingExtraError(engine, engine)
     needs = [need for need in metadata.requires("marketfit") or () if "extra ==" not in need]
-    names = {"marketfit", *(re.split(r"[^A-Za-z0-9._-]", need, maxsplit=1)[0] for need in needs)}
+    names = {"marketfit", engine, *(re.split(r"[^A-Za-z0-9._-]", need, maxsplit=1)[0] for need in needs)}
     return {_normal(name): metadata.version(name) for name in sorted(names)}
 
 
@@ -210,7 +218,7 @@ def bom_problems(folder: Path, spec: BundleSpec, files: Mapping[str, FileEntry])
     wrong = list(_differences(found, make_bom(spec, listed, made_of)))
     if not wrong and found.encoded() != read_bytes(folder / BOM, limit=MAX_BOM_BYTES):
         wrong.append(("not in the form that marketfit writes", ""))
-    wrong += _ill_formed(made_of)
+    wrong += _ill_formed(made_of, spec.session.engine)
     wrong += _not_in_the_card(made_of, spec, read_bytes(folder / CARD).decode(errors="replace"))
     return tuple(
         Problem(where, what, allowed, "fetch or seal the bundle again") for what, allowed in wrong[:MAX_PROBLEMS]
@@ -249,7 +257,7 @@ def _differences(found: Bom, made: Bom) -> list[tuple[str, str]]:
     return lines
 
 
-def _ill_formed(made_of: Ingredients) -> list[tuple[str, str]]:
+def _ill_formed(made_of: Ingredients, engine: Engine) -> list[tuple[str, str]]:
     lines = [
         (f"the package {name!r} has the version {version!r}", "a normal name with a version after PEP 440")
         for name, version in made_of.packages.items()
@@ -257,6 +265,12 @@ def _ill_formed(made_of: Ingredients) -> list[tuple[str, str]]:
     ]
     if "marketfit" not in made_of.packages:
         lines.append(("the package 'marketfit' is missing", "every bundle needs it"))
+    if engine not in made_of.packages:
+        lines.append((f"the package {engine!r} is missing", "it is the engine that the bundle was measured with"))
+    lines += [
+        (f"the package {other!r} is listed", f"the engine that the bundle was measured with is {engine}")
+        for other in sorted(_OPTIONAL_ENGINES & {*made_of.packages} - {engine})
+    ]
     return lines
 
 

@@ -67,7 +67,7 @@ def render_card(card: ModelCard, *, spec: BundleSpec, contract: Contract, size_m
         *_section("Scores", [_scores(spec)] if spec.labels else []),
         *_section("Data", [_data(card.data)]),
         *_section("How it was made", [_numbered((*_from(card.backbone), *card.how_made, *_lineage(spec.lineage)))]),
-        *_section("Limits", [_bullets((*card.limits, *_standing_limits(contract)))]),
+        *_section("Limits", [_bullets((*card.limits, *_standing_limits(spec, contract)))]),
         *_section("Simulated inputs", [_bullets(card.simulated)] if card.simulated else []),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -140,12 +140,17 @@ def _lineage(lineage: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"Lineage: {step}" for step in lineage)
 
 
-def _standing_limits(contract: Contract) -> tuple[str, ...]:
+def _standing_limits(spec: BundleSpec, contract: Contract) -> tuple[str, ...]:
     machines = sorted({c.measurement.machine for c in contract.clauses if c.measurement and c.measurement.machine})
     limits = ["Quality was measured on rows like those of the test split; on other inputs it can be worse."]
     if machines:
         limits.append(
             f"Time and memory were measured on: {'; '.join(machines)}. Run `marketfit verify` on another machine."
+        )
+    if spec.session.engine != "onnxruntime":
+        limits.append(
+            f"It was measured with {spec.session.engine}; where that is not installed onnxruntime runs it, in another "
+            "time and with other rounding."
         )
     return tuple(limits)
 

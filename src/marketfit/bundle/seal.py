@@ -76,12 +76,12 @@ def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path, sign:
     Raises:
         BundleError: the folder is no sound unsealed bundle, or `into` holds something else already.
         InputError: `sign` holds no private Ed25519 key.
-        MissingExtraError: `sign` is given and `cryptography` is not installed.
+        MissingExtraError: `sign` is given and `cryptography` is not installed, or the bundle's engine is not.
     """
     check_unsealed(folder)
     if into.exists() or into.is_symlink():
         return _sealed_before(into, _papers(folder, contract, card, packages=_packages_of(into)), sign)
-    papers = _papers(folder, contract, card, packages=installed_packages())
+    papers = _papers(folder, contract, card, packages=installed_packages(read_spec(folder).session.engine))
     into.parent.mkdir(parents=True, exist_ok=True)
     _sweep(into)
     temporary = into.parent / f"{_prefix(into)}{os.getpid()}-{secrets.token_hex(4)}"
@@ -110,7 +110,7 @@ def sealed_contract(folder: Path, *, contract: Contract, card: ModelCard) -> Con
         BundleError: the folder is no sound unsealed bundle.
     """
     check_unsealed(folder)
-    return _papers(folder, contract, card, packages=installed_packages()).contract
+    return _papers(folder, contract, card, packages=installed_packages(read_spec(folder).session.engine)).contract
 
 
 def _papers(folder: Path, contract: Contract, card: ModelCard, *, packages: Mapping[str, str]) -> _Papers:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from marketfit.bundle.outline import TYPES, Array
+
 MAX_VALUES = 2**31
 """Values of one tensor: no file that may be opened has more."""
 
@@ -24,10 +26,13 @@ VARINTS = (5, 7, 11)  # int32_data, int64_data, uint64_data
 
 MAX_DIMS = 64
 
+MAX_KEPT = 64
+"""Values of a tensor that are kept in memory, since they may be sizes."""
+
 _PIECE = 1 << 20
 _MAX_HALVES = 1 << 20  # bytes of half-precision values in int32_data: unpacking them takes memory
 
-_FLOAT, _STRING, _INT64 = 1, 8, 7
+_FLOAT, _STRING = 1, 8
 _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16,
          17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}  # fmt: skip
 
@@ -130,21 +135,31 @@ def has_nan(tensor: Tensor, read: Read) -> bool:
     return any(bool(is_nan(numbers).any()) for numbers in bits)
 
 
-def small_shape(tensor: Tensor, read: Read) -> int:
-    """The product of the values of a small int64 tensor, as if it was a shape; 0 for any other tensor."""
-    if tensor.type != _INT64 or not 0 < tensor.values <= 64:
-        return 0
+def few_values(tensor: Tensor, read: Read) -> Array | None:
+    """The values of a small sound tensor of a type that can say a size; None for any other."""
+    kind = TYPES.get(tensor.type)
+    if kind is None or tensor.values > MAX_KEPT:
+        return None
     if tensor.raw:
-        sizes = np.frombuffer(read(*tensor.raw[0]), dtype="<i8").tolist()
-    else:
-        sizes = [*tensor.single.get(7, ())]
-        for place in tensor.packed.get(7, ()):
-            sizes += varints(read(*place)).tolist()
-    return math.prod(size for size in sizes if 0 < size < 2**63)
+        return (
+            np.frombuffer(read(*tensor.raw[0]), dtype=np.dtype(kind).newbyteorder("<"))
+            .astype(kind)
+            .reshape(tensor.dims)
+        )
+    if tensor.single and tensor.packed:
+        return None  # in which order is anybody's guess
+    parts = [np.array(numbers, dtype=np.uint64) for numbers in tensor.single.values()]
+    for number, places in tensor.packed.items():
+        for place in places:
+            form = {FLOATS: "<f4", DOUBLES: "<f8"}.get(number, "")
+            parts.append(np.frombuffer(read(*place), dtype=form) if form else varints(read(*place)))
+    values = np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)
+    signed = values.view(np.int64) if values.dtype == np.uint64 else values
+    return signed.astype(kind).reshape(tensor.dims)
 
 
 def varints(content: bytes) -> NDArray[np.uint64]:
-    """Packed numbers of the protobuf wire format; each is cut to its lowest 63 bits.
+    """Packed numbers of the protobuf wire format; each is cut to its lowest 64 bits.
 
     >>> varints(bytes([1, 0x80, 1, 127])).tolist()
     [1, 128, 127]

@@ -2,7 +2,8 @@
 
 Passes on models come before export, those on graphs after it; within a stage the built-in ones in the order of `ORDER`,
 then others by name; each once. A pass that replaces the model stands alone in its stage. One that recovers needs a cut
-before it; a cut wants one after it, wherever there is one.
+before it; a cut wants one after it, wherever there is one. Of the passes that settle how matrix products are computed
+(`PRODUCTS`) a sequence has one at the most.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ ORDER = (
     "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "static-int8", "int8",
     "int8-embeddings", "half",
 )  # fmt: skip
+
+PRODUCTS = ("standard-operators", "static-int8", "int8")
+"""`static-int8` writes standard operators itself and leaves `int8` no products. `int8` of standard operators is for
+nobody: on six layers of MiniLM (AVX2, one thread, 12 tokens, n = 120 requests) OpenVINO took 18.4 ms in the place of
+12.2 for float32, and onnxruntime 5.8, as with its fused operators (5.6)."""
 
 
 class PassStep(Record):
@@ -86,7 +92,8 @@ def sequences(menu: Sequence[Choice]) -> Iterator[Steps]:
         if not _stands(before, recoverable=recoverable):
             continue
         for after in _picked(graph):
-            yield tuple(choice.step for choice in (*before, *after))
+            if sum(choice.named.name in PRODUCTS for choice in after) <= 1:
+                yield tuple(choice.step for choice in (*before, *after))
 
 
 def _picked(by_pass: Sequence[Sequence[Choice]]) -> Iterator[tuple[Choice, ...]]:

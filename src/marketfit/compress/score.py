@@ -18,7 +18,7 @@ from marketfit.engine import Run
 from marketfit.errors import BundleError, RunError
 from marketfit.measure.calibration import abstention_threshold, fit_temperature
 from marketfit.measure.quality import CLIP, measure_quality
-from marketfit.records import BundleSpec, SessionSettings, Variant
+from marketfit.records import BundleSpec, Engine, SessionSettings, Variant
 from marketfit.task import FloatMatrix
 
 ALWAYS = ("accuracy", "macro_f1", "log_loss", "calibration_error")
@@ -37,8 +37,8 @@ class Scorer:
     material: Material
     run: Run
 
-    def variant(self, built: Built) -> Variant:
-        """Calibrated, reloaded and scored; `rejected` says why it can't ship."""
+    def variant(self, built: Built, *, engine: Engine = "onnxruntime") -> Variant:
+        """Calibrated, reloaded and scored with an engine; `rejected` says why it can't ship."""
         if built.failure:
             return self._variant(built, rejected=built.failure)
         with self.run.workspace.scratch() as scratch:
@@ -46,13 +46,13 @@ class Scorer:
             self.run.workspace.copy_folder(built.bundle, folder)
             try:
                 check_unsealed(folder)
-                probabilities = self._calibrate(folder)
+                probabilities = self._calibrate(folder, engine)
             except (BundleError, RunError) as error:
                 # The bundle is ours, so its faults are a result and not the user's mistake.
                 return self._variant(built, rejected=" ".join(str(error).split()))
             return self._scored(built, folder, probabilities)
 
-    def _calibrate(self, folder: Path) -> FloatMatrix:
+    def _calibrate(self, folder: Path, engine: Engine) -> FloatMatrix:
         """Fit temperature and abstention threshold, write them, and give what the reloaded bundle says."""
         brief, valid = self.brief, self.material.valid
         spec = read_spec(folder)
@@ -61,7 +61,7 @@ class Scorer:
         spec = _with(
             spec,
             input_name=brief.data.input,
-            session=SessionSettings(threads=brief.target.threads),
+            session=SessionSettings(engine=engine, threads=brief.target.threads),
             temperature=1.0,
             abstain_below=0.0,
         )

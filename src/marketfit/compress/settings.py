@@ -1,13 +1,12 @@
 """How a variant's runtime is started: every sensible setting timed briefly on this machine, the fastest taken.
 
-What decides is the time of single requests in fresh processes that take turns. A setting takes the default's place only
-where it was faster in every round, so that chance alone does not move it, and where it gives the same answers.
+What decides is the time of single requests in fresh processes that take turns. The engine that the variant was scored
+with, in its default settings, is left only for what was faster in every round, so that chance alone does not move it,
+and gives the same answers.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -15,13 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from marketfit import registry
 from marketfit.brief import Brief
-from marketfit.bundle import load_unsealed, read_spec, write_spec
+from marketfit.bundle import load_unsealed, read_spec
+from marketfit.compress.engines import engines_for, further_engines, started_with
 from marketfit.compress.material import Material
-from marketfit.compress.passes import Artefact
-from marketfit.compress.passes.decomposition import is_fused
-from marketfit.compress.passes.graph_file import read_graph
 from marketfit.compress.timing import sampled_inputs
 from marketfit.engine import Run
 from marketfit.measure.probe import Probed, probe
@@ -29,7 +25,7 @@ from marketfit.measure.process_metrics import Plan, process_figures
 from marketfit.records import Record, SessionSettings, Variant, digest_of
 from marketfit.task import Example, Progress
 
-VERSION = 1
+VERSION = 2
 """Raise it when another setting could be chosen for the same bundle on the same machine."""
 
 PROCESSES, REQUESTS = 3, 100
@@ -45,12 +41,12 @@ class ChosenSettings(Record):
 
 
 def started_best(brief: Brief, variant: Variant, material: Material, *, run: Run) -> tuple[Variant, tuple[str, ...]]:
-    """The variant, started as is fastest for it here, and what was measured where that is not the default.
+    """The variant, started as is fastest for it here, and what was measured where that is not onnxruntime's default.
 
     What was found is a fact of the ledger: a resumed run does not measure, nor choose, again.
     """
     threads = brief.target.threads
-    key = f"settings/{digest_of([VERSION, variant.bundle.digest(), threads])}"
+    key = f"settings/{digest_of([VERSION, variant.bundle.digest(), threads, [*further_engines()]])}"
     known = run.ledger.fact(key)
     with run.workspace.scratch() as scratch:
         run.workspace.copy_folder(variant.bundle, scratch / "bundle", link=True)
@@ -62,26 +58,27 @@ def started_best(brief: Brief, variant: Variant, material: Material, *, run: Run
         chosen = ChosenSettings.model_validate(known)
         if chosen.settings == SessionSettings(threads=threads):
             return variant, ()
-        started = _started_so(scratch / "bundle", chosen.settings, scratch / "started")
-        bundle = run.workspace.put_folder(started)
+        bundle = run.workspace.put_folder(started_with(scratch / "bundle", chosen.settings, scratch / "started"))
     told = tuple(f"{variant.name}, started with {words(chosen.settings)}: {line}" for line in chosen.found)
     return variant.model_copy(update={"bundle": bundle}), told
 
 
 def candidate_settings(bundle: Path, *, threads: int) -> tuple[SessionSettings, ...]:
-    """All settings that could matter to an unsealed bundle, the default first.
+    """All settings that could matter to an unsealed bundle; those of its own engine first, each engine's default first.
 
-    One thread has nobody to wait for, so spinning is tried with more only. OpenVINO joins where it is installed and
-    the graph has standard operators only.
+    One thread has nobody to wait for, so spinning is tried with more only, and with onnxruntime.
     """
     spins = (False, True) if threads > 1 else (False,)
-    found = [
-        SessionSettings(threads=threads, spinning=spinning, arena=arena)
-        for spinning, arena in product(spins, (True, False))
-    ]
-    if registry.is_installed("openvino") and not is_fused(read_graph(Artefact("graph", bundle))):
-        found.append(SessionSettings(engine="openvino", threads=threads))
-    return tuple(found)
+    own, found = read_spec(bundle).session.engine, list[SessionSettings]()
+    for engine in engines_for(bundle):
+        if engine == "onnxruntime":
+            found += [
+                SessionSettings(threads=threads, spinning=spinning, arena=arena)
+                for spinning, arena in product(spins, (True, False))
+            ]
+        else:
+            found.append(SessionSettings(engine=engine, threads=threads))
+    return tuple(sorted(found, key=lambda settings: settings.engine != own))
 
 
 def fastest_settings(
@@ -98,7 +95,7 @@ def fastest_settings(
     candidates = candidate_settings(bundle, threads=threads)
     with tempfile.TemporaryDirectory(dir=bundle.parent) as scratch:
         folders = {
-            setting: _started_so(bundle, setting, Path(scratch) / f"{number}")
+            setting: started_with(bundle, setting, Path(scratch) / f"{number}")
             for number, setting in enumerate(candidates)
         }
         reasons = _changed_answers(folders, inputs[:_SAMPLE])
@@ -118,13 +115,6 @@ def words(settings: SessionSettings) -> str:
     if settings.engine == "onnxruntime":
         parts += ["spinning"] * settings.spinning + ["arena" if settings.arena else "no arena"]
     return ", ".join(parts)
-
-
-def _started_so(bundle: Path, settings: SessionSettings, into: Path) -> Path:
-    """The bundle with other settings; its files are shared by hard links."""
-    shutil.copytree(bundle, into, copy_function=os.link)
-    write_spec(into, read_spec(into).model_copy(update={"session": settings}))  # a new file in the place of the link
-    return into
 
 
 def _changed_answers(folders: Mapping[SessionSettings, Path], inputs: Sequence[Example]) -> dict[SessionSettings, str]:

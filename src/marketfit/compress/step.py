@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from marketfit import registry
 from marketfit.brief import Brief
 from marketfit.compress.build import VERSION, Builder
+from marketfit.compress.engines import engines_for, further_engines
 from marketfit.compress.material import Material, gather
 from marketfit.compress.order import registered_passes
 from marketfit.compress.plan import Planned, Walk, pareto_front
@@ -58,7 +59,7 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
     return Variants(
         variants=variants,
         machine=machine,
-        notes=(*planned.notes, *settings, *_slower(variants)),
+        notes=(*planned.notes, *(line for row in planned.tried for line in row.engines), *settings, *_slower(variants)),
         front=_front(variants, axes),
         untried=grouped(planned.untried),
         every_untried=run.workspace.put_bytes(as_csv(planned.untried), suffix=".csv") if planned.untried else None,
@@ -70,13 +71,14 @@ def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict
     unlabelled = dataset.unlabelled.sha256 if dataset.unlabelled is not None else ""
     shelf = digest_of([VERSION, brief.product, brief.task, dataset.rows.sha256, unlabelled, brief.seed])
     planning = brief.compress.trials > 0  # else nobody asks how quick a variant looks, before all are timed
-    asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning]
+    asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning, [*further_engines()]]
     builder = Builder(brief.product, registry.trainer(brief.task), passes, material, shelf, run)
     bench = Bench(
         study=digest_of([*asked, [trial.digest() for trial in finalists.values()]]),
         builder=builder,
         scorer=Scorer(brief, material, run),
         look=lambda variant: glance(brief, variant, material, run=run) if planning else {},
+        engines=lambda bundle: engines_for(run.workspace.open_folder(bundle)),
         run=run,
     )
     account = Account(builder, trials=brief.compress.trials, seconds=60.0 * brief.compress.minutes)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from marketfit.brief import Brief
+from marketfit.bundle import read_spec
 from marketfit.compress.material import Material
 from marketfit.engine import Run
 from marketfit.measure.machine import fingerprint
@@ -38,17 +40,21 @@ def glance(brief: Brief, variant: Variant, material: Material, *, run: Run) -> d
 def time_variants(
     brief: Brief, variants: Sequence[Variant], material: Material, *, run: Run
 ) -> tuple[tuple[Variant, ...], str]:
-    """The variants with their process measurements, and the fingerprint of the machine.
+    """The variants with their process measurements, and the fingerprint of the machine with all of their engines.
 
     A variant whose process fails is rejected, with what the process said.
     """
     setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour, brief.target.processes)
     folders = {variant.name: run.workspace.open_folder(variant.bundle) for variant in variants}
+    engines = {name: read_spec(folder).session.engine for name, folder in folders.items()}
     plan = setting.plan
     inputs = sampled_inputs(material.valid.inputs, plan.processes * plan.requests, run=run)
     with run.reporter.task(f"timing of {len(variants)} variants in fresh processes") as progress:
         probed = probe(folders, inputs, plan=plan, progress=progress)
-    return tuple(_timed(variant, probed[variant.name], setting) for variant in variants), fingerprint()
+    timed = [
+        _timed(variant, probed[variant.name], replace(setting, engine=engines[variant.name])) for variant in variants
+    ]
+    return tuple(timed), fingerprint(*engines.values())
 
 
 def sampled_inputs(inputs: Sequence[Example], most: int, *, run: Run) -> list[Example]:

@@ -110,7 +110,7 @@ def verify(
     return Verification(
         bundle=str(folder),
         bundle_sha256=loaded.digest or "",
-        machine=fingerprint(),
+        machine=fingerprint(loaded.spec.session.engine),
         contract=Contract.of([clause.requirement for clause in recorded.clauses], measured),
         recorded=recorded,
         rows=len(rows.labelled.inputs) if rows else 0,

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from marketfit.records import Engine
+from marketfit.registry import is_installed
+
 # Instruction sets for which onnxruntime has kernels of its own.
 _FLAGS = (
     "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm", "bf16",
@@ -20,8 +23,10 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @functools.cache
-def fingerprint() -> str:
-    """CPU, cores, instruction sets, memory, system, Python and onnxruntime; the same line while none of them changes.
+def fingerprint(*engines: Engine) -> str:
+    """CPU, cores, instruction sets, memory, system, Python and engines; the same line while none of them changes.
+
+    onnxruntime is always named: it takes the place of every engine that is not installed.
 
     >>> "onnxruntime" in fingerprint()
     True
@@ -35,9 +40,13 @@ def fingerprint() -> str:
         f"{_memory_bytes() / 2**30:.1f} GiB memory",
         f"{platform.system()} {platform.release()}",
         f"Python {sys.version.split()[0]}",
-        f"onnxruntime {version('onnxruntime')}",
+        *(_version(engine) for engine in ("onnxruntime", *sorted({*engines} - {"onnxruntime"}))),
     )
     return ", ".join(parts)
+
+
+def _version(engine: str) -> str:
+    return f"{engine} {version(engine)}" if is_installed(engine) else f"{engine} not installed"
 
 
 def cores() -> tuple[int, ...]:

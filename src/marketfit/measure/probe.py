@@ -121,7 +121,10 @@ def measure_again(
         RunError: a process that held it failed.
     """
     manifest = verify(folder)
-    setting = Setting(threads or read_spec(folder).session.threads, tuple(requirements), price_per_hour, processes)
+    session = read_spec(folder).session
+    setting = Setting(
+        threads or session.threads, tuple(requirements), price_per_hour, processes, engine=session.engine
+    )  # fmt: skip
     plan = setting.plan
     order = np.random.default_rng(0).permutation(len(inputs))[: plan.processes * plan.requests]
     seen = probe({"bundle": folder}, [inputs[row] for row in order.tolist()], plan=plan, progress=progress)["bundle"]

@@ -16,7 +16,7 @@ from marketfit.contract import DEFAULT_CONFIDENCE, METRICS, Measurement, Require
 from marketfit.measure.intervals import Bounds, quantile_bounds, samples_needed
 from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe_process import BatchSeen, Observed
-from marketfit.records import BatchSpeed
+from marketfit.records import BatchSpeed, Engine
 
 PROCESSES, REQUESTS = 5, 400
 BATCHES = (1, 8, 32, 128)
@@ -51,12 +51,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a measurement depends on beside the bundle: the price of the machine, and the fewest processes."""
+    """What a measurement depends on beside the machine: its price, the fewest processes, the bundle's engine."""
 
     threads: int
     requirements: tuple[Requirement, ...] = ()
     price_per_hour: float | None = None
     processes: int = PROCESSES
+    engine: Engine = "onnxruntime"
 
     def confidence(self, metric: str) -> float:
         """The highest confidence at which a metric is required, else the default."""
@@ -243,7 +244,7 @@ def _measurement(metric: str, bounds: Bounds, n: int, conditions: str, setting: 
         n=n,
         confidence=setting.confidence(metric),
         conditions=conditions,
-        machine=fingerprint(),
+        machine=fingerprint(setting.engine),
     )
 
 

@@ -119,6 +119,10 @@ class Tuned(Record):
     plan: tuple[str, ...]  # how minutes became trials and steps
 
 
+Engine = Literal["onnxruntime", "openvino"]
+"""What runs a graph."""
+
+
 class SessionSettings(Record):
     """How the runtime is started; part of the variant and measured with it.
 
@@ -126,7 +130,7 @@ class SessionSettings(Record):
     onnxruntime's.
     """
 
-    engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    engine: Engine = "onnxruntime"
     threads: int = 1
     spinning: bool = False
     arena: bool = True

@@ -2,7 +2,8 @@
 
 OpenVINO is imported only for a bundle that records it, and without its tools: those tell its maker of every import, and
 nothing here reaches a network unasked. Where it is not installed onnxruntime takes its place: the
-answers are the same to rounding, the times are not those that were measured.
+answers are the same to rounding (of 8-bit integers, where the graph has them), the times are not those that were
+measured.
 """
 
 from __future__ import annotations

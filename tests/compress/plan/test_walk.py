@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from marketfit.compress.build import Built
 from marketfit.compress.passes import Artefact, Context, Options
 from marketfit.compress.plan import Planned
 from marketfit.compress.plan.survivors import beaten
-from marketfit.testing.plans import FakePass, Lab, usual_passes
+from marketfit.records import Engine, Variant
+from marketfit.testing.plans import START, FakePass, Lab, Reader, usual_passes
 
 STANDARD = ["b0.t0.fp32", "b0.t0.whole", "b0.t0.whole.table"]
 MakeLab = Callable[..., Lab]
@@ -161,3 +163,45 @@ def test_a_beaten_variant_is_rejected_with_its_figures(lab: MakeLab) -> None:
     told = beaten(planned.tried, ("accuracy", "latency_p50_ms", "throughput_per_s", "size_mb"))
     assert set(told) == {"b0.t0.slow"}
     assert told["b0.t0.slow"].startswith("slow is slower here: 6 against 4 ms; b0.t0.fp32 is better in everything")
+
+
+def test_a_variant_is_judged_with_the_engine_that_is_fastest_for_it(lab: MakeLab) -> None:
+    passes = {
+        "standard-operators": FakePass({"openvino": 0.25, "latency_p50_ms": 1.2}),
+        "int8": FakePass({"latency_p50_ms": 0.5, "size_mb": 0.6}, role="standard"),
+    }
+    here = lab(require="{accuracy: '>= 0.9', latency_p95_ms: '<= 2'}", passes=passes)
+    here.engines = ("onnxruntime", "openvino")
+    planned = here.plan(trials=2, minutes=10)
+    rows = {row.variant.name: row for row in planned.tried}
+    row = rows["b0.t0.standard-operators"]
+    assert row.figures["latency_p50_ms"] == pytest.approx(4 * 1.2 * 0.25)
+    (line,) = row.engines
+    assert line.startswith("b0.t0.standard-operators with openvino: 1.2 ms at the median")
+    assert "4.8 ms" in line
+    assert rows["b0.t0.fp32"].figures["latency_p50_ms"] == 4.0
+    assert here.plan(trials=2, minutes=10).tried == planned.tried
+
+
+def test_an_engine_that_answers_worse_or_fails_is_not_taken(lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Reader.variant
+
+    def worse(self: Reader, built: Built, *, engine: Engine = "onnxruntime") -> Variant:
+        if engine == "openvino" and built.steps:
+            raise ValueError("no such operator")
+        found = honest(self, built, engine=engine)
+        off = 0.05 * (engine == "openvino")
+        changed = tuple(
+            one.model_copy(update={"value": one.value - off}) if one.metric == "accuracy" else one
+            for one in found.measurements
+        )
+        return found.model_copy(update={"measurements": changed})
+
+    monkeypatch.setattr(Reader, "variant", worse)
+    monkeypatch.setitem(START, "openvino", 0.1)
+    here = lab()
+    here.engines = ("onnxruntime", "openvino")
+    planned = here.plan(trials=0)
+    assert [row.figures["latency_p50_ms"] for row in planned.tried] == [4.0, 2.0, 2.0]
+    assert "0.4 ms at the median and an accuracy of 0.9," in planned.tried[0].engines[0]
+    assert planned.tried[1].engines == ("b0.t0.whole does not run with openvino: no such operator",)

@@ -1,7 +1,8 @@
 """standard-operators: a graph of onnxruntime's fused operators, written in standard ones (ai.onnx).
 
 Engines that know no others, such as OpenVINO, can run it, and static quantisation finds its matrix products. The
-answers are the same to rounding. It makes nothing smaller, and on onnxruntime nothing faster.
+answers are the same to rounding. It makes nothing smaller, and on onnxruntime nothing faster: a plan tries it only
+where there is another engine.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from marketfit.compress.engines import further_engines
 from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.decomposition import decomposed, is_fused, obstacle
 from marketfit.compress.passes.graph_file import read_graph, rewrite
@@ -25,9 +27,9 @@ class StandardOperators(Untrained):
         model = read_graph(artefact)
         return obstacle(model) if is_fused(model) else "all operators are standard ones"
 
-    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:  # noqa: ARG002 - Pass contract
-        """None: by itself it gains nothing."""
-        return ()
+    def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:
+        """Its defaults where an engine that needs them is installed; else nothing is gained."""
+        return ({},) if further_engines() and not self.applies(artefact, context) else ()
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Take every fused operator apart."""

@@ -6,9 +6,12 @@ Needs the package onnx, of the extra `train`.
 
 from marketfit.testing.hostile.documents import DOCUMENTS
 from marketfit.testing.hostile.files import FILES
-from marketfit.testing.hostile.graphs import GOOD_GRAPHS, GRAPHS
+from marketfit.testing.hostile.graphs import GOOD_GRAPHS as _GOOD_GRAPHS
+from marketfit.testing.hostile.graphs import GRAPHS
+from marketfit.testing.hostile.growth import GOOD_GROWTH, GROWTH
 from marketfit.testing.hostile.making import Hostile
 
-HOSTILE: dict[str, Hostile] = {**FILES, **GRAPHS, **DOCUMENTS}
+HOSTILE: dict[str, Hostile] = {**FILES, **GRAPHS, **GROWTH, **DOCUMENTS}
+GOOD_GRAPHS = {**_GOOD_GRAPHS, **GOOD_GROWTH}
 
 __all__ = ["GOOD_GRAPHS", "HOSTILE", "Hostile"]
