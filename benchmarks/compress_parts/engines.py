@@ -131,6 +131,7 @@ ENGINES: Mapping[str, Callable[[Path, int], Engine]] = {
     "ours: int8": _ours("int8"),
     "ours: int8, int8 embeddings": _ours("int8-embeddings"),
     "ours: three layers": _ours("three"),
+    "ours: three layers, trimmed": _ours("three-trimmed"),
     "ours: static": _ours("static"),
     "model2vec + logistic regression": model2vec,
     "TF-IDF + linear SVM": tfidf_svm,
@@ -144,6 +145,7 @@ FILES: Mapping[str, str] = {
     "ours: int8": "ours/int8",
     "ours: int8, int8 embeddings": "ours/int8-embeddings",
     "ours: three layers": "ours/three",
+    "ours: three layers, trimmed": "ours/three-trimmed",
     "ours: static": "ours/static",
     "model2vec + logistic regression": "model2vec",
     "TF-IDF + linear SVM": "tfidf.joblib",
@@ -163,5 +165,5 @@ def missing() -> dict[str, list[str]]:
     return {name: packages for name, packages in lacking.items() if packages}
 
 
-LAYERS: Mapping[str, int] = dict.fromkeys(list(ENGINES)[:6], 6) | {"ours: three layers": 3}
+LAYERS: Mapping[str, int] = dict.fromkeys(list(ENGINES)[:6], 6) | dict.fromkeys(list(ENGINES)[6:8], 3)
 """Encoder layers, for the share of the machine's int8 peak."""

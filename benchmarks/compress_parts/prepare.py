@@ -16,6 +16,7 @@ from marketfit import registry
 from marketfit.compress.passes import Artefact, Context
 from marketfit.compress.passes.int8 import Int8
 from marketfit.compress.passes.int8_embeddings import Int8Embeddings
+from marketfit.compress.passes.vocabulary_trim import VocabularyTrim
 from marketfit.records import Recipe
 from marketfit.task import Labelled, StaticShape, StaticTrainer, Study, normalise_text, unreported
 
@@ -87,7 +88,7 @@ def _ours(work: Path, rows: Rows, *, epochs: float) -> None:
     def export(model: Path) -> Callable[[Path], None]:
         return lambda into: trainer.export(model, into, product="benchmark", lineage=("benchmarks/compress.py",))
 
-    def passed(step: Int8 | Int8Embeddings, source: Path) -> Callable[[Path], None]:
+    def passed(step: Int8 | Int8Embeddings | VocabularyTrim, source: Path) -> Callable[[Path], None]:
         def make(into: Path) -> None:
             context = Context(
                 into=into, inputs=rows.train.inputs, targets=rows.train.targets, labels=rows.train.labels,
@@ -116,6 +117,9 @@ def _ours(work: Path, rows: Rows, *, epochs: float) -> None:
     _once(ours / "three-fp32", export(work / "distilled-3"))
     _once(ours / "three-int8", passed(Int8(), ours / "three-fp32"))
     _once(ours / "three", passed(Int8Embeddings(), ours / "three-int8"))
+    _once(ours / "three-few-words", passed(VocabularyTrim(), ours / "three-fp32"))
+    _once(ours / "three-few-words-int8", passed(Int8(), ours / "three-few-words"))
+    _once(ours / "three-trimmed", passed(Int8Embeddings(), ours / "three-few-words-int8"))
     _once(work / "static-start", flat)
     _once(work / "distilled-static", distilled(work / "static-start", Study(epochs=5 * epochs, learning_rate=1e-3)))
     _once(ours / "static-fp32", export(work / "distilled-static"))
