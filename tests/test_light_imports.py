@@ -14,7 +14,7 @@ import marketfit
 
 HEAVY = (
     "torch", "transformers", "sklearn", "optuna", "cleanlab", "peft", "datasketch", "onnx",
-    "ray", "mlflow", "wandb", "tensorboard", "scipy.stats", "alembic",
+    "ray", "mlflow", "wandb", "tensorboard", "scipy.optimize", "scipy.stats", "alembic",
     "openvino",
 )  # fmt: skip
 PROMISED = (

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from marketfit.measure.intervals import Bounds, clopper_pearson, rows_needed
@@ -49,6 +48,8 @@ def fit_temperature(log_probabilities: NDArray[np.floating], targets: NDArray[np
         raise ValueError(f"log-probabilities {logits.shape} do not belong to targets {truth.shape}")
     if not np.isfinite(logits).all():
         raise ValueError("a log-probability is not finite; clip probabilities before taking logarithms")
+    from scipy.optimize import minimize_scalar
+
     smooth = 1.0 / (len(logits) + 2.0)
     expected = (1.0 - smooth) * logits[np.arange(len(truth)), truth] + smooth * logits.mean(axis=1)
 

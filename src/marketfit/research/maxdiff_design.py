@@ -13,7 +13,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field as Limits
-from scipy.optimize import linear_sum_assignment
 
 from marketfit.errors import DataError, Problem
 from marketfit.records import Record
@@ -185,6 +184,8 @@ def _placed(tasks: list[list[int]], items: int, rng: np.random.Generator) -> Int
     """
     size = len(tasks[0])
     edge = np.zeros((len(tasks), 0), dtype=np.bool_)
+    from scipy.optimize import linear_sum_assignment
+
     owner: list[int] = []
     for item in range(items):
         having = rng.permutation([number for number, task in enumerate(tasks) if item in task])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy import optimize, sparse
 
 from marketfit.demand.arrays import IntArray
 from marketfit.demand.designs.rules import prohibition_table
@@ -87,6 +86,8 @@ def _solve(
 
     None when the solver could not settle it in its time.
     """
+    from scipy import optimize, sparse
+
     combinations = _allowed(space, attributes, places)
     if not combinations.size:
         return combinations, None

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import optimize
 
 from marketfit.demand.arrays import BoolArray, FloatArray, Rng
 from marketfit.demand.coding.coding import Offer
@@ -142,6 +141,8 @@ class _Target:
 
 
 def _fitted_scale(target: _Target) -> float:
+    from scipy import optimize
+
     def divergence(power: float) -> float:
         return target.divergence(math.exp(power))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray
 from marketfit.demand.coding.terms import LinearTerm
@@ -171,6 +171,8 @@ def best_price(answer: Answer, low: float, high: float) -> float:
 
 def nearby_price(answer: Answer, current: float, reach: float, bounds: tuple[float, float]) -> float | None:
     """The peak within reach of the current price, or a bound that the profit climbs to; None where neither is."""
+    from scipy import optimize
+
     low, high = bounds
     left, right = max(low, current - reach), min(high, current + reach)
     rising, falling = answer.marginal(left) > 0, answer.marginal(right) < 0
@@ -182,6 +184,8 @@ def nearby_price(answer: Answer, current: float, reach: float, bounds: tuple[flo
 
 
 def _between(answer: Answer, left: float, right: float, fine: float) -> float:
+    from scipy import optimize
+
     if answer.marginal(left) > 0 > answer.marginal(right):
         return float(optimize.brentq(answer.marginal, left, right, xtol=fine))
 

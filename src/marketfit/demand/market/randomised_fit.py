@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from marketfit.demand.arrays import FloatArray, Rng
 from marketfit.demand.choices.data import ChoiceData
@@ -62,6 +62,8 @@ def fit_randomised(
     progress: called with the part that is done.
     Raises DataError when the data do not fit the model's coding.
     """
+    from scipy import optimize
+
     check_level(level)
     generator = np.random.default_rng(rng)
     if data.tasks < 2:

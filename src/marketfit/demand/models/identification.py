@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
 
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.models.likelihood import Likelihood
@@ -77,6 +76,8 @@ def raise_if_separated(likelihood: Likelihood, columns: tuple[str, ...], bounds:
     It looks for a direction in which no chosen alternative falls behind and some get ahead for ever.
     likelihood: with columns of like scale.
     """
+    from scipy import optimize
+
     ahead = np.repeat(likelihood.design[likelihood.chosen], likelihood.sizes, axis=0) - likelihood.design
     counted = np.repeat(likelihood.weights > 0, likelihood.sizes)
     ahead = np.unique(ahead[counted], axis=0)
