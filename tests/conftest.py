@@ -15,12 +15,17 @@ from marketfit.engine import Run, start
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-LONGEST = ("test_kill.py", "test_readme.py", "test_position.py", "test_cycle.py", "test_extras.py", "test_jobs.py")
+LONGEST = ("loop", "test_readme.py", "compress", "tune", "research", "demand")
+"""Files and folders that take the longest. What two workers take at the end should be short."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: what two workers take at the end should be short."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    """A file is run by one worker, and so is all of tests/loop, which shares one run; the longest come first."""
+    for item in items:
+        inside = item.path.parent.name == "loop" and item.path.name.startswith("test_")
+        item.add_marker(pytest.mark.xdist_group("loop" if inside else str(item.path)))
+    items.sort(key=lambda item: min([LONGEST.index(part) for part in item.path.parts if part in LONGEST] or [99]))
 
 
 MINIMAL = """\

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from marketfit.brief import load_brief
+from marketfit.testing import commands
 from marketfit.testing.encoders import small_minilm
 
 ROOT = Path(__file__).parents[1]
@@ -82,9 +83,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def marketfit(words: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=280
-    )
+    done = commands.begin(words[1:], cwd=folder).finish(timeout=280)
     assert done.returncode == 0 or (words[1] == "rollback" and "no champion before" in done.stderr), done.stderr
     return done.stdout
 

@@ -32,6 +32,7 @@ def test_local_jobs_pass_the_exam(workers: int) -> None:
     exam.check_jobs(LocalJobs(), workers=workers)
 
 
+@pytest.mark.slow  # tests/tune searches on Ray each time
 def test_jobs_on_ray_pass_the_exam(ray: RayJobs) -> None:
     exam.check_jobs(ray, workers=1)
 

@@ -47,6 +47,7 @@ def test_an_address_where_nobody_is_stops_a_run_before_it_begins(
     assert not (brief.parent / "marketfit-workspace").exists()
 
 
+@pytest.mark.slow  # each tracker has tests of its own in tests/engine
 def test_a_run_is_followed(make_quick: Callable[..., Path], call: Call, tmp_path: Path) -> None:
     for package in ("mlflow", "tensorboard", "wandb"):
         pytest.importorskip(package)

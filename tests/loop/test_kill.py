@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
-import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from marketfit.loop import Outcome
+from marketfit.testing import commands
 
 KILLS = 10
-STARTING = 10.0
+STARTING = 2.0
 """Seconds of a process before its first step, and after its last."""
 TRIALS = 4
 """A probe, a full fine-tuning, and the standard variants of the better one."""
 SAME = ("status", "winner", "backbone", "recipe", "passes", "price")
 
 
-def start(brief: Path) -> subprocess.Popen[str]:
+def start(brief: Path) -> commands.Command:
     """The command in a process group of its own, so that a kill takes the probe's processes too."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "marketfit", "run", str(brief), "--json", "--quiet"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return commands.begin(["run", str(brief), "--json", "--quiet"], cwd=brief.parent)
 
 
 def finish(brief: Path) -> dict[str, object]:
     """Run to the end."""
-    process = start(brief)
-    out, err = process.communicate(timeout=280)
-    assert process.returncode == 0, err
-    document = json.loads(out)
+    done = start(brief).finish(timeout=280)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
     assert isinstance(document, dict)
     return document
 
@@ -68,9 +59,8 @@ def test_ten_kills_change_nothing(
         try:
             process.wait(timeout=moments.uniform(0.5, whole / 4))
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             killed += 1
-        process.communicate()
         now = trials(brief)
         assert {key: now.get(key) for key in seen} == seen, "a finished trial was run again or lost"
         seen = now

@@ -31,13 +31,13 @@ def test_the_registered_trainers_and_runtimes_are_those_of_the_list() -> None:
     assert registry.names("trainers") == registry.names("runtimes") == ("text-classification",)
 
 
-@pytest.mark.parametrize("kind", ["bert", "mpnet"])
+@pytest.mark.parametrize("kind", ["bert", pytest.param("mpnet", marks=pytest.mark.slow)])
 def test_the_trainer_passes_the_exam(kind: str, trainer: Trainer, base: Path, rows: Labelled, tmp_path: Path) -> None:
     """BERT is written straight from its weights; MPNet, with its relative positions, has to be traced."""
     check_trainer(trainer, TrainerCase(name=kind, base=base, rows=rows), folder=tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["distilbert", "electra", "roberta"])
+@pytest.mark.parametrize("kind", ["distilbert", "electra", "mpnet", "roberta"])
 def test_other_architectures_export_what_they_learnt(
     kind: str, trainer: Trainer, base: Path, rows: Labelled, tmp_path: Path
 ) -> None:
