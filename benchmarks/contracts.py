@@ -223,9 +223,9 @@ def report(tried: Tried, count: int) -> None:
     """A line on standard error."""
     kept = f", {sum(claim.kept for claim in tried.claims)} of {len(tried.claims)} kept" if tried.claims else ""
     bound = f", binding {tried.binding or 'nothing'}" if tried.status == "refused" else ""
-    beaten_by = ", beaten by 10 %" if tried.beaten_by else ""
+    better = ", beaten by 10 %" if tried.beaten_by else ""
     sys.stderr.write(
-        f"contract {tried.number + 1} of {count} ({', '.join(tried.contract)}): {tried.status}{kept}{bound}{beaten_by}, "
+        f"contract {tried.number + 1} of {count} ({', '.join(tried.contract)}): {tried.status}{kept}{bound}{better}, "
         f"{tried.seconds:.0f} s\n"
     )
 

@@ -40,7 +40,7 @@ def _bound(metric: str, value: float, rng: np.random.Generator) -> Requirement:
     factor = math.exp(rng.uniform(math.log(TIGHTEST), math.log(LOOSEST)))
     limit = value / factor if higher else value * factor
     if metric == "accuracy":
-        limit = min(1.0, value + rng.uniform(-BELOW, ABOVE))
+        limit = min(1.0, max(0.0, value + rng.uniform(-BELOW, ABOVE)))
     return Requirement.parse(metric, f"{'>=' if higher else '<='} {limit:.4g}")
 
 

@@ -43,7 +43,8 @@ class Claim(BaseModel, frozen=True):
 
     def __str__(self) -> str:
         seen = ", ".join(f"{value:.4g}" for value in self.again)
-        return f"{self.metric} {self.op} {self.limit:g}: claimed {self.value:.4g} (at worst {self.worst:.4g}), again {seen}"
+        claimed = f"claimed {self.value:.4g} (at worst {self.worst:.4g})"
+        return f"{self.metric} {self.op} {self.limit:g}: {claimed}, again {seen}"
 
 
 class Tried(BaseModel, frozen=True):

@@ -8,7 +8,6 @@ import numpy as np
 
 from contracts_parts.drawing import DRAWN
 from contracts_parts.record import Claim, Tried
-
 from marketfit.measure.intervals import clopper_pearson
 
 KEPT, SHIPPED = 0.95, 0.9  # the bars
@@ -25,10 +24,10 @@ def table(tried: Sequence[Tried]) -> str:
     refused = [one for one in tried if one.status == "refused"]
     claims = [claim for one in shipped for claim in one.claims]
     better = [one for one in tried if one.beaten_by]
-    beyond = sum(claim.beyond for claim in claims)
+    kept, beyond = sum(claim.kept for claim in claims), sum(claim.beyond for claim in claims)
     return markdown(("what", "count", "of", "share (95 % interval)", "bar", "verdict"), [
         _line("contracts shipped", len(shipped), len(tried)),
-        _line("bounds claimed met that a new process meets", sum(claim.kept for claim in claims), len(claims), bar=KEPT),
+        _line("bounds claimed met that a new process meets", kept, len(claims), bar=KEPT),
         _line("bounds claimed met that are missed beyond chance", beyond, len(claims)),
         _line("refusals that name a bound that is not met", sum(one.named for one in refused), len(refused), bar=1.0),
         _line("contracts beaten by 10 % that are shipped", sum(one.status == "shipped" for one in better), len(better),
