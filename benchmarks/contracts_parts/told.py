@@ -51,7 +51,7 @@ def cases(tried: Sequence[Tried]) -> list[str]:
     """One line on each promise that was missed, each refusal that names nothing, each wrong refusal."""
     lines = []
     for one in tried:
-        name = f"- contract {one.number} ({', '.join(one.contract)})"
+        name = f"- contract {one.number + 1} ({', '.join(one.contract)})"
         lines += [f"{name}: missed{_how(claim)}: {claim}" for claim in one.claims if not claim.kept]
         if one.status == "refused" and not one.named:
             lines.append(f"{name}: the refusal names {one.binding or 'no bound'}: {one.reason}")

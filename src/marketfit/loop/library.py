@@ -48,7 +48,8 @@ class MadeVariant(Record):
 
 class Compressed(Record):
     """What became of a model: all variants, the Pareto set first, and the sealed bundle of the best one that keeps
-    the requirements, or why there is none.
+    the requirements, or why there is none. `binding`: the requirement of a refusal that is in the way of all variants,
+    or else of the one that was put to the locked test.
     """
 
     status: Literal["shipped", "refused"]
@@ -235,13 +236,19 @@ def _told(folder: Path, dataset: Dataset, turn: Turn, shipment: Shipment) -> Com
         bundle=str(sealed.folder) if sealed else None,
         bundle_sha256=sealed.digest if sealed else None,
         winner=turn.decision.winner,
-        binding=turn.decision.binding,
+        binding=_binding(turn, shipment),
         contract=settlement.contract,
         variants=tuple(_made(variant, front) for variant in made),
         untried=turn.variants.untried,
         machine=turn.variants.machine,
         notes=(f"Rows: {rows}; train rows only calibrate.", *turn.variants.notes),
     )
+
+
+def _binding(turn: Turn, shipment: Shipment) -> str:
+    """What the decision found in the way; after the locked test, or sealing, the first clause that is not met."""
+    broken = shipment.settlement.contract.broken
+    return turn.decision.binding or (str(broken[0].requirement) if broken else "")
 
 
 def _made(variant: Variant, front: Sequence[str]) -> MadeVariant:
