@@ -71,6 +71,8 @@ def fine_tune(rows: Sequence[Row], into: Path, *, layers: int, epochs: int) -> N
 
     from marketfit.tasks.text_classification.sources import locate
 
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     torch.manual_seed(0)
     labels = sorted({label for _text, label in rows})
     numbers = {label: number for number, label in enumerate(labels)}
