@@ -6,10 +6,11 @@ Rows: CLINC150 in scope (`--data`: another parquet with the columns text and lab
 classifier once (the first three layers of MiniLM under transformers' own head), 8 go to marketfit, and 2 are held back:
 only the re-measurement sees them.
 
-Contracts: `marketfit compress` under bounds that everything keeps gives a known Pareto set. Each contract has 2 to 4
-of accuracy, p50, p95, throughput, memory, cold start and size, in random order, around a random member of that set:
-its value times a factor that is log-uniform from 0.7 to 1.4 in the metric's direction; accuracy from 1.5 points above
-its own to 3 points below, uniformly. Contract n of seed 4 is always the same one, given the set.
+Contracts: `marketfit compress` under bounds that everything keeps, ranked by accuracy, then by the median time, then by
+size, gives the known variants and their Pareto set. Each contract has 2 to 4 of accuracy, p50, p95, throughput, memory,
+cold start and size, in random order, around a random member of that set: its value times a factor that is log-uniform
+from 0.7 to 1.4 in the metric's direction; accuracy from 1.5 points above its own to 3 points below, uniformly. Contract
+n of seed 4 is always the same one, given the set.
 
 Each contract is put to `marketfit compress MODEL --require …` in a copy of one workspace, whose test rows nobody has
 opened: a run that had to be refused left the prepared rows and the standard variants there. All measurements that
@@ -42,19 +43,20 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from contracts_parts.drawing import Figures, beaten, draw  # noqa: E402
+from contracts_parts.drawing import DRAWN, Figures, beaten, draw  # noqa: E402
 from contracts_parts.prepare import DATA, fine_tune, read_rows, write_rows  # noqa: E402
 from contracts_parts.product import Product, copied  # noqa: E402
 from contracts_parts.record import Claim, Tried, add_line, read_lines  # noqa: E402
 from contracts_parts.told import told  # noqa: E402
 
+from marketfit.compress.plan.front import pareto_front, upward  # noqa: E402
 from marketfit.contract import METRICS, Requirement  # noqa: E402
 from marketfit.measure.intervals import clopper_pearson  # noqa: E402
 from marketfit.measure.machine import fingerprint  # noqa: E402
 
-EASY = (Requirement.parse("accuracy", ">= 0.01"), Requirement.parse("latency_p95_ms", "<= 10000"))
+EASY = (("accuracy", ">= 0.001"), ("latency_p50_ms", "<= 10000"), ("size_mb", "<= 10000"))  # each ranks once
 IMPOSSIBLE = (Requirement.parse("accuracy", ">= 1"),)
-KNOWN_MINUTES = 3.0  # to look for the known set: longer than for any contract
+KNOWN_MINUTES = 2.0  # of each of three looks for the known set: longer than for any contract
 AGAIN = 5  # new processes, where the first one misses a bound
 
 
@@ -118,18 +120,27 @@ def prepared(options: argparse.Namespace) -> Bench:
 
     once(work / "workspace", unopened)
     if not (work / "known.json").is_file():
-        place = copied(work / "workspace", work / "known")
-        said = product.compress(EASY, minutes=minutes if quick else max(minutes, KNOWN_MINUTES), workspace=place)
-        (work / "known.json").write_text(json.dumps(said["variants"]), "utf-8")
-        shutil.rmtree(place)
-    variants = json.loads((work / "known.json").read_text("utf-8"))
-    known = {
-        one["name"]: {found["metric"]: found["value"] for found in one["measurements"]}
-        for one in variants
-        if not one["rejected"]
-    }
-    front = [one["name"] for one in variants if one["front"]]
+        found = known_set(
+            product, copied(work / "workspace", work / "known"), max(minutes, KNOWN_MINUTES * (not quick))
+        )
+        (work / "known.json").write_text(json.dumps(found), "utf-8")
+        shutil.rmtree(work / "known")
+    known: dict[str, Figures] = json.loads((work / "known.json").read_text("utf-8"))
+    places = pareto_front(upward(list(known.values()), DRAWN))
+    front = [list(known)[place] for place in places]
     return Bench(work, product, minutes, len(rows.held), known, front)
+
+
+def known_set(product: Product, workspace: Path, minutes: float) -> dict[str, Figures]:
+    """Variant → figures, of all that were measured for good in any of three looks; the first one's count."""
+    found: dict[str, Figures] = {}
+    for place in range(len(EASY)):
+        needs = [Requirement.parse(*bound) for bound in (*EASY[place:], *EASY[:place])]
+        sys.stderr.write(f"known set, look {place + 1} of {len(EASY)}: ranked by {needs[0].metric}\n")
+        for one in product.compress(needs, minutes=minutes, workspace=workspace)["variants"]:
+            if not one["rejected"]:
+                found.setdefault(one["name"], {seen["metric"]: seen["value"] for seen in one["measurements"]})
+    return found
 
 
 def once(path: Path, make: Callable[[Path], None]) -> None:
