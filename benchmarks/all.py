@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 SCRIPTS = (
     "clinc150/run.py",
     "compress.py",
+    "contracts.py",
     "opinions.py",
     "research.py",
     "research_coverage.py",

@@ -14,6 +14,12 @@ import pytest
 
 import marketfit
 from marketfit import registry
+from marketfit.brief import Brief
+from marketfit.contract import Contract, Verdict
+from marketfit.engine import Run
+from marketfit.loop import turn
+from marketfit.position import settle
+from marketfit.records import Dataset, Decision, Settlement, Variants
 from marketfit.task import Adopter, unreported
 from marketfit.testing.encoders import WORDS, tiny_classifier
 
@@ -85,6 +91,25 @@ def test_what_nothing_keeps_is_refused_with_what_binds(theirs: Path, rows: Path,
     assert made.bundle is None
     assert made.binding == "latency_p95_ms <= 0.0001"
     assert "binding requirement" in made.as_text()
+
+
+def test_a_refusal_by_the_locked_test_names_what_binds(
+    theirs: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unproven(brief: Brief, dataset: Dataset, variants: Variants, decision: Decision, *, run: Run) -> Settlement:
+        settled = settle(brief, dataset, variants, decision, run=run)
+        size, accuracy = settled.contract.clauses
+        clauses = (size, accuracy.model_copy(update={"verdict": Verdict.UNPROVEN}))
+        return settled.model_copy(update={"status": "refused", "contract": Contract(clauses=clauses)})
+
+    monkeypatch.setattr(turn, "settle", unproven)
+    made = marketfit.compress_model(
+        theirs, marketfit.LabelledFile(rows, "text", "label"), ["size_mb<=100", "accuracy>=0.6"], minutes=0,
+        workspace=tmp_path / "work",
+    )  # fmt: skip
+    assert made.status == "refused"
+    assert made.winner is not None
+    assert made.binding == "accuracy >= 0.6"
 
 
 def test_all_mistakes_of_the_command_at_once(theirs: Path, call: Call, tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ class Compressed(Record):
     the requirements, or why there is none.
 
     `untried` are the sequences of passes that were not made, by reason; `every_untried` is the file with all of them.
+    `binding` is the requirement of a refusal that is in the way of all variants, or else of the one that was put to
+    the locked test.
     """
 
     status: Literal["shipped", "refused"]
@@ -239,7 +241,7 @@ def _told(folder: Path, dataset: Dataset, turn: Turn, shipment: Shipment, *, run
         bundle=str(sealed.folder) if sealed else None,
         bundle_sha256=sealed.digest if sealed else None,
         winner=turn.decision.winner,
-        binding=turn.decision.binding,
+        binding=_binding(turn, shipment),
         contract=settlement.contract,
         variants=tuple(_made(variant, front) for variant in made),
         untried=turn.variants.untried,
@@ -247,6 +249,12 @@ def _told(folder: Path, dataset: Dataset, turn: Turn, shipment: Shipment, *, run
         machine=turn.variants.machine,
         notes=(f"Rows: {rows}; train rows only calibrate.", *turn.variants.notes),
     )
+
+
+def _binding(turn: Turn, shipment: Shipment) -> str:
+    """What the decision found in the way; after the locked test, or sealing, the first clause that is not met."""
+    broken = shipment.settlement.contract.broken
+    return turn.decision.binding or (str(broken[0].requirement) if broken else "")
 
 
 def _made(variant: Variant, front: Sequence[str]) -> MadeVariant:

@@ -18,7 +18,7 @@ from marketfit.records import Dataset, Decision, QualityReport, Settlement, Vari
 from marketfit.task import FloatMatrix
 
 
-@step(version=3, gives=Settlement, reads=("product", "require", "seed"))
+@step(version=4, gives=Settlement, reads=("product", "require", "seed"))
 def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decision, /, *, run: Run) -> Settlement:
     """Put the winner to the locked test, or say why there is none.
 
@@ -132,6 +132,9 @@ def _refused(brief: Brief, variants: Variants, decision: Decision, *, opening: i
     words = [f"nothing can be expected to keep the contract; the binding requirement is {decision.binding}"]
     if nearest is not None:
         words.append(f"nearest to it is {nearest.name}" + (f" ({standing.reason})" if standing else ""))
+    left = sum(group.count for group in variants.untried if group.why == "over budget")
+    if left:
+        words.append(f"{left:,} sequences of passes were over budget: more compress.minutes or trials may find one")
     words.append("the locked test stays shut")
     contract = Contract(clauses=tuple(_unopened(need, nearest) for need in brief.require))
     words += _advice(contract, opening=opening)
