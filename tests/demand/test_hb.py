@@ -89,6 +89,7 @@ def test_individuals_are_found(fitted: HBResult) -> None:
     np.testing.assert_allclose(fitted.individual_draws.mean(axis=0), fitted.individual, atol=0.4)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_about_as_often_as_they_say(read_choices: Maker) -> None:
     covered = []
     for seed in range(12):

@@ -151,7 +151,7 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
         assert (found <= cut).mean() == pytest.approx(quantile, abs=0.025)
 
 
-@pytest.mark.parametrize("most_columns", [30, 1])
+@pytest.mark.parametrize("most_columns", [30, pytest.param(1, marks=pytest.mark.slow)])
 def test_without_answers_the_prior_comes_back(most_columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All moves together, for three people whose tasks tell nothing (Geweke 2004, "Getting it right")."""
     monkeypatch.setattr("marketfit.demand.models.hierarchical.interweave.MOST_COLUMNS", most_columns)

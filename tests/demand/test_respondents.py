@@ -63,6 +63,7 @@ def test_nothing_vanishes(data: ChoiceData, judged: RespondentQuality) -> None:
     assert clean.tasks == data.tasks - sum(verdict.tasks for verdict in judged.dropped)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_verdicts(data: ChoiceData, judged: RespondentQuality) -> None:
     assert check_respondents(data, rng=1).verdicts == judged.verdicts
 

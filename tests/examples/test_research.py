@@ -135,6 +135,7 @@ def test_without_data_each_part_is_skipped_and_says_which(research: ModuleType, 
             assert f"{tmp_path}/choice_" in row.verdict.why
 
 
+@pytest.mark.slow  # statsmodels takes half a minute for one fit
 def test_a_peer_that_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     mnl, settings = part("mnl"), part("settings").Settings(rounds=1, repeats=1)
     if not (settings.data / "choice_yogurt.parquet").is_file():

@@ -25,7 +25,7 @@ from marketfit.engine import Run, step
 from marketfit.errors import RunError
 from marketfit.records import Dataset, Trial, Tuned, Variant, Variants, digest_of
 
-PLAN_VERSION = 2
+PLAN_VERSION = 1
 """Raise it when the same study would try other sequences of passes."""
 
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,7 +80,7 @@ def plan(workspace: Path, brief_file: Path, model: Path) -> None:
     brief = load_brief(brief_file)
     with start(brief, workspace=workspace, command="test") as run:
         labels = read_spec(model).labels
-        material = Material(train=rows(60, labels), unlabelled=(), valid=rows(200, labels), groups={})
+        material = Material(train=rows(60, labels), unlabelled=(), valid=rows(200, labels), groups={}, slices={})
         passes = {item.name: item for item in registered_passes(PASSES)}
         builder = Logged("tiny", Copier(), passes, material, "shelf", run)
 
@@ -123,8 +124,13 @@ def serve(brief_file: Path, model: Path) -> None:
     while line := sys.stdin.readline():
         child = os.fork()
         if child == 0:
-            plan(Path(line.strip()), brief_file, model)
-            os._exit(0)
+            status = 1
+            try:
+                plan(Path(line.strip()), brief_file, model)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            os._exit(status)  # without the ends of this process, which are its parent's
         say(child)
         sys.stdin.readline()  # until then its number is its own, even after its end
         say(os.waitpid(child, 0)[1])

@@ -62,15 +62,3 @@ def test_other_options_of_a_measured_pass_are_better_known_than_another_pass() -
     other = Candidate(0, (PassStep(name="int8", options={"range": "full"}),))
     spread = predict(MEASURED, [other, candidate("half")], METRICS).spread
     assert (spread[0] < spread[1]).all()
-
-
-def test_a_size_is_a_sum_of_parts_and_passes_on_different_parts_help_each_other() -> None:
-    """A table of 47 MB, layers of 21, a tokenizer of 0.7: what int8 and a trimmed table come to together is foreseen."""
-
-    def sized(size: float, *names: str) -> Known:
-        return Known("x", candidate(*names), {"size_mb": size})
-
-    measured = [sized(68.7), sized(52.9, "int8"), sized(17.7, "int8", "table8"), sized(27.6, "trim", "table8")]
-    found = predict(measured, [candidate("trim", "int8", "table8")], ("size_mb",))
-    low, high = (downward_one("size_mb", found.mean[0, 0] + side * 2 * found.spread[0, 0]) for side in (1, -1))
-    assert low < 11.8 < high

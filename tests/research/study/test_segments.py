@@ -48,6 +48,7 @@ def two_kinds() -> ChoiceData:
     )
 
 
+@pytest.mark.slow
 def test_each_segment_says_what_it_would_pay_though_the_price_bends(two_kinds: ChoiceData) -> None:
     fitted = fit_choices(two_kinds, signs={"price": -1}, price="price", progress=lambda _: None)
     straight = fitted.straight_price

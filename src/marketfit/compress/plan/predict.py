@@ -56,13 +56,7 @@ class Widths:
 
 
 RATIO = Widths(math.log(3.0), math.log(1.5), math.log(1.5), math.log(1.08))
-PARTS = Widths(math.log(3.0), math.log(1.5), math.log(1.5), math.log(1.3))
-"""Of bytes, which are a sum of parts: a pass that shrinks one part changes more where the others are small.
-
-Int8 embeddings leave 0.50 of a model of three layers, and 0.35 of it once its products have 8 bits.
-"""
 QUALITY = Widths(0.03, 0.01, 0.01, 0.003)
-_SUMS = ("size_mb", "memory_mb")
 
 _START = 3.0  # of the finalist itself: as good as unknown before it is measured
 _NOISE = 1e-3  # of any measurement
@@ -86,7 +80,7 @@ def predict(known: Sequence[Known], candidates: Sequence[Candidate], metrics: Se
     lengths = [np.array([len(one.steps) for one in part]) for part in parts]
     mean, spread = (np.zeros((len(candidates), len(metrics))) for _ in range(2))
     for column, metric in enumerate(metrics):
-        widths = PARTS if metric in _SUMS else RATIO if is_relative(metric) else QUALITY
+        widths = RATIO if is_relative(metric) else QUALITY
         prior = features.variances(widths)
         level = float(measured[:, column].mean()) if len(known) else 0.0
         own, rest = widths.rest**2 * lengths[0] + _NOISE**2, widths.rest**2 * lengths[1]
