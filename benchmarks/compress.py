@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from compress_parts.engines import ENGINES, FILES, LAYERS, LENGTH, missing  # noqa: E402
+from compress_parts.engines import ENGINES, FILES, LAYERS, LENGTH, STUDENTS, missing  # noqa: E402
 from compress_parts.hardware import floor_ms, operations, peak_operations  # noqa: E402
 from compress_parts.prepare import prepare, read_rows  # noqa: E402
 from compress_parts.worker import SIZES  # noqa: E402
@@ -72,19 +72,22 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=kept, help="where what is made once is kept")
     parser.add_argument("--quick", action="store_true", help="a smoke run on few rows")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-students", action="store_true", help="leave out what is trained from the full model")
     options = parser.parse_args()
     work = (options.work / ("quick" if options.quick else "full")).resolve()
     work.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 30, 0.05) if options.quick else Effort(options.rounds, 400, 1.0)
     rows = read_rows(quick=options.quick)
-    prepare(work, rows, quick=options.quick)
+    prepare(work, rows, quick=options.quick, students=not options.no_students)
+    left_out = {*missing(), *(STUDENTS if options.no_students else ())}
+    engines = [name for name in ENGINES if name not in left_out]
     short = [str(text) for text in rows.test.inputs]
     long = lengthened(short, work)
     (work / "short.json").write_text(json.dumps(short), "utf-8")
     (work / "long.json").write_text(json.dumps(long), "utf-8")
     peak = peak_operations(threads=THREADS)
     floors = {layers: floor_ms(tokens=TOKENS, layers=layers, threads=1) for layers in (3, 6)}
-    found = measure(work, "short.json", effort)
+    found = measure(engines, work, "short.json", effort)
     right = {name: np.array(seen.answers) == rows.test.targets for name, seen in found.items()}
     tokens = float(np.mean(token_counts(short, work)))
     tell(f"Machine: {fingerprint()}; {THREADS} threads for throughput; {len(short):,} test rows, {tokens:.1f} tokens.")
@@ -94,7 +97,7 @@ def main() -> int:
     for name, packages in missing().items():
         tell(f"Not measured: {name} ({', '.join(packages)} not installed).")
     tell(f"\nInputs of {LENGTH} tokens\n")
-    tell(long_table(measure(work, "long.json", effort)))
+    tell(long_table(measure(engines, work, "long.json", effort)))
     return 0
 
 
@@ -118,10 +121,9 @@ def token_counts(texts: Sequence[str], work: Path) -> list[int]:
     return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
 
 
-def measure(work: Path, texts: str, effort: Effort) -> Mapping[str, Found]:
+def measure(engines: Sequence[str], work: Path, texts: str, effort: Effort) -> Mapping[str, Found]:
     """Every engine in turns: in each round one process of one thread, and one of two."""
-    lacking = missing()
-    found = {name: Found() for name in ENGINES if name not in lacking}
+    found = {name: Found() for name in engines}
     usable = sorted(os.sched_getaffinity(0))
     for number in range(effort.rounds):
         names = list(found)

@@ -159,6 +159,10 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 """Packages of an engine that marketfit's extras do not bring."""
 
 
+STUDENTS = ("ours: three layers", "ours: three layers, trimmed", "ours: static")
+"""Engines whose model is trained from the full one."""
+
+
 def missing() -> dict[str, list[str]]:
     """Engine that can't be made here → the packages that it lacks."""
     lacking = {name: [one for one in packages if not find_spec(one)] for name, packages in NEEDS.items()}

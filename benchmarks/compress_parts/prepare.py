@@ -47,8 +47,11 @@ def read_rows(*, quick: bool) -> Rows:
     return Rows(of("train", 100), of("test", 90))
 
 
-def prepare(work: Path, rows: Rows, *, quick: bool) -> None:
-    """Make whatever is missing. Each part appears under its name once it is whole."""
+def prepare(work: Path, rows: Rows, *, quick: bool, students: bool) -> None:
+    """Make whatever is missing; `students`: models too that are trained from the full one.
+
+    Each part appears under its name once it is whole.
+    """
     epochs = 1.0 if quick else 4.0
     trainer = registry.trainer(TASK)
 
@@ -64,8 +67,10 @@ def prepare(work: Path, rows: Rows, *, quick: bool) -> None:
         return make
 
     _once(work / "tuned", tuned("minilm#6"))
-    _once(work / "tuned-3", tuned("minilm-3"))
-    _ours(work, rows, epochs=epochs)
+    _ours(work, rows)
+    if students:
+        _once(work / "tuned-3", tuned("minilm-3"))
+        _students(work, rows, epochs=epochs)
     _peers(work, rows)
 
 
@@ -80,24 +85,37 @@ def _once(path: Path, make: Callable[[Path], None]) -> None:
     scratch.rename(path)
 
 
-def _ours(work: Path, rows: Rows, *, epochs: float) -> None:
-    """Exported and quantised by the passes that `marketfit run` uses."""
+def _export_ours(model: Path) -> Callable[[Path], None]:
+    trainer = registry.trainer(TASK)
+    return lambda into: trainer.export(model, into, product="benchmark", lineage=("benchmarks/compress.py",))
+
+
+def _passed(step: Int8 | Int8Embeddings | VocabularyTrim, source: Path, rows: Rows) -> Callable[[Path], None]:
+    """What a pass that `marketfit run` uses makes of an exported model."""
+
+    def make(into: Path) -> None:
+        context = Context(
+            into=into, inputs=rows.train.inputs, targets=rows.train.targets, labels=rows.train.labels,
+            unlabelled=(), trainer=registry.trainer(TASK), teacher=source, seed=0, progress=unreported,
+        )  # fmt: skip
+        assert not step.applies(Artefact("graph", source), context)
+        step.apply(Artefact("graph", source), {}, context)
+
+    return make
+
+
+def _ours(work: Path, rows: Rows) -> None:
+    """The full model, exported and quantised."""
+    ours = work / "ours"
+    _once(ours / "fp32", _export_ours(work / "tuned"))
+    _once(ours / "int8", _passed(Int8(), ours / "fp32", rows))
+    _once(ours / "int8-embeddings", _passed(Int8Embeddings(), ours / "int8", rows))
+
+
+def _students(work: Path, rows: Rows, *, epochs: float) -> None:
+    """Three layers and a static model that learn from the full one, exported and quantised."""
     trainer = registry.trainer(TASK)
     ours = work / "ours"
-
-    def export(model: Path) -> Callable[[Path], None]:
-        return lambda into: trainer.export(model, into, product="benchmark", lineage=("benchmarks/compress.py",))
-
-    def passed(step: Int8 | Int8Embeddings | VocabularyTrim, source: Path) -> Callable[[Path], None]:
-        def make(into: Path) -> None:
-            context = Context(
-                into=into, inputs=rows.train.inputs, targets=rows.train.targets, labels=rows.train.labels,
-                unlabelled=(), trainer=trainer, teacher=work / "tuned", seed=0, progress=unreported,
-            )  # fmt: skip
-            assert not step.applies(Artefact("graph", source), context)
-            step.apply(Artefact("graph", source), {}, context)
-
-        return make
 
     def distilled(start: Path, study: Study) -> Callable[[Path], None]:
         return lambda into: trainer.distil(
@@ -110,20 +128,17 @@ def _ours(work: Path, rows: Rows, *, epochs: float) -> None:
             work / "tuned", rows.train, into, unlabelled=(), shape=StaticShape(), seed=0, progress=unreported
         )
 
-    _once(ours / "fp32", export(work / "tuned"))
-    _once(ours / "int8", passed(Int8(), ours / "fp32"))
-    _once(ours / "int8-embeddings", passed(Int8Embeddings(), ours / "int8"))
     _once(work / "distilled-3", distilled(work / "tuned-3", Study(epochs=epochs)))
-    _once(ours / "three-fp32", export(work / "distilled-3"))
-    _once(ours / "three-int8", passed(Int8(), ours / "three-fp32"))
-    _once(ours / "three", passed(Int8Embeddings(), ours / "three-int8"))
-    _once(ours / "three-few-words", passed(VocabularyTrim(), ours / "three-fp32"))
-    _once(ours / "three-few-words-int8", passed(Int8(), ours / "three-few-words"))
-    _once(ours / "three-trimmed", passed(Int8Embeddings(), ours / "three-few-words-int8"))
+    _once(ours / "three-fp32", _export_ours(work / "distilled-3"))
+    _once(ours / "three-int8", _passed(Int8(), ours / "three-fp32", rows))
+    _once(ours / "three", _passed(Int8Embeddings(), ours / "three-int8", rows))
+    _once(ours / "three-few-words", _passed(VocabularyTrim(), ours / "three-fp32", rows))
+    _once(ours / "three-few-words-int8", _passed(Int8(), ours / "three-few-words", rows))
+    _once(ours / "three-trimmed", _passed(Int8Embeddings(), ours / "three-few-words-int8", rows))
     _once(work / "static-start", flat)
     _once(work / "distilled-static", distilled(work / "static-start", Study(epochs=5 * epochs, learning_rate=1e-3)))
-    _once(ours / "static-fp32", export(work / "distilled-static"))
-    _once(ours / "static", passed(Int8Embeddings(), ours / "static-fp32"))
+    _once(ours / "static-fp32", _export_ours(work / "distilled-static"))
+    _once(ours / "static", _passed(Int8Embeddings(), ours / "static-fp32", rows))
 
 
 def _peers(work: Path, rows: Rows) -> None:

@@ -22,6 +22,9 @@ def compress(  # noqa: PLR0913 - typer wants an argument for each option
     label_column: Annotated[str, typer.Option("--label", metavar="COLUMN", help="of the labels")] = "label",
     threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="of one request")] = 1,
     price_per_hour: Annotated[float | None, typer.Option(help="of the machine, to require a cost", min=0)] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=5, max=1000, help="that time each variant (target.processes)")
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0, help="for variants beyond the standard ones; default: 1")
     ] = None,
@@ -35,11 +38,12 @@ def compress(  # noqa: PLR0913 - typer wants an argument for each option
     quiet: Quiet = False,
 ) -> None:
     """Compress a model that somebody else trained, and seal the best variant that keeps the requirements."""
+    more = {} if processes is None else {"processes": processes}
     made = loop.compress_model(
         model,
         loop.LabelledFile(data, input_column, label_column),
         require,
-        target=TargetSpec(threads=threads, price_per_hour=price_per_hour),
+        target=TargetSpec(threads=threads, price_per_hour=price_per_hour, **more),
         minutes=minutes,
         workspace=workspace,
         reporter=engine.reporter(quiet=quiet),
