@@ -130,6 +130,12 @@ def test_a_cost_needs_a_price(theirs: Path, rows: Path, call: Call) -> None:
     assert "cost_per_1000 needs a price" in said.stderr
 
 
+def test_so_few_processes_prove_nothing(theirs: Path, rows: Path, call: Call) -> None:
+    said = call("compress", theirs, "--data", rows, "--require", "size_mb<=2", "--processes", 3)
+    assert said.returncode == 2
+    assert "--processes" in said.stderr
+
+
 def test_labels_must_be_those_of_the_model(theirs: Path, call: Call, tmp_path: Path) -> None:
     few = [(f"{one} {two}", "musik" if number % 2 else "light")
            for number, (one, two) in enumerate((a, b) for a in WORDS[:4] for b in WORDS[4:9])]  # fmt: skip

@@ -14,7 +14,7 @@ from marketfit.contract import Measurement, Verdict
 from marketfit.engine import Run
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.position import position, settle
-from marketfit.records import Dataset, Decision, Folder, MarketView, Settlement, Variant, Variants
+from marketfit.records import Dataset, Decision, Folder, MarketView, Settlement, UntriedGroup, Variant, Variants
 
 EMPTY = MarketView(choice=None, competitors=(), opinions=None, notes=())
 FIRST_TEST_ROW = 901
@@ -275,3 +275,13 @@ def test_a_refusal_without_any_measurement_is_unmeasured(
     found = settled(brief_with(), shop.dataset(), of(broken), run)
     assert [clause.verdict for clause in found.contract.clauses] == [Verdict.UNMEASURED] * 3
     assert (run.ledger.openings(run.product), opened) == (0, [])
+
+
+def test_a_refusal_says_what_the_budget_left_out(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
+    brief, dataset = brief_with('{accuracy: ">= 0.85", memory_mb: "<= 50"}'), shop.dataset()
+    variants = of(timed(shop.variant("v"), "memory_mb", 98.0, 101.0, 5))
+    left = (UntriedGroup(why="over budget", count=428, nearest=()), UntriedGroup(why="unlikely", count=3, nearest=()))
+    for untried, told in (((), False), (left[1:], False), (left, True)):
+        found = settled(brief, dataset, variants.model_copy(update={"untried": untried}), run)
+        assert found.status == "refused"
+        assert ("428 sequences of passes were over budget" in found.reason) == told
