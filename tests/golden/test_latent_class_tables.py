@@ -90,7 +90,9 @@ def test_gmnl_example() -> None:
     assert fit_latent_class(data, classes=2).log_likelihood == pytest.approx(-790.916, abs=6e-4)
 
 
-@pytest.mark.parametrize("classes", LOG_LIKELIHOODS)
+@pytest.mark.parametrize(
+    "classes", [2, 3, pytest.param(4, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_electricity(classes: int) -> None:
     data = electricity()
     result = fit_latent_class(data, classes=classes, starts=10)
