@@ -76,11 +76,11 @@ def check_respondents(
     signs: as in `fit_hb`. seconds: (respondents,) time for all tasks, NaN where it is not known.
     Raises DataError when the data do not say who answered, or `seconds` has another length.
     """
-    lines = straight_lining(data) if data.respondent is not None else np.zeros(0, dtype=np.bool_)
-    scores = _judged_by_the_earnest(data, lines, signs, rng, progress)
     if seconds is not None and seconds.shape != (data.respondents,):
         found = f"has shape {seconds.shape}"
         raise DataError([Problem("seconds", found, f"({data.respondents},)", "give one time for each respondent")])
+    lines = straight_lining(data) if data.respondent is not None else np.zeros(0, dtype=np.bool_)
+    scores = _judged_by_the_earnest(data, lines, signs, rng, progress)
     _, tasks = starts_of(data)
     times = np.full(tasks.size, np.nan) if seconds is None else seconds
     copies = duplicates(data)
