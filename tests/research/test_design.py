@@ -23,6 +23,14 @@ PLAN = ChoicePlan(
     versions=5,
 )
 EFFICIENT = PLAN.model_copy(update={"method": "efficient"})
+QUICK = ChoicePlan(
+    levels={"privacy": ("cloud", "on-device"), "price": (2.0, 4.0, 6.0)},
+    better={"price": "lower"},
+    respondents=4,
+    method="efficient",
+    tasks=6,
+    versions=2,
+)
 
 
 @pytest.fixture(scope="module", params=["balanced-overlap", "efficient"])
@@ -63,7 +71,7 @@ def test_no_task_has_a_duplicate_dominated_or_prohibited_product(questionnaire: 
                 assert not worse
 
 
-@pytest.mark.parametrize("plan", [PLAN, EFFICIENT])
+@pytest.mark.parametrize("plan", [PLAN, QUICK])
 def test_seeds_differ_and_repeat(plan: ChoicePlan) -> None:
     first = Choice().design(plan, seed=3)
     assert Choice().design(plan, seed=4) != first
@@ -88,7 +96,7 @@ def test_the_efficient_method_is_efficient_for_the_model_of_the_estimate() -> No
     efficient, balanced = (d_error(design_of(plan, seed=3), prior) for plan in (EFFICIENT, PLAN))
     assert efficient < 0.95 * balanced
     told: list[float] = []
-    Choice().design(EFFICIENT, seed=3, progress=told.append)
+    Choice().design(QUICK, seed=3, progress=told.append)
     assert told[-1] == 1.0
 
 

@@ -16,6 +16,8 @@ from marketfit.errors import DataError
 from marketfit.research import research
 from marketfit.research.study.people import count_people, names_of, read_people
 
+pytestmark = pytest.mark.usefixtures("short_study")
+
 ATTRIBUTES = {"price": AttributeSpec(offer=(1.0,), better="lower")}
 
 
