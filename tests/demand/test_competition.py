@@ -231,10 +231,10 @@ def test_a_firm_moves_its_prices_together() -> None:
 
 
 def test_many_people_are_sampled(tastes: Tastes, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = tastes(1, draws=50, people=40, weighted=True)
+    drawn = tastes(1, draws=30, people=20, weighted=True)
     market = Market(drawn, availability={"theirs": 0.5, "ours": 0.7})
     exact = equilibrium(market, OFFERS, game=GAME, worlds=1)
-    monkeypatch.setattr("marketfit.demand.market.competition.MOST_PEOPLE", 1000)
+    monkeypatch.setattr("marketfit.demand.market.competition.MOST_PEOPLE", 400)
     sampled = equilibrium(market, OFFERS, game=GAME, worlds=1)
     for name in OFFERS:
         assert sampled.prices[name].value == pytest.approx(exact.prices[name].value, abs=0.1)

@@ -10,6 +10,7 @@ import pytest
 
 from marketfit.demand import ChoiceData
 from marketfit.demand.arrays import FloatArray
+from marketfit.demand.respondents import consistency
 from marketfit.demand.respondents.patterns import cheapest_only, duplicates, speeders, straight_lining
 from marketfit.demand.respondents.quality import RespondentQuality, check_respondents
 from marketfit.errors import DataError
@@ -37,14 +38,30 @@ def survey(seed: int = 0) -> ChoiceData:
     )  # fmt: skip
 
 
+HASTY, FRUGAL = 0, 1
+"""Two people with clear tastes: one takes 5 s where others take 100, one always takes the lowest price."""
+
+
+def lowest_price(data: ChoiceData, person: int) -> ChoiceData:
+    """The same, with a person who takes the first of the cheapest in every task."""
+    price = next(item for item in data.attributes if item.name == "price").numbers
+    chosen = data.chosen.copy()
+    for task in np.flatnonzero(np.asarray(data.respondent) == person).tolist():
+        begin = int(data.starts[task])
+        chosen[task] = begin + int(np.argmin(price[begin : begin + OFFERS]))
+    return replace(data, chosen=chosen)
+
+
 @pytest.fixture(scope="module")
 def data() -> ChoiceData:
-    return survey()
+    return lowest_price(survey(), FRUGAL)
 
 
 @pytest.fixture(scope="module")
 def judged(data: ChoiceData) -> RespondentQuality:
-    return check_respondents(data, rng=1)
+    seconds = np.full(data.respondents, 100.0)
+    seconds[HASTY] = 5.0
+    return check_respondents(data, seconds=seconds, rng=1)
 
 
 def test_robots_are_caught_and_people_are_kept(data: ChoiceData, judged: RespondentQuality) -> None:
@@ -63,17 +80,16 @@ def test_nothing_vanishes(data: ChoiceData, judged: RespondentQuality) -> None:
     assert clean.tasks == data.tasks - sum(verdict.tasks for verdict in judged.dropped)
 
 
-@pytest.mark.slow
-def test_the_same_seed_gives_the_same_verdicts(data: ChoiceData, judged: RespondentQuality) -> None:
-    assert check_respondents(data, rng=1).verdicts == judged.verdicts
+def test_the_same_seed_gives_the_same_verdicts(data: ChoiceData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consistency, "ITERATIONS", 40)
+    monkeypatch.setattr(consistency, "POPULATIONS", 20)
+    one, same, other = (check_respondents(data, rng=seed).verdicts for seed in (1, 1, 2))
+    assert one == same
+    assert one != other  # the reasons tell scores, which are simulated
 
 
-def test_one_reason_is_not_enough(data: ChoiceData, judged: RespondentQuality) -> None:
-    seconds = np.full(data.respondents, 100.0)
-    honest = int(np.flatnonzero(judged.kept)[0])
-    seconds[honest] = 5.0
-    found = {verdict.respondent: verdict for verdict in check_respondents(data, seconds=seconds, rng=1).verdicts}
-    verdict = found[f"p{honest:03d}"]
+def test_one_reason_is_not_enough(judged: RespondentQuality) -> None:
+    verdict = next(one for one in judged.verdicts if one.respondent == f"p{HASTY:03d}")
     assert verdict.criteria == ("speed",)
     assert not verdict.dropped
     assert "5 s" in verdict.reasons[0]
@@ -93,19 +109,11 @@ def test_always_taking_nothing_is_a_taste(data_with_none: ChoiceData) -> None:
     assert not straight_lining(replace(data_with_none, chosen=nothing)).any()
 
 
-def test_price_only_is_remarked_and_not_dropped() -> None:
-    data = survey(3)
-    price = next(item for item in data.attributes if item.name == "price").numbers
-    lowest = np.minimum.reduceat(price, data.starts)
-    first = np.array([begin + int(np.argmax(price[begin : begin + OFFERS] == low)) for begin, low in
-                      zip(data.starts.tolist(), lowest.tolist(), strict=True)])  # fmt: skip
-    someone = np.flatnonzero(np.asarray(data.respondent) == 0)
-    chosen = data.chosen.copy()
-    chosen[someone] = first[someone]
-    moved = replace(data, chosen=chosen)
-    assert cheapest_only(moved, "price")[0]
-    assert not cheapest_only(moved, "brand")[1:].all()
-    verdict = next(v for v in check_respondents(moved, rng=0).verdicts if v.respondent == "p000")
+def test_price_only_is_remarked_and_not_dropped(data: ChoiceData, judged: RespondentQuality) -> None:
+    assert not cheapest_only(survey(), "price")[FRUGAL]
+    assert cheapest_only(data, "price")[FRUGAL]
+    assert not cheapest_only(data, "brand")[FRUGAL]
+    verdict = next(one for one in judged.verdicts if one.respondent == f"p{FRUGAL:03d}")
     assert verdict.remarks == ("takes the lowest price every time",)
     assert not verdict.dropped
 

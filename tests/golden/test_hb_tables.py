@@ -34,7 +34,7 @@ def data() -> ChoiceData:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # half a minute; planted populations are found in tests/demand
 def test_population_of_electricity(data: ChoiceData) -> None:
     fitted = fit_hb(data, iterations=2500)
     assert fitted.converged

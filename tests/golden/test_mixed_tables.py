@@ -123,7 +123,7 @@ def test_log_normal_ones(electricity: ChoiceData) -> None:
     check(electricity, random, 100, published, -3976.5, 0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # half a minute; its parts have quick tests in tests/demand
 def test_correlated(electricity: ChoiceData) -> None:
     # The published maximum has loc:loc below 0, which is another one than that of the mirrored draws: our search finds
     # a higher one. Both are maxima of our likelihood.
@@ -154,7 +154,7 @@ def test_correlated(electricity: ChoiceData) -> None:
     assert gradient @ np.linalg.solve(here.information, gradient) < 1e-5
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the same as with 100 draws, six times as large
 def test_six_hundred_draws(electricity: ChoiceData) -> None:
     # xlogit 0.2.7 with the same draws, run beside; its README (log-likelihood -3888.413) shows other ones.
     published = """

@@ -75,7 +75,7 @@ SEEN = Observed(
 def test_fresh_processes_measure_sealed_and_unsealed_bundles(sealed: Sealed, unsealed: Path) -> None:
     done: list[float] = []
     found = probe(
-        {"sealed": sealed.folder, "unsealed": unsealed}, TEXTS, plan=Plan(1, 2, 30),
+        {"sealed": sealed.folder, "unsealed": unsealed}, TEXTS, plan=Plan(1, 2, 30, batch_seconds=0.01),
         progress=done.append,
     )  # fmt: skip
     assert list(found) == ["sealed", "unsealed"]
@@ -91,7 +91,8 @@ def test_fresh_processes_measure_sealed_and_unsealed_bundles(sealed: Sealed, uns
     assert done == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_a_sealed_bundle_is_measured_again(sealed: Sealed) -> None:
+def test_a_sealed_bundle_is_measured_again(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketfit.measure.process_metrics.BATCH_SECONDS", 0.01)
     needs = [Requirement.parse("latency_p95_ms", "<= 1000"), Requirement.parse("size_mb", "<= 30")]
     found = measure_again(sealed.folder, TEXTS, requirements=needs, price_per_hour=0.1, progress=lambda _done: None)
     named = {item.metric: item for item in found}

@@ -21,7 +21,7 @@ def processes(rng: np.random.Generator, count: int, *, mean: float, sigma: float
     return [
         Observed(
             cold_start_ns=10**8,
-            latencies_ns=(10**6,) * 400,
+            latencies_ns=(10**6,),
             energy_uj=None,
             batches=(BatchSeen(size=32, rows_per_second=50.0, peak_bytes=round(1e6 * peak)),),
         )

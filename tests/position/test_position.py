@@ -62,7 +62,7 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Brief, Ma
     """The example's brief with its survey estimated once: by the logit, which is quick."""
     brief = priced(load_brief(EXAMPLE / "brief.yaml"), model="logit", drop_careless=False, surveys={})
     with start(brief, workspace=tmp_path_factory.mktemp("workspace"), command="test") as run:
-        yield brief, research(brief, None, run=run), run
+        yield brief, logit_study(brief, run), run
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,14 @@ def best_price(survey: tuple[Brief, MarketView, Run], make: Callable[[Run], Shop
     brief, market, run = survey
     shop = make(run)
     return position(brief, shop.dataset(), market, of(shop.variant("v", wrong=range(30), p95=5.0)), run=run)
+
+
+def logit_study(brief: Brief, run: Run) -> MarketView:
+    """Research without what no decision rests on: classes of people, and price competition in many worlds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marketfit.research.study.segments.CLASSES", (1,))
+        patch.setattr("marketfit.research.study.reaction.WORLDS", 2)
+        return research(brief, None, run=run)
 
 
 def one_price(brief: Brief, price: float) -> dict[str, object]:
@@ -226,7 +234,7 @@ def test_the_same_seed_gives_the_same_decision(
     variants, dataset = of(shop.variant("v", wrong=range(31)), shop.variant("w", wrong=range(32))), shop.dataset()
     first = position(brief, dataset, market, variants, run=run)
     with start(brief, workspace=tmp_path / "other", command="test") as other:
-        again, elsewhere = type(shop)(other), research(brief, None, run=other)
+        again, elsewhere = type(shop)(other), logit_study(brief, other)
         same = of(again.variant("v", wrong=range(31)), again.variant("w", wrong=range(32)))
         assert position(brief, again.dataset(), elsewhere, same, run=other) == first
 

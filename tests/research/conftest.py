@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -84,6 +84,15 @@ def put_market() -> Callable[..., Path]:
 def write_market(tmp_path: Path) -> Callable[..., Path]:
     """The same, into an empty folder."""
     return partial(in_folder, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def short_study() -> Iterator[None]:
+    """For the tests of a module: few classes of people, and few worlds of price competition, which others test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marketfit.research.study.segments.CLASSES", (1, 2))
+        patch.setattr("marketfit.research.study.reaction.WORLDS", 20)
+        yield
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from marketfit.engine import Run
 from marketfit.research.choice_model import bends, fit_choices, money
 from marketfit.research.instruments.choice import Choice
 
+pytestmark = pytest.mark.usefixtures("short_study")
+
 REAL = Path(__file__).parents[3] / "shared" / "data"
 
 

@@ -16,6 +16,8 @@ from marketfit.errors import DataError
 from marketfit.records import FeedbackBatch, MarketView
 from marketfit.research import research
 
+pytestmark = pytest.mark.usefixtures("short_study")
+
 BATCH = FeedbackBatch(rows=(), thumbs_up=8, thumbs_down=2, slices=(), proposals=(), upto="e1")
 
 
@@ -26,7 +28,7 @@ def market(tmp_path_factory: pytest.TempPathFactory, put_market: Callable[..., P
 
 
 @pytest.fixture(scope="module")
-def estimated(market: Path) -> Iterator[tuple[MarketView, Run]]:
+def estimated(market: Path, short_study: None) -> Iterator[tuple[MarketView, Run]]:
     """The market as it stands, estimated once."""
     brief = load_brief(market)
     with start(brief, workspace=market.parent / "workspace", command="test") as run:

@@ -32,7 +32,9 @@ def chosen(data: ChoiceData, wanted: str = "auto") -> Chosen:
     return choose_model(logit, data, wanted=wanted, seed=0, progress=lambda _done: None)  # type: ignore[arg-type]
 
 
-def test_people_who_differ_are_described_by_hierarchical_bayes() -> None:
+def test_people_who_differ_are_described_by_hierarchical_bayes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketfit.research.study.model.ITERATIONS", (800, 2400))
+    monkeypatch.setattr("marketfit.research.study.model.TRYING", 200)
     found = chosen(survey(2.5))
     assert found.kind == "hierarchical-bayes"
     assert isinstance(found.model, HBResult)
@@ -53,6 +55,7 @@ def test_a_wanted_model_is_the_only_one_that_is_tried() -> None:
 
 def test_an_unsettled_posterior_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("marketfit.research.study.model.ITERATIONS", (20, 20))
+    monkeypatch.setattr("marketfit.research.study.model.TRYING", 200)
     found = chosen(survey(2.5))
     assert found.kind == "logit"
     assert "have not settled" in found.notes[0]

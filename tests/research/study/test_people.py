@@ -16,6 +16,8 @@ from marketfit.errors import DataError
 from marketfit.research import research
 from marketfit.research.study.people import count_people, names_of, read_people
 
+pytestmark = pytest.mark.usefixtures("short_study")
+
 ATTRIBUTES = {"price": AttributeSpec(offer=(1.0,), better="lower")}
 
 
@@ -65,7 +67,8 @@ def test_a_person_that_the_table_does_not_have_is_named(tmp_path: Path, run: Run
         count_people(data, read_people(file, wanted), wanted, run=run)
 
 
-def test_careless_people_are_left_out_and_told(tmp_path: Path, run: Run) -> None:
+def test_careless_people_are_left_out_and_told(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketfit.demand.respondents.consistency.ITERATIONS", 200)
     data = choices(40, 6)
     file = people_file(tmp_path, [(name, "old", "300" if name < "p40" else "20") for name in names_of(data)])
     wanted = market(drop_careless=True)

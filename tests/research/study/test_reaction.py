@@ -43,11 +43,11 @@ def test_costs_of_rivals_that_are_not_known_are_assumed_and_said(make_stage: Cal
 
 
 def test_the_lead_says_whether_our_price_survives(make_stage: Callable[..., Stage]) -> None:
-    best = {price: finding_of(make_stage(price=price)).lead for price in (2.0, 3.0)}
-    survives = [price for price, lead in best.items() if "survives" in lead]
+    best = {price: finding_of(make_stage(price=price)) for price in (2.0, 3.0)}
+    survives = [price for price, finding in best.items() if "survives" in finding.lead]
     assert survives == [3.0]
-    assert "does not survive: once the rivals have answered, 3 earns" in best[2.0]
-    profit = table(finding_of(make_stage()), "Our profit a month (1,000 buyers)")
+    assert "does not survive: once the rivals have answered, 3 earns" in best[2.0].lead
+    profit = table(best[3.0], "Our profit a month (1,000 buyers)")
     assert [row[0] for row in profit.rows] == [2.0, 3.0, 4.0]
     assert np.argmax([float(str(row[4])) for row in profit.rows]) == 1
     for row in profit.rows:

@@ -48,8 +48,11 @@ def two_kinds() -> ChoiceData:
     )
 
 
-@pytest.mark.slow
-def test_each_segment_says_what_it_would_pay_though_the_price_bends(two_kinds: ChoiceData) -> None:
+def test_each_segment_says_what_it_would_pay_though_the_price_bends(
+    two_kinds: ChoiceData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Four and five classes of two kinds of people crawl; tests/demand/test_latent_class.py looks for the right number.
+    monkeypatch.setattr("marketfit.research.study.segments.CLASSES", (1, 2, 3))
     fitted = fit_choices(two_kinds, signs={"price": -1}, price="price", progress=lambda _: None)
     straight = fitted.straight_price
     finding, notes = segment_finding(
