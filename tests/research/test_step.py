@@ -28,7 +28,7 @@ def market(tmp_path_factory: pytest.TempPathFactory, put_market: Callable[..., P
 
 
 @pytest.fixture(scope="module")
-def estimated(market: Path, short_study: None) -> Iterator[tuple[MarketView, Run]]:
+def estimated(market: Path, short_study: None) -> Iterator[tuple[MarketView, Run]]:  # noqa: ARG001 - while it is estimated
     """The market as it stands, estimated once."""
     brief = load_brief(market)
     with start(brief, workspace=market.parent / "workspace", command="test") as run:
