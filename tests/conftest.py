@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from marketfit.brief import Brief, load_brief
 from marketfit.engine import Run, start
@@ -19,12 +21,21 @@ LONGEST = ("loop", "test_readme.py", "compress", "tune", "research", "demand")
 """Files and folders that take the longest. What two workers take at the end should be short."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+class LoopTogether(LoadFileScheduling):
+    """A file is run by one worker, and so is all of tests/loop, which shares one run."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "tests/loop" if file.startswith("tests/loop/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoopTogether | None:
+    """Who runs what under `--dist loadfile`."""
+    return LoopTogether(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file is run by one worker, and so is all of tests/loop, which shares one run; the longest come first."""
-    for item in items:
-        inside = item.path.parent.name == "loop" and item.path.name.startswith("test_")
-        item.add_marker(pytest.mark.xdist_group("loop" if inside else str(item.path)))
+    """The longest come first."""
     items.sort(key=lambda item: min([LONGEST.index(part) for part in item.path.parts if part in LONGEST] or [99]))
 
 
