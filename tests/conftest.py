@@ -17,6 +17,7 @@ from marketfit.engine import Run, start
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+TESTS = Path(__file__).parent
 LONGEST = ("loop", "test_readme.py", "compress", "tune", "research", "demand")
 """Files and folders that take the longest. What two workers take at the end should be short."""
 
@@ -36,7 +37,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoopTog
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest come first."""
-    items.sort(key=lambda item: min([LONGEST.index(part) for part in item.path.parts if part in LONGEST] or [99]))
+
+    def place(item: pytest.Item) -> int:
+        inside = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        return LONGEST.index(inside) if inside in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 MINIMAL = """\

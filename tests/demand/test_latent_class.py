@@ -124,7 +124,7 @@ def test_recovers_planted_classes(
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 5))])
 def test_bic_picks_the_planted_number(planted: Planted, seed: int) -> None:
-    result = fit_latent_class(planted(seed, people=150)[0], classes=range(1, 5), starts=4)
+    result = fit_latent_class(planted(seed, people=200)[0], classes=range(1, 5), starts=6)
     assert result.classes == 3
     assert [row.classes for row in result.tried] == [1, 2, 3, 4]
     values = [row.log_likelihood for row in result.tried if row.log_likelihood is not None]

@@ -61,7 +61,7 @@ def blobs(seed: int, sizes: tuple[int, ...] = (60, 40, 20), spread: float = 0.3)
     return centres[kind] + spread * rng.normal(size=(kind.size, 4)), kind
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 5))])
 def test_clusters_find_planted_segments(coding: Coding, seed: int) -> None:
     rows, kind = blobs(seed)
     found = cluster_segments(rows, coding, rng=seed)

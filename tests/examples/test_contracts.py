@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,18 +13,10 @@ import pytest
 
 from marketfit.contract import Requirement
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MEMBER = {
     "accuracy": 0.95, "macro_f1": 0.94, "latency_p50_ms": 1.0, "latency_p95_ms": 2.0, "throughput_per_s": 1000.0,
     "memory_mb": 100.0, "cold_start_ms": 300.0, "size_mb": 10.0,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def folder_on_path() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCHMARKS)
-        yield
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import marketfit
-from marketfit import registry
-from marketfit.brief import Brief
+from marketfit import loop, registry
+from marketfit.brief import Brief, TargetSpec
 from marketfit.contract import Contract, Verdict
 from marketfit.engine import Run
+from marketfit.errors import InputError, Problem
 from marketfit.loop import turn
 from marketfit.position import settle
 from marketfit.records import Dataset, Decision, Settlement, Variants
@@ -130,10 +131,22 @@ def test_a_cost_needs_a_price(theirs: Path, rows: Path, call: Call) -> None:
     assert "cost_per_1000 needs a price" in said.stderr
 
 
-def test_so_few_processes_prove_nothing(theirs: Path, rows: Path, call: Call) -> None:
+def test_processes_are_those_of_the_target_and_not_fewer_than_five(
+    theirs: Path, rows: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = call("compress", theirs, "--data", rows, "--require", "size_mb<=2", "--processes", 3)
     assert said.returncode == 2
     assert "--processes" in said.stderr
+    targets: list[TargetSpec] = []
+
+    def stopped(*_model: object, target: TargetSpec, **_more: object) -> None:
+        targets.append(target)
+        raise InputError([Problem("here", "enough was seen", "nothing more", "stop")])
+
+    monkeypatch.setattr(loop, "compress_model", stopped)
+    for options in ((), ("--processes", 9)):
+        assert call("compress", theirs, "--data", rows, "--require", "size_mb<=2", *options).returncode == 2
+    assert [target.processes for target in targets] == [TargetSpec().processes, 9]
 
 
 def test_labels_must_be_those_of_the_model(theirs: Path, call: Call, tmp_path: Path) -> None:

@@ -44,8 +44,9 @@ class Command:
 
     def kill(self) -> None:
         """SIGKILL to it and to all that it has started, and wait until it is gone."""
+        assert self.process.pid is not None, "it has started"
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid or 0, signal.SIGKILL)
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.join()
 
     def finish(self, timeout: float) -> subprocess.CompletedProcess[str]:
