@@ -29,7 +29,8 @@ ORDER = (
 PRODUCTS = ("standard-operators", "static-int8", "int8")
 """`static-int8` writes standard operators itself and leaves `int8` no products. `int8` of standard operators is for
 nobody: on six layers of MiniLM (AVX2, one thread, 12 tokens, n = 120 requests, a busy
-machine) OpenVINO took 18.4 ms in the place of 12.2 for float32, and onnxruntime 5.8, as with its fused operators (5.6)."""
+machine) OpenVINO took 18.4 ms in the place of 12.2 for float32, and onnxruntime 5.8, as with its fused operators (5.6).
+"""
 
 
 class PassStep(Record):
