@@ -121,7 +121,7 @@ def _table(story: Story, keys: dict[str, str]) -> Table:
     metrics = [name for name in named if any(v.measured(name) for v in story.variants.variants)]
     standings = {standing.variant: standing for standing in reversed(story.decision.standings)}
     rows = [_row(variant, keys, metrics, standings.get(variant.name), story) for variant in story.variants.variants]
-    head = (".No.", "Variant", ".Can ship", *(f"#{_head(name)}" for name in metrics))
+    head = (".No.", "~Variant", ".Can ship", *(f"#{_head(name)}" for name in metrics))
     machine = story.variants.machine or "not said"
     note = f"Below each value its interval (one-sided bounds) and n. Measured on: {machine}."
     return table("Every variant that was made", head, rows, most=_SHOWN, note=note)
