@@ -151,7 +151,7 @@ def _promotion(brief: Brief, incumbent: Champion, turn: Turn, shipment: Shipment
 def _conclude(brief: Brief, turn: Turn, shipment: Shipment, held: _Challenge, *, run: Run) -> Outcome:
     """Write the report and the outcome of a run."""
     folder = run.workspace.root / "runs" / run.id
-    notes = (*_trial_notes(turn), *follow_outcome(turn, shipment, run=run))
+    notes = (*_trial_notes(turn), *floor_notes(turn), *follow_outcome(turn, shipment, run=run))
     story = _story(brief, turn, shipment, held, notes, run=run)
     report = write_report(story, folder / "report.html", workspace=run.workspace)
     sealed, winner, trial = shipment.sealed, turn.winner, turn.trial
@@ -178,6 +178,18 @@ def _conclude(brief: Brief, turn: Turn, shipment: Shipment, held: _Challenge, *,
     )
     write_atomic(folder / "outcome.json", outcome.model_dump_json(indent=1).encode())
     return outcome
+
+
+def floor_notes(turn: Turn) -> tuple[str, ...]:
+    """That the winner gains nothing over the floor of the shortlist, where it is so on the valid rows."""
+    models, found = turn.models, turn.winner.measured("accuracy") if turn.winner else None
+    if found is None or found.value > models.floor_accuracy:
+        return ()
+    return (
+        f"The winner's accuracy on the {found.n:,} valid rows is {found.value:.4f}, that of character TF-IDF "
+        f"{models.floor_accuracy:.4f} ({models.floor_low:.4f} to {models.floor_high:.4f}): by accuracy, nothing is "
+        "gained over it. More minutes of tuning (budget.minutes), a larger backbone or more rows may change that.",
+    )
 
 
 def _trial_notes(turn: Turn) -> tuple[str, ...]:

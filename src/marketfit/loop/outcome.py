@@ -24,9 +24,10 @@ class Outcome(Record):
 
     `bundle` and `report` are paths of what was written, `bundle_sha256` is the digest of the bundle's manifest;
     `champion` says whether that bundle is in service now, `simulated` that the survey behind the shares was answered
-    by a program; `notes` say which trackers could not follow the run. After `improve`, `promotion` says what became
-    of the challenger and `champion_contract` is the contract of the bundle that was in service before. `winner` and
-    its parts are also given where the locked test refused it.
+    by a program; `notes` say which trackers could not follow the run, and that the winner does not beat the floor of
+    the shortlist, if so. After `improve`, `promotion` says what became of the challenger and `champion_contract` is
+    the contract of the bundle that was in service before. `winner` and its parts are also given where the locked test
+    refused it.
     """
 
     product: str
