@@ -32,7 +32,7 @@ from marketfit import bundle, registry
 from marketfit.engine import reporter
 from marketfit.measure.compare import compare_scores
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.records import Backbone, Recipe, TermSpec
+from marketfit.records.models import Backbone, Recipe, TermSpec
 from marketfit.research.dawid_skene import Answers, one_coin
 from marketfit.task import FloatMatrix, Labelled, Trainer, normalise_text
 from marketfit.tune.defaults import default_recipe

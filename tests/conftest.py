@@ -30,6 +30,7 @@ class LoopTogether(LoadFileScheduling):
         return "tests/loop" if file.startswith("tests/loop/") else file
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist (-p no:xdist) nobody asks
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoopTogether | None:
     """Who runs what under `--dist loadfile`."""
     return LoopTogether(config, log) if config.getvalue("dist") == "loadfile" else None

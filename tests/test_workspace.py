@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketfit.errors import InputError, RunError
-from marketfit.records import Folder
+from marketfit.records.base import Folder
 from marketfit.workspace import Workspace, write_atomic
 
 

@@ -17,7 +17,7 @@ from marketfit.compress.passes import Artefact, Context
 from marketfit.compress.passes.int8 import Int8
 from marketfit.compress.passes.int8_embeddings import Int8Embeddings
 from marketfit.compress.passes.vocabulary_trim import VocabularyTrim
-from marketfit.records import Recipe
+from marketfit.records.models import Recipe
 from marketfit.task import Labelled, StaticShape, StaticTrainer, Study, normalise_text, unreported
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150.parquet"

@@ -67,7 +67,7 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-class Requirement(BaseModel, frozen=True, extra="forbid"):
+class Requirement(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """A bound on a metric, to be proved at a one-sided confidence.
 
     >>> Requirement.parse("accuracy", ">= 0.9")
@@ -131,7 +131,7 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-class Measurement(BaseModel, frozen=True, extra="forbid"):
+class Measurement(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """A measured value with its interval, sample size, conditions and machine.
 
     `low` and `high` are one-sided bounds, each at `confidence`; an exact metric has `low == value == high`.
@@ -184,7 +184,7 @@ def judge(requirement: Requirement, measurement: Measurement | None) -> Verdict:
     return Verdict.UNPROVEN if requirement.allows(measurement.value) else Verdict.BROKEN
 
 
-class Clause(BaseModel, frozen=True, extra="forbid"):
+class Clause(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """One line of a contract: a requirement, its measurement and the verdict."""
 
     requirement: Requirement
@@ -206,7 +206,7 @@ class Clause(BaseModel, frozen=True, extra="forbid"):
         }
 
 
-class Contract(BaseModel, frozen=True, extra="forbid"):
+class Contract(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """Every requirement with its measurement and verdict."""
 
     clauses: tuple[Clause, ...]

@@ -11,12 +11,15 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marketfit.records import Backbone, BundleSpec, FitSummary, Recipe, SessionSettings
+from marketfit.records.bundle import BundleSpec, SessionSettings
+
+if TYPE_CHECKING:
+    from marketfit.records.models import Backbone, FitSummary, Recipe
 
 Example = object
 """One raw input: `str` for text, `bytes` for pictures and sound, a mapping for tables."""

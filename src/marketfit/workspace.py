@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from marketfit.errors import InputError, Problem, RunError
-from marketfit.records import Blob, Folder, sha256_file
+from marketfit.records.base import Blob, Folder, sha256_file
 
 
 def fsync_directory(path: Path) -> None:

@@ -16,7 +16,7 @@ from marketfit.bundle.bom import bom_problems, installed_packages, read_ingredie
 from marketfit.bundle.layout import BOM, encode
 from marketfit.contract import Contract
 from marketfit.errors import BundleError, MissingExtraError
-from marketfit.records import SessionSettings
+from marketfit.records.bundle import SessionSettings
 from marketfit.registry import is_installed
 
 WEIGHTS, ROWS, TEST = "1a" * 32, "2b" * 32, "3c" * 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marketfit.bundle import ModelCard, render_card
 from marketfit.contract import Contract, Measurement, Requirement
-from marketfit.records import BundleSpec
+from marketfit.records.bundle import BundleSpec
 
 SPEC = BundleSpec(product="shop", task="text-classification", labels=("a", "b"), temperature=1.25, lineage=("minilm",))
 ACCURACY = Measurement(metric="accuracy", value=0.95, low=0.93, high=0.97, n=500, machine="a machine")

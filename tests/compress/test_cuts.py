@@ -18,7 +18,7 @@ from marketfit.compress.passes.cuts import sampled
 from marketfit.compress.passes.layer_drop import LayerDrop, least_missed
 from marketfit.compress.passes.width_prune import WidthPrune, best_heads, width_of
 from marketfit.errors import BriefError, RunError
-from marketfit.records import Recipe
+from marketfit.records.models import Recipe
 from marketfit.task import Anatomy, FloatMatrix, Labelled
 from marketfit.testing.encoders import WORDS, Shape, tiny_encoder, with_weights
 from marketfit.testing.passes import context_for

@@ -16,7 +16,7 @@ from marketfit.bundle import load_unsealed
 from marketfit.bundle.layout import GRAPH
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.int8 import Int8, has_vnni
-from marketfit.records import Recipe
+from marketfit.records.models import Recipe
 from marketfit.task import FloatMatrix, Labelled, unreported
 from marketfit.testing.encoders import WORDS, tiny_encoder
 from marketfit.testing.passes import context_for

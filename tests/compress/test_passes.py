@@ -15,7 +15,7 @@ from marketfit.bundle import load_unsealed, read_spec, size_mb, write_spec
 from marketfit.compress.order import ORDER, registered_passes
 from marketfit.compress.passes import Artefact, Context, Options, Pass
 from marketfit.errors import BriefError
-from marketfit.records import Recipe
+from marketfit.records.models import Recipe
 from marketfit.task import Labelled
 from marketfit.testing.encoders import WORDS, Shape, tiny_encoder
 from marketfit.testing.passes import NEAR_OF_CUTS, check_pass, check_plannable, context_for

@@ -19,7 +19,9 @@ from marketfit.engine import Run
 from marketfit.measure.probe import Probed
 from marketfit.measure.probe_process import BatchSeen, Observed
 from marketfit.measure.process_metrics import USUAL_BATCH
-from marketfit.records import SessionSettings, Variant, sha256_file
+from marketfit.records.base import sha256_file
+from marketfit.records.bundle import SessionSettings
+from marketfit.records.variants import Variant
 from marketfit.task import Adopter, FloatMatrix, Labelled, unreported
 from marketfit.testing.encoders import tiny_classifier
 from marketfit.testing.passes import context_for

@@ -15,7 +15,7 @@ from marketfit.compress.engines import engines_for
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.int8 import Int8
 from marketfit.compress.passes.standard_operators import StandardOperators
-from marketfit.records import Recipe
+from marketfit.records.models import Recipe
 from marketfit.task import Labelled, unreported
 from marketfit.testing.encoders import WORDS, Shape, tiny_classifier, tiny_encoder
 from marketfit.testing.passes import check_pass, context_for

@@ -15,7 +15,8 @@ from marketfit.compress import compress
 from marketfit.contract import METRICS
 from marketfit.engine import Run
 from marketfit.errors import BriefError
-from marketfit.records import Dataset, Recipe, Trial, Tuned
+from marketfit.records.data import Dataset
+from marketfit.records.models import Recipe, Trial, Tuned
 from marketfit.task import unreported
 from marketfit.testing.encoders import Shape, tiny_encoder
 from marketfit.testing.fakes import tiny_dataset
@@ -68,6 +69,10 @@ def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
     timed = [variant for variant in found.variants if not variant.rejected]
     assert set(found.front) <= {variant.name for variant in timed}
     assert found.front
+    for variant in found.variants:
+        size = variant.measured("size_mb")
+        assert size is not None
+        assert sum(variant.sizes.values()) == pytest.approx(size.value)
     told = {"cost_per_1000", "energy_mj_per_prediction"}  # by a price in the brief, and by some machines
     wanted = {name for name, metric in METRICS.items() if metric.evidence == "process"} - told
     for variant in timed:

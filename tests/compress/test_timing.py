@@ -20,7 +20,8 @@ from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe import Probed
 from marketfit.measure.probe_process import BatchSeen, Observed
 from marketfit.measure.process_metrics import Plan
-from marketfit.records import SessionSettings, Variant
+from marketfit.records.bundle import SessionSettings
+from marketfit.records.variants import Variant
 from marketfit.task import Example, Labelled, Progress
 from marketfit.testing.tiny import tiny_bundle
 

@@ -22,7 +22,7 @@ from marketfit.compress.passes.int8_embeddings import Int8Embeddings
 from marketfit.compress.passes.vocabulary_trim import Trimmed, VocabularyTrim, Wishes, trim
 from marketfit.compress.passes.vocabulary_trim.vocabulary import obstacle
 from marketfit.errors import BriefError, DataError
-from marketfit.records import Recipe
+from marketfit.records.models import Recipe
 from marketfit.task import Labelled
 from marketfit.tasks.text_classification.sources import locate
 from marketfit.testing.encoders import WORDS, tiny_encoder

@@ -9,7 +9,7 @@ import pytest
 
 from marketfit.brief import Brief, load_brief
 from marketfit.engine import Run, start, step
-from marketfit.records import Count
+from marketfit.records.data import Count
 
 CALLS: list[str] = []
 

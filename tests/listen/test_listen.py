@@ -16,7 +16,7 @@ from marketfit.ledger import Ledger
 from marketfit.ledger.feedback import FeedbackItem, read_feedback
 from marketfit.ledger.traffic import Answer, prediction_events
 from marketfit.listen import listen, replay
-from marketfit.records import FeedbackBatch
+from marketfit.records.data import FeedbackBatch
 
 Traffic = Callable[..., tuple[list[str], list[str]]]
 LABELS = [f"l{number}" for number in range(10)]

@@ -29,7 +29,9 @@ from marketfit.listen import (
     replay,
     rollback,
 )
-from marketfit.records import Blob, Dataset, Folder, LengthProfile, Promotion, Settlement
+from marketfit.records.base import Blob, Folder
+from marketfit.records.data import Dataset, LengthProfile
+from marketfit.records.decision import Promotion, Settlement
 
 NEED = Requirement.parse("accuracy", ">= 0.7")
 MET = Contract.of([NEED], [Measurement(metric="accuracy", value=0.9, low=0.85, high=0.95, n=300)])

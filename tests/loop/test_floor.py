@@ -7,7 +7,9 @@ import pytest
 from marketfit.contract import Measurement
 from marketfit.loop.cycle import floor_notes
 from marketfit.loop.turn import Turn
-from marketfit.records import Decision, Shortlist, Variant, Variants
+from marketfit.records.decision import Decision
+from marketfit.records.models import Shortlist
+from marketfit.records.variants import Variant, Variants
 
 
 def turn(accuracy: float, *, winner: str | None = "v") -> Turn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marketfit.loop.forecast import _work
-from marketfit.records import Backbone
+from marketfit.records.models import Backbone
 
 
 def backbone(parameters: int, *, cut: int | None = None, static: bool = False) -> Backbone:

@@ -20,7 +20,9 @@ from marketfit.engine import Run
 from marketfit.errors import InputError, Problem
 from marketfit.loop import turn
 from marketfit.position import settle
-from marketfit.records import Dataset, Decision, Settlement, Variants
+from marketfit.records.data import Dataset
+from marketfit.records.decision import Decision, Settlement
+from marketfit.records.variants import Variants
 from marketfit.task import Adopter, unreported
 from marketfit.testing.encoders import WORDS, tiny_classifier
 

@@ -12,7 +12,7 @@ import pytest
 from marketfit.ledger import Ledger
 from marketfit.ledger.surveys import Design, Session, note_answer, take_slot
 from marketfit.loop.surveys import design_survey, open_survey
-from marketfit.records import Survey
+from marketfit.records.questionnaire import Survey
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -12,7 +12,7 @@ from marketfit.engine import SplitRows
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.quality import Slices, measure_quality
 from marketfit.measure.quality_report import quality_report
-from marketfit.records import QualityReport
+from marketfit.records.decision import QualityReport
 from marketfit.task import Example, InputReport, Labelled
 
 LABELS = ("ant", "bee", "cat", "dog")

@@ -17,18 +17,11 @@ from marketfit.bundle import write_spec
 from marketfit.contract import DEFAULT_CONFIDENCE, Measurement
 from marketfit.engine import Run
 from marketfit.measure.quality import measure_quality
-from marketfit.records import (
-    BundleSpec,
-    Dataset,
-    Folder,
-    InputSlice,
-    LengthProfile,
-    MarketView,
-    SessionSettings,
-    Slicing,
-    Variant,
-    Variants,
-)
+from marketfit.records.base import Folder
+from marketfit.records.bundle import BundleSpec, SessionSettings
+from marketfit.records.data import Dataset, InputSlice, LengthProfile, Slicing
+from marketfit.records.market import MarketView
+from marketfit.records.variants import Variant, Variants
 from marketfit.task import Example, FloatMatrix, InputReport
 
 LABELS = ("a", "b", "c")

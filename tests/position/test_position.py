@@ -14,7 +14,10 @@ import pytest
 from marketfit.brief import Brief, load_brief
 from marketfit.engine import Run, start
 from marketfit.position import position
-from marketfit.records import Dataset, Decision, MarketView, Standing, Variant, Variants
+from marketfit.records.data import Dataset
+from marketfit.records.decision import Decision, Standing
+from marketfit.records.market import MarketView
+from marketfit.records.variants import Variant, Variants
 from marketfit.research import research
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "home-assistant"

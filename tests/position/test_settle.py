@@ -14,7 +14,11 @@ from marketfit.contract import Measurement, Verdict
 from marketfit.engine import Run
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.position import position, settle
-from marketfit.records import Dataset, Decision, Folder, MarketView, Settlement, UntriedGroup, Variant, Variants
+from marketfit.records.base import Folder
+from marketfit.records.data import Dataset
+from marketfit.records.decision import Decision, Settlement
+from marketfit.records.market import MarketView
+from marketfit.records.variants import UntriedGroup, Variant, Variants
 
 EMPTY = MarketView(choice=None, competitors=(), opinions=None, notes=())
 FIRST_TEST_ROW = 901

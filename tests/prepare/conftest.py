@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from marketfit.brief import Brief
 from marketfit.engine import Run, start
 from marketfit.measure import features
-from marketfit.records import Backbone
+from marketfit.records.models import Backbone
 from marketfit.task import FloatMatrix
 
 WORDS = tuple(f"{first}{second}" for first in ("ba", "cu", "di", "fo", "ge") for second in ("rk", "lm", "nt", "ss"))

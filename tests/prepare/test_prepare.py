@@ -16,7 +16,7 @@ from marketfit.prepare import inspect, prepare
 from marketfit.prepare.curate import GROUP_CROSSES, Curated, check_counts
 from marketfit.prepare.feedback import OUTVOTED_SOURCE, TOO_NEAR, UNKNOWN_LABEL
 from marketfit.prepare.rows import Quarantine
-from marketfit.records import Dataset, FeedbackBatch, FeedbackRow
+from marketfit.records.data import Dataset, FeedbackBatch, FeedbackRow
 
 from .conftest import csv_of, plain_rows, sentence
 

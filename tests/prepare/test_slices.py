@@ -11,7 +11,7 @@ import pytest
 from marketfit.brief import Brief
 from marketfit.engine import Run, read_split
 from marketfit.prepare import prepare
-from marketfit.records import Dataset, FeedbackBatch, FeedbackRow
+from marketfit.records.data import Dataset, FeedbackBatch, FeedbackRow
 
 from .conftest import csv_of, sentence
 

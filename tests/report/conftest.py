@@ -11,48 +11,23 @@ import pyarrow as pa
 import pytest
 
 from marketfit.contract import Contract, Measurement, Requirement
-from marketfit.records import (
-    Backbone,
-    BatchSpeed,
-    Blob,
-    Candidate,
-    ChoiceStudy,
+from marketfit.records.base import Blob, Folder
+from marketfit.records.data import Count, Dataset, FeedbackBatch, FeedbackRow, InputSlice, LengthProfile, Slice, Slicing
+from marketfit.records.decision import (
     ClassRow,
     Comparison,
-    Count,
-    Dataset,
     Decision,
     ErrorRow,
-    FeedbackBatch,
-    FeedbackRow,
-    FitSummary,
-    Folder,
-    InputSlice,
-    LengthProfile,
-    MarketView,
-    Offer,
-    Opinions,
-    PartWorth,
     Promotion,
-    Provenance,
     QualityReport,
-    Ratio,
-    Recipe,
     Settlement,
-    Shortlist,
-    Slice,
     SliceRow,
-    Slicing,
     Standing,
-    TermSpec,
     TestComparison,
-    Trial,
-    Tuned,
-    Untried,
-    UntriedGroup,
-    Variant,
-    Variants,
 )
+from marketfit.records.market import ChoiceStudy, MarketView, Offer, Opinions, PartWorth, Provenance, Ratio
+from marketfit.records.models import Backbone, Candidate, FitSummary, Recipe, Shortlist, TermSpec, Trial, Tuned
+from marketfit.records.variants import BatchSpeed, Untried, UntriedGroup, Variant, Variants
 from marketfit.report import Story, write_report
 from marketfit.workspace import Workspace
 
@@ -251,6 +226,7 @@ class Making:
             unknown_tokens=0.004,
             truncated=0.0,
             rejected=rejected,
+            sizes={} if rejected else {"word table": 40.0 - len(passes), "other weights": 8.0, "other files": 0.5},
         )
 
     def story(self) -> Story:

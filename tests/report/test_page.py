@@ -12,16 +12,11 @@ from pathlib import Path
 import pytest
 
 from marketfit.contract import Contract, Measurement, Requirement
-from marketfit.records import (
-    Decision,
-    FeedbackBatch,
-    MarketView,
-    Promotion,
-    Settlement,
-    Shortlist,
-    Tuned,
-    Variants,
-)
+from marketfit.records.data import FeedbackBatch
+from marketfit.records.decision import Decision, Promotion, Settlement
+from marketfit.records.market import MarketView
+from marketfit.records.models import Shortlist, Tuned
+from marketfit.records.variants import Variants
 from marketfit.report import Story, write_report
 from marketfit.workspace import Workspace
 
@@ -251,7 +246,7 @@ def test_missing_parts_say_that_they_are_missing(bare: Story, show: Show) -> Non
 def test_charts_have_words_data_and_a_size_for_phones(story: Story, show: Show) -> None:
     page = show(story)
     figures = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
-    assert len(figures) == 9
+    assert len(figures) == 10
     for figure in figures:
         pictures = re.findall(r"<svg [^>]*>", figure)
         assert len(pictures) == 2
@@ -325,6 +320,16 @@ def test_the_front_and_what_the_plan_left_out_are_told(story: Story, show: Show)
     assert "minilm.t0.distil over budget takes about 340 s, 12 s are left 0.250 340" in text
     assert "598 more rows are left out here." in text
     assert "all are in the workspace's file blobs/" in text
+
+
+def test_it_is_shown_where_the_megabytes_lie(story: Story, show: Show) -> None:
+    page = show(story)
+    assert "Where the megabytes lie" in page
+    assert ">Word table (MB)<" in page
+    (told,) = set(re.findall(r"Parts of the size of each variant[^\"]*", html.unescape(page)))
+    drawn = [variant for variant in story.variants.variants if variant.sizes]
+    assert told.count("word table") == len(drawn) < len(story.variants.variants)
+    assert re.search(r"minilm-3[^\"<>]*, other weights: 8", html.unescape(page))
 
 
 def test_slices_have_their_intervals_and_typical_inputs(story: Story, bare: Story, show: Show) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketfit.contract import Contract, Measurement, Requirement, Verdict
-from marketfit.records import FeedbackBatch, Promotion
+from marketfit.records.data import FeedbackBatch
+from marketfit.records.decision import Promotion
 from marketfit.report import Story, contract_table, describe_outcome, describe_promotion
 from marketfit.report.proof import what_is_missing
 from marketfit.report.text import aligned

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from marketfit.brief import AttributeSpec, MarketSpec
-from marketfit.records import Finding, Offer
+from marketfit.records.findings import Finding
+from marketfit.records.market import Offer
 from marketfit.research.competition import competition
 
 SET = {

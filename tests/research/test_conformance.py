@@ -12,7 +12,7 @@ from marketfit import registry
 from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.records.questionnaire import LANGUAGES, Language, Questionnaire
 from marketfit.research.choice_design import ChoicePlan
 from marketfit.research.instruments import Instrument

@@ -13,7 +13,8 @@ from marketfit.brief import Brief, load_brief
 from marketfit.demand import model_from_json
 from marketfit.engine import Run, start
 from marketfit.errors import DataError
-from marketfit.records import FeedbackBatch, MarketView
+from marketfit.records.data import FeedbackBatch
+from marketfit.records.market import MarketView
 from marketfit.research import research
 
 pytestmark = pytest.mark.usefixtures("short_study")

@@ -10,7 +10,7 @@ import pytest
 from marketfit.bundle import Sealed
 from marketfit.ledger import Ledger, champion
 from marketfit.loop.surveys import open_survey
-from marketfit.records import Survey
+from marketfit.records.questionnaire import Survey
 from marketfit.serve.server import Server
 from marketfit.serve.survey import SurveySettings, running_survey
 from marketfit.testing import tiny_bundle

@@ -11,7 +11,7 @@ import pytest
 
 from marketfit.ledger import Ledger
 from marketfit.ledger.surveys import answers
-from marketfit.records import Field, Question, Questionnaire, Survey
+from marketfit.records.questionnaire import Field, Question, Questionnaire, Survey
 from marketfit.serve.server import Server
 from marketfit.serve.survey import SurveySettings, running_survey
 from marketfit.testing.browser import Browser, chromedriver, missing_programs

@@ -10,8 +10,7 @@ from dataclasses import asdict
 import pytest
 
 from marketfit.errors import InputError
-from marketfit.records import Answer, Field, Question, Questionnaire, Survey
-from marketfit.records.questionnaire import Labels, Option
+from marketfit.records.questionnaire import Answer, Field, Labels, Option, Question, Questionnaire, Survey
 from marketfit.records.respondents import Asked, asked_of, designed_respondents
 from marketfit.serve.survey import SurveySettings
 from marketfit.serve.survey.form import read_answer

@@ -13,7 +13,7 @@ import pytest
 from marketfit.ledger import Ledger
 from marketfit.ledger.surveys import AnswerNote, answers
 from marketfit.loop.survey_answers import read_survey
-from marketfit.records import Survey
+from marketfit.records.questionnaire import Survey
 from marketfit.serve.server import Server
 from marketfit.serve.survey import SurveySettings, running_survey
 from marketfit.testing.forms import FormClient

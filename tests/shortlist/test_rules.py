@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marketfit.contract import Requirement
-from marketfit.records import Backbone
+from marketfit.records.models import Backbone
 from marketfit.shortlist.rules import Evidence, chance, judge_all
 from marketfit.shortlist.scoring import Score
 

@@ -14,7 +14,8 @@ import pytest
 from marketfit.brief import Brief
 from marketfit.engine import Run, start
 from marketfit.errors import BriefError, Problem
-from marketfit.records import Backbone, Dataset, LengthProfile
+from marketfit.records.data import Dataset, LengthProfile
+from marketfit.records.models import Backbone
 from marketfit.shortlist import shortlist
 from marketfit.shortlist import step as stepping
 from marketfit.task import FloatMatrix

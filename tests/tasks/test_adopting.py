@@ -19,7 +19,7 @@ from marketfit import registry
 from marketfit.bundle import check_unsealed, load_unsealed, read_spec
 from marketfit.compress.passes import Artefact, Pass
 from marketfit.errors import InputError
-from marketfit.records import sha256_file
+from marketfit.records.base import sha256_file
 from marketfit.task import Adopter, FloatMatrix, Labelled, unreported
 from marketfit.tasks.text_classification.graph import Head
 from marketfit.tasks.text_classification.weights import EncoderWeights

@@ -9,7 +9,8 @@ import pytest
 
 from marketfit import registry
 from marketfit.errors import BriefError
-from marketfit.records import Recipe, sha256_file
+from marketfit.records.base import sha256_file
+from marketfit.records.models import Recipe
 from marketfit.task import Labelled, StaticShape, StaticTrainer, Study, Trainer, unreported
 from marketfit.tasks.text_classification.distilling import even_map
 from marketfit.testing.encoders import WORDS

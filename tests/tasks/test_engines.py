@@ -16,7 +16,7 @@ from marketfit import registry
 from marketfit.bundle import load_unsealed, read_spec, write_spec
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.standard_operators import StandardOperators
-from marketfit.records import SessionSettings
+from marketfit.records.bundle import SessionSettings
 from marketfit.registry import is_installed
 from marketfit.task import Adopter, Feeder, Labelled
 from marketfit.tasks import engines

@@ -8,7 +8,8 @@ import pytest
 
 from marketfit.brief import TrackingSpec
 from marketfit.engine import Tracking
-from marketfit.records import Recipe, sha256_file
+from marketfit.records.base import sha256_file
+from marketfit.records.models import Recipe
 from marketfit.task import Labelled
 from marketfit.tasks.text_classification.train import TextTrainer
 

@@ -16,7 +16,7 @@ from marketfit import registry
 from marketfit.bundle import load_unsealed
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.int8 import Int8
-from marketfit.records import Recipe
+from marketfit.records.models import Recipe
 from marketfit.task import FloatMatrix, Kept, Labelled
 from marketfit.testing.encoders import Shape, tiny_encoder, with_weights
 from marketfit.testing.passes import context_for

@@ -12,7 +12,7 @@ import pytest
 from marketfit import registry
 from marketfit.bundle import load_unsealed, size_mb
 from marketfit.errors import BriefError, DataError, RunError
-from marketfit.records import Recipe, TermSpec
+from marketfit.records.models import Recipe, TermSpec
 from marketfit.task import Labelled, Trainer
 from marketfit.testing.encoders import tiny_encoder
 from marketfit.testing.trainers import TrainerCase, check_trainer

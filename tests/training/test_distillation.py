@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketfit.errors import BriefError, DataError
-from marketfit.records import TermSpec
+from marketfit.records.models import TermSpec
 from marketfit.training.terms import UNLABELLED, Batch, Facts, Outputs
 from marketfit.training.terms.cross_entropy import CrossEntropy
 from marketfit.training.terms.distillation import Distillation, divergence

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from marketfit import registry
 from marketfit.errors import BriefError, DataError
-from marketfit.records import TermSpec
+from marketfit.records.models import TermSpec
 from marketfit.testing.terms import check_term
 from marketfit.training.terms import Batch, Facts, Objective, Outputs, Term
 from marketfit.training.terms.survey import Survey, fitted_consensus, fitted_value

@@ -10,7 +10,8 @@ import pytest
 from marketfit import registry
 from marketfit.brief import Brief, load_brief
 from marketfit.engine import Run
-from marketfit.records import Dataset, Shortlist
+from marketfit.records.data import Dataset
+from marketfit.records.models import Shortlist
 from marketfit.testing.fakes import FakeRuntime, FakeTrainer, backbone, shortlist_of, tiny_dataset
 
 

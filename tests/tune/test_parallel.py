@@ -22,7 +22,9 @@ from marketfit.engine import RayJobs, Run
 from marketfit.engine.jobs.on_ray import connected
 from marketfit.engine.progress import SilentReporter
 from marketfit.errors import InputError
-from marketfit.records import Dataset, MarketView, Shortlist, Trial, Tuned
+from marketfit.records.data import Dataset
+from marketfit.records.market import MarketView
+from marketfit.records.models import Shortlist, Trial, Tuned
 from marketfit.task import Progress
 from marketfit.testing.fakes import FakeTrainer, kills, missing_package
 from marketfit.tune import tune
@@ -172,7 +174,7 @@ from pathlib import Path
 from marketfit import registry
 from marketfit.brief import load_brief
 from marketfit.engine import start
-from marketfit.records import MarketView
+from marketfit.records.market import MarketView
 from marketfit.task import Progress
 from marketfit.testing.fakes import FakeRuntime, FakeTrainer, backbone, shortlist_of, tiny_dataset
 from marketfit.tune import tune

@@ -11,7 +11,9 @@ import pytest
 
 from marketfit.brief import Brief, TrackingSpec
 from marketfit.engine import Run, start
-from marketfit.records import Dataset, MarketView, Shortlist, Tuned
+from marketfit.records.data import Dataset
+from marketfit.records.market import MarketView
+from marketfit.records.models import Shortlist, Tuned
 from marketfit.task import Progress
 from marketfit.testing.fakes import FakeTrainer
 from marketfit.tune import tune

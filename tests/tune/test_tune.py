@@ -12,7 +12,9 @@ import pytest
 from marketfit.brief import Brief
 from marketfit.engine import Run
 from marketfit.errors import BriefError, Problem, RunError
-from marketfit.records import Backbone, Dataset, MarketView, Opinions, Recipe, Shortlist, Tuned
+from marketfit.records.data import Dataset
+from marketfit.records.market import MarketView, Opinions
+from marketfit.records.models import Backbone, Recipe, Shortlist, Tuned
 from marketfit.task import Labelled
 from marketfit.testing.fakes import FakeTrainer
 from marketfit.tune import tune

@@ -20,7 +20,7 @@ from marketfit.brief.target import AbstainSpec, CompressSpec, TargetSpec
 from marketfit.brief.training import BudgetSpec, ObjectiveSpec, TrackingSpec
 from marketfit.contract import DEFAULT_CONFIDENCE, Requirement
 from marketfit.errors import BriefError, Problem
-from marketfit.records import digest_of, sha256_file
+from marketfit.records.base import digest_of, sha256_file
 
 
 class Brief(Section):

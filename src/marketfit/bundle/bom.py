@@ -22,7 +22,8 @@ from marketfit.bundle.card import CardBackbone, ModelCard, plain
 from marketfit.bundle.layout import BOM, CARD, MANIFEST, MAX_BOM_BYTES, MAX_PROBLEMS, encode, read_bytes, read_record
 from marketfit.bundle.manifest import FileEntry
 from marketfit.errors import MissingExtraError, Problem
-from marketfit.records import BundleSpec, Engine, Record
+from marketfit.records.base import Record
+from marketfit.records.bundle import BundleSpec, Engine
 from marketfit.registry import is_installed
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -15,7 +15,7 @@ from marketfit.bundle.spec import read_spec
 from marketfit.bundle.verify import verify
 from marketfit.contract import Contract
 from marketfit.errors import BundleError, Problem, RunError
-from marketfit.records import BundleSpec
+from marketfit.records.bundle import BundleSpec
 from marketfit.task import Example, FloatMatrix, InputReport, Runtime
 
 

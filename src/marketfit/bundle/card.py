@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from marketfit.contract import METRICS, Clause, Contract, Measurement
-from marketfit.records import BundleSpec, Record
+from marketfit.records.base import Record
+from marketfit.records.bundle import BundleSpec
 
 Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 """SHA-256 in hexadecimal, or empty where there is none."""

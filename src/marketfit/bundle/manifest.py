@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from marketfit.bundle.layout import encode
-from marketfit.records import Record
+from marketfit.records.base import Record
 
 
 class FileEntry(Record):

@@ -31,7 +31,7 @@ from marketfit.bundle.spec import read_spec
 from marketfit.bundle.verify import check_unsealed, read_manifest, verify
 from marketfit.contract import Contract, Measurement, judge
 from marketfit.errors import BundleError, Problem, RunError
-from marketfit.records import BundleSpec
+from marketfit.records.bundle import BundleSpec
 
 _MAX_PADDING = 64
 

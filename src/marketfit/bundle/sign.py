@@ -26,7 +26,7 @@ from marketfit.bundle.layout import (
     write_file,
 )
 from marketfit.errors import BundleError, InputError, MissingExtraError, Problem
-from marketfit.records import Record
+from marketfit.records.base import Record
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

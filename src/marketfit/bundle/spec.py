@@ -9,7 +9,7 @@ from pathlib import Path
 
 from marketfit.bundle.layout import MAX_JSON_BYTES, SPEC, encode, read_bytes, read_record, sync_folder, write_file
 from marketfit.errors import BundleError, Problem
-from marketfit.records import BundleSpec
+from marketfit.records.bundle import BundleSpec
 
 FORMATS = (1,)
 """The bundle formats that this version of marketfit reads."""

@@ -19,7 +19,8 @@ from marketfit.compress.order import Choice, Named, PassStep, Steps
 from marketfit.compress.passes import Artefact, Context, Stage
 from marketfit.engine import Run
 from marketfit.errors import InputError, RunError
-from marketfit.records import Folder, Recipe, Record, Trial, digest_of
+from marketfit.records.base import Folder, Record, digest_of
+from marketfit.records.models import Recipe, Trial
 from marketfit.task import Trainer, unreported
 
 VERSION = 1

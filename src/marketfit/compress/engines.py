@@ -11,7 +11,7 @@ from marketfit.bundle import read_spec, write_spec
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.decomposition import is_fused
 from marketfit.compress.passes.graph_file import read_graph
-from marketfit.records import Engine, SessionSettings
+from marketfit.records.bundle import Engine, SessionSettings
 
 
 def further_engines() -> tuple[Engine, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from marketfit.engine import Run, read_split, read_unlabelled
 from marketfit.measure.quality import Groups, Slices
-from marketfit.records import Dataset
+from marketfit.records.data import Dataset
 from marketfit.task import Example, Labelled
 
 

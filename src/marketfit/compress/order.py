@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from marketfit import registry
 from marketfit.compress.passes import Pass
-from marketfit.records import Record
+from marketfit.records.base import Record
 
 ORDER = (
     "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "static-int8", "int8",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from marketfit.brief import Brief
 from marketfit.bundle import check_unsealed, load_unsealed, read_spec, size_mb, write_spec
 from marketfit.compress.build import Built
 from marketfit.compress.material import Material
+from marketfit.compress.sizes import FILES, size_parts
 from marketfit.contract import DEFAULT_CONFIDENCE, METRICS, Measurement
 from marketfit.engine import Run
 from marketfit.errors import BundleError, RunError
 from marketfit.measure.calibration import abstention_threshold, fit_temperature
 from marketfit.measure.quality import CLIP, measure_quality
-from marketfit.records import BundleSpec, Engine, SessionSettings, Variant
+from marketfit.records.bundle import BundleSpec, Engine, SessionSettings
+from marketfit.records.variants import Variant
 from marketfit.task import FloatMatrix
 
 ALWAYS = ("accuracy", "macro_f1", "log_loss", "calibration_error")
@@ -83,6 +85,7 @@ class Scorer:
         return self._variant(built, rejected=self._too_large(size.value)).model_copy(
             update={
                 "bundle": workspace.put_folder(folder),
+                "sizes": _with_papers(size_parts(folder), total=size.value),
                 "measurements": (*self._quality(probabilities), size),
                 "probabilities": workspace.put_array(probabilities),
                 "unknown_tokens": lost.unknown,
@@ -142,6 +145,11 @@ def wanted_metrics(brief: Brief) -> dict[str, float]:
 def confidence_of(brief: Brief, metric: str) -> float:
     """The highest confidence at which a metric is required, else the default."""
     return max((need.confidence for need in brief.require if need.metric == metric), default=DEFAULT_CONFIDENCE)
+
+
+def _with_papers(parts: Mapping[str, float], *, total: float) -> dict[str, float]:
+    """What is reserved for contract, card and manifest counts among the other files."""
+    return {**parts, FILES: parts[FILES] + total - sum(parts.values())}
 
 
 def _with(spec: BundleSpec, **changes: float | str | SessionSettings) -> BundleSpec:

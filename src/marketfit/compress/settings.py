@@ -22,7 +22,9 @@ from marketfit.compress.timing import sampled_inputs
 from marketfit.engine import Run
 from marketfit.measure.probe import Probed, probe
 from marketfit.measure.process_metrics import Plan, process_figures
-from marketfit.records import Record, SessionSettings, Variant, digest_of
+from marketfit.records.base import Record, digest_of
+from marketfit.records.bundle import SessionSettings
+from marketfit.records.variants import Variant
 from marketfit.task import Example, Progress
 
 VERSION = 2

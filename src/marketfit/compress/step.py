@@ -23,7 +23,10 @@ from marketfit.compress.settings import started_best
 from marketfit.compress.timing import glance, time_variants
 from marketfit.engine import Run, step
 from marketfit.errors import RunError
-from marketfit.records import Dataset, Trial, Tuned, Variant, Variants, digest_of
+from marketfit.records.base import digest_of
+from marketfit.records.data import Dataset
+from marketfit.records.models import Trial, Tuned
+from marketfit.records.variants import Variant, Variants
 
 PLAN_VERSION = 1
 """Raise it when the same study would try other sequences of passes."""

@@ -19,7 +19,7 @@ from marketfit.measure.process_metrics import (
     process_figures,
     process_measurements,
 )
-from marketfit.records import Variant
+from marketfit.records.variants import Variant
 from marketfit.task import Example
 
 GLANCE = 2, 100

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from marketfit.records import Dataset
+from marketfit.records.data import Dataset
 from marketfit.task import Example, Labelled
 from marketfit.workspace import Workspace
 

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from marketfit.brief import Brief
 from marketfit.contract import Contract
 from marketfit.engine.run import Run
-from marketfit.records import Record, digest_of
+from marketfit.records.base import Record, digest_of
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Record)

@@ -14,12 +14,13 @@ from pydantic import BaseModel, JsonValue
 from marketfit.errors import InputError, Problem, RunError
 from marketfit.ledger.events import Event
 from marketfit.ledger.store import Ledger
-from marketfit.records import Action, digest_of, sha256_file
+from marketfit.records.base import digest_of, sha256_file
+from marketfit.records.decision import Action
 
 _MANIFEST = "manifest.json"  # its SHA-256 is the digest of a sealed bundle
 
 
-class DecisionNote(BaseModel, frozen=True, extra="forbid"):
+class DecisionNote(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """The payload of a decision: the champion after it, the one before it, and why.
 
     `bundle` is relative to the workspace where it lies inside. `keep`: a challenger was refused; `wait`: the evidence
@@ -34,7 +35,7 @@ class DecisionNote(BaseModel, frozen=True, extra="forbid"):
     evidence: Mapping[str, JsonValue] = {}
 
 
-class Champion(BaseModel, frozen=True, extra="forbid"):
+class Champion(BaseModel, frozen=True, extra="forbid", defer_build=True):
     """The bundle in service and the decision that put it there. `previous` is the digest of the one before."""
 
     folder: Path

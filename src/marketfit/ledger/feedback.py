@@ -18,7 +18,7 @@ from pydantic import Field, JsonValue
 from marketfit.errors import Problem, nearest
 from marketfit.ledger.events import Event, new_id
 from marketfit.ledger.store import Ledger
-from marketfit.records import Record, digest_of
+from marketfit.records.base import Record, digest_of
 
 Thumb = Literal["up", "down"]
 _SHAPES = "prediction with thumb, label or truth; input with label; input with truth and audited"

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from marketfit.ledger.events import Event, new_id
 from marketfit.ledger.store import Ledger
 from marketfit.ledger.tables import SESSIONS
-from marketfit.records import Record, digest_of
+from marketfit.records.base import Record, digest_of
 from marketfit.records.questionnaire import Cell
 
 

@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import JsonValue
 
 from marketfit.ledger.events import Event
-from marketfit.records import Record
+from marketfit.records.base import Record
 
 Lottery = Callable[[], bool]
 """Draws whether one prediction is audited."""

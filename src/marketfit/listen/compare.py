@@ -12,7 +12,7 @@ from marketfit.bundle import Bundle
 from marketfit.listen.evalue import evalue
 from marketfit.listen.gather import AuditedPair, comparable
 from marketfit.measure.compare import compare_scores, mcnemar
-from marketfit.records import Comparison, TestComparison
+from marketfit.records.decision import Comparison, TestComparison
 
 _PIECE = 256
 

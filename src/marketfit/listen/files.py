@@ -14,7 +14,7 @@ from pydantic import JsonValue, ValidationError
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.ledger import Event, Ledger
 from marketfit.ledger.feedback import FeedbackItem, read_feedback
-from marketfit.records import digest_of
+from marketfit.records.base import digest_of
 
 _MOST_BYTES = 200_000_000
 _LONGEST_FIELD = 1_000_000

@@ -16,7 +16,8 @@ from marketfit.ledger.champion import Champion
 from marketfit.listen.compare import answers_right, compare, compare_on_test
 from marketfit.listen.evalue import THRESHOLD
 from marketfit.listen.gather import audited
-from marketfit.records import Comparison, Dataset, Promotion, PromotionStatus, Settlement, TestComparison
+from marketfit.records.data import Dataset
+from marketfit.records.decision import Comparison, Promotion, PromotionStatus, Settlement, TestComparison
 from marketfit.task import Labelled
 
 _SEEN: tuple[Split, ...] = ("train", "valid")

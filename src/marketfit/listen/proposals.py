@@ -10,7 +10,7 @@ from marketfit.listen.drift import Drift
 from marketfit.listen.gather import Traffic
 from marketfit.listen.rows import Conflict, Learnt
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.records import Slice
+from marketfit.records.data import Slice
 
 _SHOWN = 5
 _FEWEST_CORRECTED = 3

@@ -11,7 +11,7 @@ from marketfit.bundle import Bundle
 from marketfit.ledger import Event, Ledger
 from marketfit.ledger.feedback import FeedbackItem, read_feedback, truth_events
 from marketfit.ledger.traffic import Answer, prediction_events
-from marketfit.records import Record
+from marketfit.records.base import Record
 
 _PIECE = 256
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from marketfit.listen.gather import Traffic, comparable
-from marketfit.records import FeedbackRow
+from marketfit.records.data import FeedbackRow
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 from marketfit.measure.clusters import clusters
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.parts import Mask, most_typical, phrases
-from marketfit.records import Slice
+from marketfit.records.data import Slice
 from marketfit.task import FloatMatrix
 
 ALPHA = 0.05

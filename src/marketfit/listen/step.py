@@ -19,7 +19,7 @@ from marketfit.listen.drift import FEWEST, Drift, drift
 from marketfit.listen.gather import Traffic, audited, comparable, gather
 from marketfit.listen.rows import learn
 from marketfit.listen.slices import failing_slices
-from marketfit.records import FeedbackBatch, Slice
+from marketfit.records.data import FeedbackBatch, Slice
 from marketfit.task import FloatMatrix
 
 WINDOW = 5000

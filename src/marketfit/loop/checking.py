@@ -15,7 +15,8 @@ from marketfit.loop.forecast import StepTime, forecast
 from marketfit.loop.place import loaded, workspace_of
 from marketfit.position import RowsNeeded, rows_plan
 from marketfit.prepare import DataPreview, inspect
-from marketfit.records import MarketView, Record
+from marketfit.records.base import Record
+from marketfit.records.market import MarketView
 from marketfit.report.figures import counted, duration
 from marketfit.research import research
 

@@ -18,7 +18,8 @@ from marketfit.loop.keys import NO_KEYS, Keys
 from marketfit.loop.outcome import OfferShare, Outcome
 from marketfit.loop.place import loaded, workspace_of
 from marketfit.loop.turn import Shipment, Turn, now, ship, take_turn
-from marketfit.records import FeedbackBatch, Promotion
+from marketfit.records.data import FeedbackBatch
+from marketfit.records.decision import Promotion
 from marketfit.report.story import Story, write_report
 from marketfit.workspace import write_atomic
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from marketfit.bundle.exports import Format, export_bundle
-from marketfit.records import Record
+from marketfit.records.base import Record
 
 
 class Exported(Record):

@@ -15,7 +15,8 @@ from marketfit.measure.features import embed, make_embedder
 from marketfit.measure.process_metrics import BATCHES, Setting
 from marketfit.prepare import DataPreview
 from marketfit.prepare.sample import sample_inputs
-from marketfit.records import Backbone, Record
+from marketfit.records.base import Record
+from marketfit.records.models import Backbone
 from marketfit.shortlist.options import TRAIN_ROWS, VALID_ROWS
 from marketfit.task import Example
 

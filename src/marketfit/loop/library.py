@@ -27,7 +27,10 @@ from marketfit.loop.place import WORKSPACE
 from marketfit.loop.turn import Shipment, Turn, finish_turn, ship
 from marketfit.loop.verification import LabelledFile
 from marketfit.prepare import inspect, prepare
-from marketfit.records import Dataset, Folder, Recipe, Record, Shortlist, Trial, Tuned, UntriedGroup, Variant
+from marketfit.records.base import Folder, Record
+from marketfit.records.data import Dataset
+from marketfit.records.models import Recipe, Shortlist, Trial, Tuned
+from marketfit.records.variants import UntriedGroup, Variant
 from marketfit.report.text import contract_table, variants_table
 from marketfit.research import research
 from marketfit.task import Adopter, Trainer

@@ -10,7 +10,8 @@ from marketfit.brief import Brief
 from marketfit.engine import Reporter, Run
 from marketfit.loop.place import loaded, workspace_of
 from marketfit.loop.turn import now
-from marketfit.records import MarketView, Record
+from marketfit.records.base import Record
+from marketfit.records.market import MarketView
 from marketfit.research import research
 from marketfit.workspace import write_atomic
 

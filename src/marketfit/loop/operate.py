@@ -16,7 +16,7 @@ from marketfit.ledger import champion as champions
 from marketfit.ledger.champion import Champion
 from marketfit.loop.outcome import Outcome
 from marketfit.loop.place import beside_bundle, existing, loaded, workspace_of
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.serve import ServeSettings, running
 from marketfit.serve.server import Server
 

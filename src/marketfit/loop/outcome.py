@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import JsonValue
 
 from marketfit.contract import Contract
-from marketfit.records import Promotion, Recipe, Record
+from marketfit.records.base import Record
+from marketfit.records.decision import Promotion
+from marketfit.records.models import Recipe
 from marketfit.report.text import contract_table, describe_outcome, describe_promotion
 
 

@@ -14,7 +14,8 @@ from marketfit.errors import InputError, Problem, nearest
 from marketfit.loop.market import market_run
 from marketfit.loop.place import loaded
 from marketfit.measure.tastes import draws_of
-from marketfit.records import Finding, Record
+from marketfit.records.base import Record
+from marketfit.records.findings import Finding
 from marketfit.report.text import aligned, describe_finding
 from marketfit.research import research
 from marketfit.research.study.changes import worth_words

@@ -18,8 +18,8 @@ from marketfit.ledger import Ledger
 from marketfit.ledger import surveys as ledger_surveys
 from marketfit.ledger.surveys import Answered, AnswerNote, Design, Place, Session
 from marketfit.loop.surveys import DESIGN, open_survey, workspace_of_survey
-from marketfit.records import Answer, Questionnaire, Record, Survey
-from marketfit.records.questionnaire import Cell
+from marketfit.records.base import Record
+from marketfit.records.questionnaire import Answer, Cell, Questionnaire, Survey
 from marketfit.records.respondents import asked_of
 from marketfit.research.instruments import Instrument
 from marketfit.workspace import write_atomic

@@ -11,7 +11,8 @@ from pathlib import Path
 from marketfit.errors import InputError, Problem
 from marketfit.loop.operate import Option, assignments
 from marketfit.loop.place import WORKSPACE
-from marketfit.records import Questionnaire, Record, Survey
+from marketfit.records.base import Record
+from marketfit.records.questionnaire import Questionnaire, Survey
 from marketfit.research.survey import load_survey, survey_options
 from marketfit.serve.server import Server
 from marketfit.serve.survey import SurveySettings, running_survey

@@ -13,20 +13,12 @@ from marketfit.engine import Run
 from marketfit.errors import InputError, Problem
 from marketfit.position import position, settle
 from marketfit.prepare import inspect, prepare
-from marketfit.records import (
-    Dataset,
-    Decision,
-    FeedbackBatch,
-    MarketView,
-    Record,
-    Settlement,
-    Shortlist,
-    Trial,
-    Tuned,
-    Variant,
-    Variants,
-    digest_of,
-)
+from marketfit.records.base import Record, digest_of
+from marketfit.records.data import Dataset, FeedbackBatch
+from marketfit.records.decision import Decision, Settlement
+from marketfit.records.market import MarketView
+from marketfit.records.models import Shortlist, Trial, Tuned
+from marketfit.records.variants import Variant, Variants
 from marketfit.research import research
 from marketfit.shortlist import shortlist
 from marketfit.tune import tune

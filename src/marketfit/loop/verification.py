@@ -23,7 +23,8 @@ from marketfit.measure.process_metrics import LATENCIES, PROCESSES
 from marketfit.measure.quality import measure_quality
 from marketfit.prepare.normalise import clean_input
 from marketfit.prepare.read import read
-from marketfit.records import Dataset, Record
+from marketfit.records.base import Record
+from marketfit.records.data import Dataset
 from marketfit.report.text import contract_table
 from marketfit.task import Labelled
 from marketfit.workspace import Workspace

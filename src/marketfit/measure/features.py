@@ -11,7 +11,7 @@ import numpy as np
 from marketfit import registry
 from marketfit.bundle import load_unsealed
 from marketfit.engine import Run
-from marketfit.records import Folder
+from marketfit.records.base import Folder
 from marketfit.task import FloatMatrix
 
 _CHUNK = 1024

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from marketfit.records import Engine
+from marketfit.records.bundle import Engine
 from marketfit.registry import is_installed
 
 # Instruction sets for which onnxruntime has kernels of its own.

@@ -19,7 +19,7 @@ from marketfit.bundle import Bundle, check_unsealed, load, load_unsealed
 from marketfit.bundle.layout import MANIFEST, scan
 from marketfit.bundle.manifest import file_entry
 from marketfit.measure.energy import POWERCAP, Meter
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.task import Example
 
 _STATUS = Path("/proc/self/status")

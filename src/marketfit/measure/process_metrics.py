@@ -16,7 +16,8 @@ from marketfit.contract import DEFAULT_CONFIDENCE, METRICS, Measurement, Require
 from marketfit.measure.intervals import Bounds, quantile_bounds, samples_needed
 from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe_process import BatchSeen, Observed
-from marketfit.records import BatchSpeed, Engine
+from marketfit.records.bundle import Engine
+from marketfit.records.variants import BatchSpeed
 
 PROCESSES, REQUESTS = 5, 400
 BATCHES = (1, 8, 32, 128)

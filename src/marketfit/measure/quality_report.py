@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from marketfit.engine import SplitRows
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.quality import BINS, Scored, Slices, slice_rates
-from marketfit.records import ClassRow, ErrorRow, QualityReport, SliceRow
+from marketfit.records.decision import ClassRow, ErrorRow, QualityReport, SliceRow
 from marketfit.task import Example, InputReport
 
 _SHOWN_CHARACTERS = 2000

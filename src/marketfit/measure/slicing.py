@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from marketfit.measure.clusters import clusters, settled
 from marketfit.measure.parts import most_typical, telling_words
-from marketfit.records import InputSlice, SliceFamily
+from marketfit.records.data import InputSlice, SliceFamily
 from marketfit.task import Example, FloatMatrix
 
 FEWEST_ROWS = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketfit.demand import UtilityDraws, model_from_json
-from marketfit.records import ChoiceStudy
+from marketfit.records.market import ChoiceStudy
 from marketfit.workspace import Workspace
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from marketfit.contract import METRICS, Requirement
 from marketfit.position.kept import Outlook
-from marketfit.records import Variant
+from marketfit.records.variants import Variant
 
 
 @dataclass(frozen=True)

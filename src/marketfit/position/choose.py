@@ -11,7 +11,8 @@ from marketfit.position.draws import FloatArray
 from marketfit.position.kept import Outlook
 from marketfit.position.offers import OwnOffer
 from marketfit.position.worth import Worth
-from marketfit.records import Standing, Variant
+from marketfit.records.decision import Standing
+from marketfit.records.variants import Variant
 
 COMPARABLE = 0.8
 """A pair competes if its chance of keeping the contract is at least this share of the best one's: a little more profit

@@ -20,7 +20,7 @@ from marketfit.engine import Run
 from marketfit.measure.bootstrap import weights
 from marketfit.measure.quality import Scored
 from marketfit.position.kept import log_spread, spread
-from marketfit.records import Variant
+from marketfit.records.variants import Variant
 from marketfit.task import IntVector
 
 FloatArray = NDArray[np.float64]

@@ -21,7 +21,7 @@ from scipy.special import betaln, gammaln, logsumexp, ndtr, ndtri
 from marketfit.contract import METRICS, Measurement, Requirement, Verdict, judge
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.proof import confidence_at
-from marketfit.records import Variant
+from marketfit.records.variants import Variant
 
 ENOUGH = 0.05
 """A variant whose quality requirements hold with less probability than this is not worth an opening of the test."""

@@ -12,7 +12,7 @@ from marketfit.contract import METRICS, Requirement
 from marketfit.measure.intervals import opening_level
 from marketfit.measure.slicing import rows_for_slice, smallest_slice
 from marketfit.position.kept import Test, successes_needed
-from marketfit.records import Record
+from marketfit.records.base import Record
 
 POWER = 0.9
 """The chance of a proof that a plan asks for: at the bare number of rows half of all samples would prove nothing."""

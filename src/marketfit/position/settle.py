@@ -14,7 +14,9 @@ from marketfit.measure.intervals import opening_level
 from marketfit.measure.proof import advice, confidence_at
 from marketfit.measure.quality import measure_quality
 from marketfit.measure.quality_report import quality_report
-from marketfit.records import Dataset, Decision, QualityReport, Settlement, Variant, Variants
+from marketfit.records.data import Dataset
+from marketfit.records.decision import Decision, QualityReport, Settlement
+from marketfit.records.variants import Variant, Variants
 from marketfit.task import FloatMatrix
 
 

@@ -12,7 +12,10 @@ from marketfit.position.choose import Choice, Pair, choose, standing
 from marketfit.position.draws import draw_metrics
 from marketfit.position.kept import Outlook, Test, outlook
 from marketfit.position.worth import Goal, Market, goal_of, tested
-from marketfit.records import Dataset, Decision, MarketView, Standing, Variant, Variants
+from marketfit.records.data import Dataset
+from marketfit.records.decision import Decision, Standing
+from marketfit.records.market import MarketView
+from marketfit.records.variants import Variant, Variants
 
 
 @step(version=2, gives=Decision, reads=("product", "market", "require", "weights", "seed"))

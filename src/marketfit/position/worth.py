@@ -19,7 +19,8 @@ from marketfit.errors import RunError
 from marketfit.measure.tastes import draws_of
 from marketfit.position.draws import DRAWS, Draws, FloatArray
 from marketfit.position.offers import OwnOffer, fixed, own_offers
-from marketfit.records import MarketView, Variant
+from marketfit.records.market import MarketView
+from marketfit.records.variants import Variant
 
 COST = "cost_per_1000"
 

@@ -18,7 +18,7 @@ from marketfit.prepare.keys import Keys, strict_key
 from marketfit.prepare.options import MOST_INDEXED
 from marketfit.prepare.rows import Quarantine, Receipt, Rows
 from marketfit.prepare.split import Material, assign
-from marketfit.records import FeedbackBatch
+from marketfit.records.data import FeedbackBatch
 
 GROUP_CROSSES = "its group is in another split"
 

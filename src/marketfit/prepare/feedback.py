@@ -18,7 +18,7 @@ from marketfit.prepare.keys import Keys
 from marketfit.prepare.near import Sketch, sketches
 from marketfit.prepare.normalise import clean_input, clean_text
 from marketfit.prepare.rows import Quarantine, Rows
-from marketfit.records import FeedbackBatch
+from marketfit.records.data import FeedbackBatch
 
 UNKNOWN_LABEL = "feedback with a label that the data does not have"
 TOO_NEAR = "feedback too near to a row of test or valid"

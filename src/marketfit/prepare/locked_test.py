@@ -8,7 +8,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from marketfit.prepare.rows import Rows
-from marketfit.records import digest_of
+from marketfit.records.base import digest_of
 
 
 class Facts(Protocol):

@@ -10,7 +10,8 @@ from marketfit.prepare.curate import curate
 from marketfit.prepare.locked_test import digest_of_test
 from marketfit.prepare.step import class_counts, length_profile, split_counts
 from marketfit.prepare.unlabelled import read_unlabelled
-from marketfit.records import Count, LengthProfile, Record
+from marketfit.records.base import Record
+from marketfit.records.data import Count, LengthProfile
 
 
 class DataPreview(Record):

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from marketfit.prepare.options import SHOWN
-from marketfit.records import Count
+from marketfit.records.data import Count
 from marketfit.task import IntVector
 
 Input = str | bytes

@@ -9,7 +9,8 @@ import numpy as np
 from marketfit.engine import Run
 from marketfit.measure.slicing import SliceRule, slice_rule
 from marketfit.prepare.rows import Rows
-from marketfit.records import Folder, Slicing
+from marketfit.records.base import Folder
+from marketfit.records.data import Slicing
 from marketfit.task import FloatMatrix
 
 

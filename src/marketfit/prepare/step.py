@@ -18,7 +18,8 @@ from marketfit.prepare.outliers import nearest_cosine
 from marketfit.prepare.rows import SPLITS, Rows, receipts_table, shown
 from marketfit.prepare.slices import slice_columns, slicing_of
 from marketfit.prepare.unlabelled import read_unlabelled
-from marketfit.records import Blob, Dataset, FeedbackBatch, LengthProfile
+from marketfit.records.base import Blob
+from marketfit.records.data import Dataset, FeedbackBatch, LengthProfile
 from marketfit.task import FloatMatrix
 
 

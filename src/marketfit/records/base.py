@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 class Record(BaseModel):
     """Base of all records: frozen, no unknown fields, a digest of its content."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of this record."""

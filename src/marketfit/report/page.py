@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from marketfit.records import MarketView
+from marketfit.records.market import MarketView
 from marketfit.report import figures
 from marketfit.report.blocks import Fact, Section, Tone
 from marketfit.report.sections import sections

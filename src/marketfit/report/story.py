@@ -7,19 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from marketfit.records import (
-    Dataset,
-    Decision,
-    FeedbackBatch,
-    MarketView,
-    Promotion,
-    Settlement,
-    Shortlist,
-    Trial,
-    Tuned,
-    Variant,
-    Variants,
-)
+from marketfit.records.data import Dataset, FeedbackBatch
+from marketfit.records.decision import Decision, Promotion, Settlement
+from marketfit.records.market import MarketView
+from marketfit.records.models import Shortlist, Trial, Tuned
+from marketfit.records.variants import Variant, Variants
 from marketfit.workspace import Workspace, write_atomic
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict, Unpack
 
 from marketfit.contract import Clause, Contract, Measurement
-from marketfit.records import Finding, Promotion
+from marketfit.records.decision import Promotion
+from marketfit.records.findings import Finding
 from marketfit.report import figures
 from marketfit.task import normalise_text
 

@@ -11,7 +11,7 @@ from marketfit.brief import AttributeSpec, MarketSpec
 from marketfit.contract import METRICS
 from marketfit.demand import Attribute, ChoiceData
 from marketfit.errors import Problem, nearest
-from marketfit.records import Offer
+from marketfit.records.market import Offer
 
 
 def is_number(spec: AttributeSpec) -> bool:

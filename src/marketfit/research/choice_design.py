@@ -19,7 +19,7 @@ from marketfit.demand import (
     vague_prior,
 )
 from marketfit.demand.coding.options import MOST_KNOTS
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.records.questionnaire import Cell, Labels
 
 Levels = Mapping[str, Cell | tuple[Cell, ...]]

@@ -12,7 +12,7 @@ from scipy.special import chdtrc
 from marketfit.demand import ChoiceData, CodingOption, MNLResult, Piecewise, fit_mnl, willingness_to_pay
 from marketfit.demand.coding.options import MOST_KNOTS
 from marketfit.errors import DataError
-from marketfit.records import Ratio
+from marketfit.records.market import Ratio
 
 BENDS = 0.05
 """A numeric attribute is piecewise linear when a likelihood-ratio test against a straight line has p below this."""

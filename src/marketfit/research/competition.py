@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from marketfit.brief import MarketSpec
-from marketfit.records import Finding, Offer
-from marketfit.records.findings import Drawing, Figure, FindingTable
+from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
+from marketfit.records.market import Offer
 from marketfit.records.questionnaire import Cell
 from marketfit.research.attributes import is_number
 from marketfit.research.dominance import Direction, Domination, dominated_offers

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field as Limits
 
 from marketfit.errors import DataError, Problem
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.research.weighted import Ints
 
 _SWEEPS, _STARTS = 40, 6

@@ -9,8 +9,10 @@ from typing import Protocol, TypeVar, cast
 from marketfit import registry
 from marketfit.brief import Brief, MarketSpec, SurveyFile
 from marketfit.errors import DataError, Problem, nearest
-from marketfit.records import Finding, Offer, Record
-from marketfit.records import Opinions as OpinionRecord
+from marketfit.records.base import Record
+from marketfit.records.findings import Finding
+from marketfit.records.market import Offer
+from marketfit.records.market import Opinions as OpinionRecord
 from marketfit.research.attributes import check_levels
 from marketfit.research.choice_design import ChoicePlan
 from marketfit.research.instruments import Instrument

@@ -7,8 +7,10 @@ from marketfit.demand import UtilityDraws, simulate
 from marketfit.engine import Run, step
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.tastes import draws_of
-from marketfit.records import ChoiceStudy, FeedbackBatch, Finding, MarketView, Offer
-from marketfit.records import Opinions as OpinionRecord
+from marketfit.records.data import FeedbackBatch
+from marketfit.records.findings import Finding
+from marketfit.records.market import ChoiceStudy, MarketView, Offer
+from marketfit.records.market import Opinions as OpinionRecord
 from marketfit.research.competition import competition
 from marketfit.research.instruments.choice import ChoiceAnswers
 from marketfit.research.reading import Instruments, read_answers

@@ -12,8 +12,8 @@ from pydantic import Field as Option
 from marketfit import registry
 from marketfit.brief.lines import line_of, parse_yaml, plain, problems_of
 from marketfit.errors import BriefError, DataError, Problem, nearest
-from marketfit.records import Questionnaire, Record, Survey
-from marketfit.records.questionnaire import Language
+from marketfit.records.base import Record
+from marketfit.records.questionnaire import Language, Questionnaire, Survey
 from marketfit.research.instruments import Instrument
 
 

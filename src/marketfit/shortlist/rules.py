@@ -17,7 +17,7 @@ from scipy.special import ndtr
 from marketfit.contract import Requirement
 from marketfit.measure.compare import mcnemar
 from marketfit.measure.process_metrics import LATENCIES
-from marketfit.records import Backbone, Candidate
+from marketfit.records.models import Backbone, Candidate
 from marketfit.shortlist.options import (
     ACCURACY_SPREAD,
     FASTEST_GAIN,

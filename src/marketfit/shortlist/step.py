@@ -13,7 +13,9 @@ from marketfit import registry
 from marketfit.brief import Brief
 from marketfit.bundle import load_unsealed
 from marketfit.engine import Run, step
-from marketfit.records import Backbone, Dataset, Folder, Shortlist
+from marketfit.records.base import Folder
+from marketfit.records.data import Dataset
+from marketfit.records.models import Backbone, Shortlist
 from marketfit.shortlist.latency import median_latencies
 from marketfit.shortlist.rules import Evidence, judge_all
 from marketfit.shortlist.sample import Part, sample

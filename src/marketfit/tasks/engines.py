@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import onnxruntime
 
-from marketfit.records import SessionSettings
+from marketfit.records.bundle import SessionSettings
 from marketfit.registry import is_installed
 from marketfit.task import Feed, FloatMatrix
 

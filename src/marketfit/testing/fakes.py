@@ -19,18 +19,10 @@ from typing_extensions import override
 from marketfit.bundle import write_spec
 from marketfit.engine import Run
 from marketfit.errors import MissingExtraError
-from marketfit.records import (
-    Backbone,
-    BundleSpec,
-    Candidate,
-    Dataset,
-    FitSummary,
-    Folder,
-    LengthProfile,
-    Recipe,
-    SessionSettings,
-    Shortlist,
-)
+from marketfit.records.base import Folder
+from marketfit.records.bundle import BundleSpec, SessionSettings
+from marketfit.records.data import Dataset, LengthProfile
+from marketfit.records.models import Backbone, Candidate, FitSummary, Recipe, Shortlist
 from marketfit.task import (
     Example,
     FloatMatrix,

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.records.questionnaire import LANGUAGES, Answer, Cell, Field, Question, Questionnaire
 from marketfit.research.files import Table
 from marketfit.research.instruments import Instrument

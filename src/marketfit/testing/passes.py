@@ -18,7 +18,7 @@ from marketfit.bundle import check_unsealed, load_unsealed, read_spec, size_mb
 from marketfit.compress.order import PassStep
 from marketfit.compress.passes import Artefact, Context, Options, Pass, Role
 from marketfit.errors import BriefError
-from marketfit.records import sha256_file
+from marketfit.records.base import sha256_file
 from marketfit.task import FloatMatrix, Labelled, Progress, unreported
 
 _TASK = "text-classification"  # the exam's rows are texts

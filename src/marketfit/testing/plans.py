@@ -21,7 +21,9 @@ from marketfit.compress.plan.bench import Bench
 from marketfit.compress.score import Scorer
 from marketfit.contract import Measurement
 from marketfit.engine import Run
-from marketfit.records import Backbone, Engine, FitSummary, Recipe, Trial, Variant
+from marketfit.records.bundle import Engine
+from marketfit.records.models import Backbone, FitSummary, Recipe, Trial
+from marketfit.records.variants import Variant
 from marketfit.task import Example, Labelled, Progress, Study
 from marketfit.testing.fakes import FakeTrainer, backbone
 

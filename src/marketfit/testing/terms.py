@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from marketfit.errors import BriefError
-from marketfit.records import TermSpec
+from marketfit.records.models import TermSpec
 from marketfit.training.terms import UNLABELLED, Batch, Facts, Outputs, Term
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from marketfit.bundle import CardData, ModelCard, Sealed, seal, write_spec
 from marketfit.contract import Contract
-from marketfit.records import BundleSpec
+from marketfit.records.bundle import BundleSpec
 from marketfit.task import FloatMatrix
 
 _SURE = 12.0  # logit of a word's label, divided by the number of words in the text

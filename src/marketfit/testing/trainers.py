@@ -16,7 +16,8 @@ import numpy as np
 
 from marketfit.bundle import check_unsealed, load_unsealed, read_spec
 from marketfit.errors import BriefError
-from marketfit.records import Backbone, Recipe, sha256_file
+from marketfit.records.base import sha256_file
+from marketfit.records.models import Backbone, Recipe
 from marketfit.task import FloatMatrix, Labelled, Trainer, TrainingStep
 
 METHODS: tuple[str, ...] = get_args(Recipe.model_fields["method"].annotation)

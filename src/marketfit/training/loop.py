@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from marketfit.errors import RunError
-from marketfit.records import FitSummary, Recipe
+from marketfit.records.models import FitSummary, Recipe
 from marketfit.task import Follow, Progress, TrainingStep, unfollowed
 from marketfit.training.batches import LengthBatches
 from marketfit.training.precision import has_bf16

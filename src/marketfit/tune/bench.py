@@ -10,7 +10,9 @@ from pathlib import Path
 from marketfit.engine import Lost, Pool, Run
 from marketfit.errors import InputError
 from marketfit.ledger import TrialRow
-from marketfit.records import Backbone, Blob, Dataset, Recipe, Trial
+from marketfit.records.base import Blob
+from marketfit.records.data import Dataset
+from marketfit.records.models import Backbone, Recipe, Trial
 from marketfit.task import Trainer
 from marketfit.tune.defaults import TITLES
 from marketfit.tune.material import Material, features_of

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 from marketfit.errors import InputError, RunError
-from marketfit.records import Backbone, Recipe
+from marketfit.records.models import Backbone, Recipe
 from marketfit.tune.bench import Bench
 from marketfit.tune.trial import reason_of
 

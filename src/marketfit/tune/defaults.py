@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from marketfit.records import Backbone, Recipe, TermSpec
+from marketfit.records.models import Backbone, Recipe, TermSpec
 
 Method = Literal["probe", "full", "lora"]
 

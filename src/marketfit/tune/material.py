@@ -13,7 +13,10 @@ import numpy as np
 from marketfit.brief import ObjectiveSpec
 from marketfit.bundle import load_unsealed
 from marketfit.engine import Run, read_split
-from marketfit.records import Backbone, Blob, Dataset, MarketView, Opinions, TermSpec
+from marketfit.records.base import Blob
+from marketfit.records.data import Dataset
+from marketfit.records.market import MarketView, Opinions
+from marketfit.records.models import Backbone, TermSpec
 from marketfit.task import Example, FloatMatrix, Labelled, Trainer, normalise_text
 
 

@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from marketfit.records import Backbone, Recipe, TermSpec, Trial
+from marketfit.records.models import Backbone, Recipe, TermSpec, Trial
 from marketfit.tune.bench import Bench, Slot
 from marketfit.tune.budget import Account
 from marketfit.tune.defaults import Method, default_recipe

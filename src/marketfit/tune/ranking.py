@@ -18,7 +18,7 @@ from marketfit.contract import METRICS, Requirement
 from marketfit.engine import Run
 from marketfit.measure.compare import Comparison, compare_scores
 from marketfit.measure.quality import Scored
-from marketfit.records import Recipe, Trial
+from marketfit.records.models import Recipe, Trial
 from marketfit.task import IntVector
 from marketfit.tune.defaults import TITLES
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from marketfit.engine import Run
-from marketfit.records import Backbone, Recipe, TermSpec, Trial
+from marketfit.records.models import Backbone, Recipe, TermSpec, Trial
 from marketfit.tune.defaults import Method, Range, default_recipe, search_space
 
 if TYPE_CHECKING:

@@ -8,7 +8,10 @@ from marketfit import registry
 from marketfit.brief import Brief
 from marketfit.engine import Run, step
 from marketfit.errors import RunError
-from marketfit.records import Dataset, MarketView, Shortlist, Trial, Tuned, digest_of
+from marketfit.records.base import digest_of
+from marketfit.records.data import Dataset
+from marketfit.records.market import MarketView
+from marketfit.records.models import Shortlist, Trial, Tuned
 from marketfit.tune.bench import Bench
 from marketfit.tune.budget import Account
 from marketfit.tune.defaults import FEWEST_PASSES, MOST_PASSES, STEPS

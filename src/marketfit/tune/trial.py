@@ -14,7 +14,8 @@ import numpy as np
 from marketfit.engine import Tracking
 from marketfit.errors import InputError, Problem, RunError
 from marketfit.measure.quality import Scored, measure_quality
-from marketfit.records import Blob, FitSummary, Folder, Trial
+from marketfit.records.base import Blob, Folder
+from marketfit.records.models import FitSummary, Trial
 from marketfit.task import FloatMatrix, Follow, IntVector, Progress, Trainer
 from marketfit.tune.material import Material
 from marketfit.workspace import Workspace

@@ -34,7 +34,9 @@ from marketfit.compress.plan.account import Account
 from marketfit.compress.plan.bench import Bench
 from marketfit.compress.score import Scorer
 from marketfit.engine import Run, start
-from marketfit.records import Folder, Recipe, Trial, Variant
+from marketfit.records.base import Folder
+from marketfit.records.models import Recipe, Trial
+from marketfit.records.variants import Variant
 from marketfit.task import Labelled
 from marketfit.testing.fakes import backbone
 from marketfit.testing.plans import Exporter

@@ -62,3 +62,46 @@ def test_other_options_of_a_measured_pass_are_better_known_than_another_pass() -
     other = Candidate(0, (PassStep(name="int8", options={"range": "full"}),))
     spread = predict(MEASURED, [other, candidate("half")], METRICS).spread
     assert (spread[0] < spread[1]).all()
+
+
+def sized(table: float, weights: float, *names: str) -> Known:
+    parts = {"word table": table, "other weights": weights, "other files": 0.5}
+    return Known("x", candidate(*names), {"size_mb": sum(parts.values())}, {"size_mb": parts})
+
+
+SIZED = [
+    sized(46.9, 21.3), sized(46.9, 5.5, "int8"), sized(11.7, 5.5, "int8", "table"), sized(5.8, 21.3, "trim", "table"),
+]  # fmt: skip
+"""Sizes that were measured of a six-layer MiniLM on CLINC150."""
+
+
+def test_a_size_is_predicted_by_its_parts() -> None:
+    """The last one was made: it has 11.8 MB. From wholes 21.1 MB would be expected."""
+    asked = [candidate("trim", "int8", "table"), candidate("table"), candidate("trim", "int8")]
+    found = predict(SIZED, asked, ("size_mb",))
+    sizes = [downward_one("size_mb", value) for value in found.mean[:, 0]]
+    np.testing.assert_allclose(sizes, [5.8 + 5.5 + 0.5, 11.7 + 21.3 + 0.5, 4 * 5.8 + 5.5 + 0.5], rtol=0.06)
+    assert (found.spread < 0.25).all()
+    wholes = [Known(item.name, item.candidate, item.figures) for item in SIZED]
+    whole = predict(wholes, asked[:1], ("size_mb",)).mean[0, 0]
+    assert abs(whole - found.mean[0, 0]) > 2 * found.spread[0, 0]
+
+
+def test_parts_change_nothing_where_there_is_one() -> None:
+    """The same numbers as of the whole, also for what was never measured and for a metric of which more is better."""
+    for metric in ("size_mb", "throughput_per_s"):
+        values = {(): 80.0, ("int8",): 40.0, ("trim",): 60.0}
+        plain = [Known("x", candidate(*names), {metric: value}) for names, value in values.items()]
+        parted = [
+            Known("x", item.candidate, item.figures, {metric: {"all": item.figures[metric]}}) for item in plain
+        ]  # fmt: skip
+        asked = [candidate("trim", "int8"), candidate("never measured")]
+        one, two = (predict(known, asked, (metric,)) for known in (plain, parted))
+        np.testing.assert_allclose(one.mean, two.mean)
+        np.testing.assert_allclose(one.spread, two.spread)
+
+
+def test_a_part_that_a_pass_takes_away_is_gone() -> None:
+    measured = [sized(46.9, 21.3), sized(46.9, 5.5, "int8"), sized(0.0, 21.3, "flat")]
+    found = predict(measured, [candidate("flat", "int8")], ("size_mb",))
+    np.testing.assert_allclose(downward_one("size_mb", found.mean[0, 0]), 6.0, rtol=0.05)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketfit.compress.plan.untried import NEAREST, as_csv, grouped
-from marketfit.records import Untried
+from marketfit.records.variants import Untried
 from marketfit.testing.plans import Lab
 
 MakeLab = Callable[..., Lab]

@@ -10,7 +10,8 @@ from marketfit.compress.build import Built
 from marketfit.compress.passes import Artefact, Context, Options
 from marketfit.compress.plan import Planned
 from marketfit.compress.plan.survivors import beaten
-from marketfit.records import Engine, Variant
+from marketfit.records.bundle import Engine
+from marketfit.records.variants import Variant
 from marketfit.testing.plans import START, FakePass, Lab, Reader, usual_passes
 
 STANDARD = ["b0.t0.fp32", "b0.t0.whole", "b0.t0.whole.table"]

@@ -8,7 +8,7 @@ import pytest
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
-from marketfit.records import Finding
+from marketfit.records.findings import Finding
 from marketfit.research.instruments.satisfaction import Asked, SatisfactionPlan, SatisfactionSurvey
 from marketfit.testing.instruments import InstrumentCase, check_design, check_instrument, check_reading
 

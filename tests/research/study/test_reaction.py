@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from marketfit.records import Finding, FindingTable
+from marketfit.records.findings import Finding, FindingTable
 from marketfit.research.study.reaction import reaction_finding
 from marketfit.research.study.stage import Stage
 

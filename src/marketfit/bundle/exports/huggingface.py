@@ -21,7 +21,7 @@ from marketfit.bundle.bundle import Bundle
 from marketfit.bundle.exports.standard_graph import standard_graph
 from marketfit.bundle.layout import CARD, CONTRACT, GRAPH, encode, read_bytes
 from marketfit.errors import InputError, Problem
-from marketfit.records import BundleSpec
+from marketfit.records.bundle import BundleSpec
 
 TOKENIZER = "tokenizer.json"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, refuse_unknown
 from marketfit.errors import BriefError, Problem
-from marketfit.records import sha256_file
+from marketfit.records.base import sha256_file
 from marketfit.task import Study, unreported
 
 LEARNING = 3.0

@@ -26,7 +26,7 @@ from marketfit.compress.passes.decomposition import decomposed, obstacle
 from marketfit.compress.passes.graph_file import read_graph, rewrite
 from marketfit.compress.passes.int8 import is_reduced, too_few_products
 from marketfit.errors import BriefError, Problem
-from marketfit.records import SessionSettings
+from marketfit.records.bundle import SessionSettings
 from marketfit.task import Feed, Feeder
 
 if TYPE_CHECKING:

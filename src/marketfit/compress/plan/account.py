@@ -15,7 +15,7 @@ from marketfit.compress.order import PassStep, Steps
 from marketfit.compress.passes import Stage
 from marketfit.compress.plan.bench import Tried
 from marketfit.measure.process_metrics import PROCESSES, REQUESTS
-from marketfit.records import Trial
+from marketfit.records.models import Trial
 
 _USUAL = 2.0  # seconds of a pass that fits nothing, of an export or of a look, before one was seen
 _PROCESS = 1.2  # seconds of a fresh process beside its single requests

@@ -12,7 +12,10 @@ from marketfit.compress.plan.predict import Candidate, Known
 from marketfit.compress.score import Scorer
 from marketfit.engine import Run
 from marketfit.ledger import TrialRow
-from marketfit.records import Engine, Folder, Record, Trial, Variant
+from marketfit.records.base import Folder, Record
+from marketfit.records.bundle import Engine
+from marketfit.records.models import Trial
+from marketfit.records.variants import Variant
 
 Glance = Callable[[Variant], Mapping[str, float] | str]
 """What a short look at a variant's speed gives: metric → value, or why it failed."""
@@ -47,7 +50,7 @@ class Tried(Record):
     @property
     def known(self) -> Known:
         """The same as a prediction takes it."""
-        return Known(self.variant.name, self.candidate, self.figures)
+        return Known(self.variant.name, self.candidate, self.figures, {"size_mb": self.variant.sizes})
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,19 +6,24 @@ them are independent and normal around 0, as wide as the constants say. Measured
 Bayesian linear regression; Lindley and Smith 1972): where two variants differ in one pass, its effect is what they
 differ by; a pass that was never measured keeps the whole width of its prior, so what is unknown adds up along a
 sequence.
+
+A metric that is a sum of parts (the size: word table, other weights, other files) is predicted part by part and then
+added up: a pass that leaves a third of a table leaves a third of it whatever the rest weighs, while its effect on the
+sum depends on all other passes. What is not known of a pass is taken to be unknown of all parts alike, so spreads of
+parts add up as the parts do.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from marketfit.compress.order import Steps
-from marketfit.compress.plan.front import FloatArray, is_relative, upward
+from marketfit.compress.plan.front import FloatArray, is_relative, upward, upward_one
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Known:
-    """A candidate that was measured: metric → value. `name` is that of its variant."""
+    """A candidate that was measured: metric → value. `name` is that of its variant.
+
+    `parts`: metric → part → value, of metrics that are the sum of parts; empty where parts are not known.
+    """
 
     name: str
     candidate: Candidate
     figures: Mapping[str, float]
+    parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ QUALITY = Widths(0.03, 0.01, 0.01, 0.003)
 
 _START = 3.0  # of the finalist itself: as good as unknown before it is measured
 _NOISE = 1e-3  # of any measurement
+_LEAST = 1e-3  # of a part that is not there, in the unit of its metric; logarithms need more than nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,24 +83,62 @@ class Prediction:
 
 def predict(known: Sequence[Known], candidates: Sequence[Candidate], metrics: Sequence[str]) -> Prediction:
     """Predict all metrics of candidates from what is known; every known one has all of these metrics."""
-    features = _Features.of([*(item.candidate for item in known), *candidates])
-    measured = upward([item.figures for item in known], metrics)
-    parts = [item.candidate for item in known], candidates
-    seen, asked = (features.matrix(part) for part in parts)
-    lengths = [np.array([len(one.steps) for one in part]) for part in parts]
-    mean, spread = (np.zeros((len(candidates), len(metrics))) for _ in range(2))
-    for column, metric in enumerate(metrics):
-        widths = RATIO if is_relative(metric) else QUALITY
-        prior = features.variances(widths)
-        level = float(measured[:, column].mean()) if len(known) else 0.0
-        own, rest = widths.rest**2 * lengths[0] + _NOISE**2, widths.rest**2 * lengths[1]
-        among = (seen * prior) @ seen.T + np.diag(own)
-        between = (asked * prior) @ seen.T
-        weights = np.linalg.solve(among, between.T).T
-        mean[:, column] = level + weights @ (measured[:, column] - level)
-        variance = (asked**2 * prior).sum(axis=1) - (weights * between).sum(axis=1) + rest
-        spread[:, column] = np.sqrt(np.maximum(variance, 0.0))
+    among = _Among.of(known, candidates)
+    columns = [
+        _sum_of_parts(among, metric, parts) if (parts := _parts(known, metric)) is not None
+        else among.column(upward([item.figures for item in known], (metric,))[:, 0], metric)
+        for metric in metrics
+    ]  # fmt: skip
+    mean, spread = (np.array(part).T.reshape(len(candidates), len(metrics)) for part in zip(*columns, strict=True))
     return Prediction(tuple(metrics), mean, spread)
+
+
+def _parts(known: Sequence[Known], metric: str) -> Mapping[str, FloatArray] | None:
+    """Part → values (known,), where every known one has parts of this metric."""
+    found = [item.parts.get(metric, {}) for item in known]
+    if not found or not all(found):
+        return None
+    names = dict.fromkeys(name for one in found for name in one)
+    return {name: np.array([one.get(name, 0.0) for one in found]) for name in names}
+
+
+def _sum_of_parts(among: _Among, metric: str, parts: Mapping[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Mean and spread (candidates,) of a sum, on the scale of `front.upward`."""
+    sign = upward_one(metric, math.e)  # 1 or −1
+    logs = [among.column(np.log(np.maximum(values, _LEAST)), metric) for values in parts.values()]
+    sizes = np.exp([mean for mean, _ in logs])
+    total = sizes.sum(axis=0)
+    spread: FloatArray = (sizes * [spread for _, spread in logs]).sum(axis=0) / total
+    return sign * np.log(total), spread
+
+
+@dataclass(frozen=True, eq=False)
+class _Among:
+    """Known and asked candidates by effects, (known, effects) and (asked, effects), and how many passes each has."""
+
+    features: _Features
+    seen: FloatArray
+    asked: FloatArray
+    passes: tuple[FloatArray, FloatArray]
+
+    @classmethod
+    def of(cls, known: Sequence[Known], candidates: Sequence[Candidate]) -> _Among:
+        parts = [item.candidate for item in known], candidates
+        features = _Features.of([*parts[0], *parts[1]])
+        one, two = (np.array([len(each.steps) for each in part]) for part in parts)
+        return cls(features, features.matrix(parts[0]), features.matrix(parts[1]), (one, two))
+
+    def column(self, measured: FloatArray, metric: str) -> tuple[FloatArray, FloatArray]:
+        """Mean and spread (asked,) of what was measured of all known ones (known,), on a scale on which effects add."""
+        widths = RATIO if is_relative(metric) else QUALITY
+        prior = self.features.variances(widths)
+        level = float(measured.mean()) if len(measured) else 0.0
+        own, rest = widths.rest**2 * self.passes[0] + _NOISE**2, widths.rest**2 * self.passes[1]
+        among = (self.seen * prior) @ self.seen.T + np.diag(own)
+        between = (self.asked * prior) @ self.seen.T
+        weights = np.linalg.solve(among, between.T).T
+        variance = (self.asked**2 * prior).sum(axis=1) - (weights * between).sum(axis=1) + rest
+        return level + weights @ (measured - level), np.sqrt(np.maximum(variance, 0.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from marketfit.compress.plan.bench import Tried
 from marketfit.compress.plan.front import FloatArray, upward
 from marketfit.contract import METRICS
-from marketfit.records import Variant
+from marketfit.records.variants import Variant
 
 _TIMES = float(np.log(1.15))  # by so much a short look may be wrong about a time, a rate or memory
 _QUALITY = 0.25  # part of the interval: answers to the same rows rise and fall together

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import get_args
 
-from marketfit.records import Untaken, Untried, UntriedGroup
+from marketfit.records.variants import Untaken, Untried, UntriedGroup
 
 NEAREST = 5
 """Sequences of each group that are told one by one."""

@@ -21,7 +21,8 @@ from marketfit.compress.plan.bench import Bench, Tried
 from marketfit.compress.plan.front import FloatArray
 from marketfit.compress.plan.predict import Candidate, Known, predict
 from marketfit.compress.plan.value import Judge
-from marketfit.records import Trial, Untaken, Untried
+from marketfit.records.models import Trial
+from marketfit.records.variants import Untaken, Untried
 
 WORTH = 0.01
 """A candidate whose gain is smaller is not made, whatever the budget."""

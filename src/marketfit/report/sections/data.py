@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from marketfit.records import Blob, Dataset
+from marketfit.records.base import Blob
+from marketfit.records.data import Dataset
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Fact, Facts, Section, Table, Text, bullets, row, table
 from marketfit.report.story import Story

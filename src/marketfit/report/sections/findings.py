@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from marketfit.records import Drawing as Wish
-from marketfit.records import Figure, Finding, FindingTable
+from marketfit.records.findings import Drawing as Wish
+from marketfit.records.findings import Figure, Finding, FindingTable
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Fact, Facts, Heading, Table, Text, bullets, row, table
 from marketfit.report.charts.dots import Axis, Dot, dots

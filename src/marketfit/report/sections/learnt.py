@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from marketfit.contract import Contract
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.records import Comparison, FeedbackBatch, Promotion, TestComparison
+from marketfit.records.data import FeedbackBatch
+from marketfit.records.decision import Comparison, Promotion, TestComparison
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Fact, Facts, Heading, Section, Table, Text, Tone, bullets, row, table
 from marketfit.report.sections.contract import contract_table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketfit.records import ChoiceStudy, MarketView, Opinions
+from marketfit.records.market import ChoiceStudy, MarketView, Opinions
 from marketfit.report import figures
 from marketfit.report.blocks import (
     Block,

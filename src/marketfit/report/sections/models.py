@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.records import Candidate, Recipe, Shortlist, Trial
+from marketfit.records.models import Candidate, Recipe, Shortlist, Trial
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, bullets, row, table
 from marketfit.report.charts.dots import Axis, Dot, dots

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from marketfit.contract import METRICS
-from marketfit.records import Decision, Standing
+from marketfit.records.decision import Decision, Standing
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Fact, Facts, Row, Section, Table, Text, bullets, row, table
 from marketfit.report.charts.curves import At, Axes, curve

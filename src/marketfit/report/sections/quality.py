@@ -7,7 +7,7 @@ from dataclasses import replace
 from marketfit.contract import Measurement
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.slicing import rows_for_slice
-from marketfit.records import ClassRow, QualityReport, SliceRow
+from marketfit.records.decision import ClassRow, QualityReport, SliceRow
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, row, table
 from marketfit.report.charts.curves import At, reliability

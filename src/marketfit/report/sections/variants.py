@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from marketfit.contract import Measurement
-from marketfit.records import BatchSpeed, Standing, Variant
+from marketfit.records.decision import Standing
+from marketfit.records.variants import BatchSpeed, Variant
 from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, bullets, row, table
 from marketfit.report.charts.draw import chart
 from marketfit.report.charts.pareto import Limits, Point, frontier, pareto
+from marketfit.report.charts.stacked import Bar, stacked
 from marketfit.report.story import Story
 from marketfit.workspace import Workspace
 
@@ -37,6 +39,7 @@ def variants_section(story: Story, *, workspace: Workspace) -> Section:
     else:
         blocks += [listed, Text("No variant has both accuracy and latency measured, so there is no chart.", "quiet")]
     blocks += _front(story, keys)
+    blocks += _sizes(story, keys)
     blocks += _speeds(story, keys)
     blocks += bullets("Notes on the variants", story.variants.notes)
     blocks += _untried(story, workspace)
@@ -125,6 +128,26 @@ def _table(story: Story, keys: dict[str, str]) -> Table:
     machine = story.variants.machine or "not said"
     note = f"Below each value its interval (one-sided bounds) and n. Measured on: {machine}."
     return table("Every variant that was made", head, rows, most=_SHOWN, note=note)
+
+
+def _sizes(story: Story, keys: dict[str, str]) -> list[Block]:
+    """Where the megabytes of each variant lie, so that it is seen what another pass could still take away."""
+    known = [variant for variant in story.variants.variants if variant.sizes][:_SHOWN]
+    if not known:
+        return []
+    parts = list(dict.fromkeys(part for variant in known for part in variant.sizes))
+    rows = [
+        row(keys[variant.name], variant.name, *(f"{variant.sizes.get(part, 0.0):.3f}" for part in parts))
+        for variant in known
+    ]
+    head = (".No.", "Variant", *(f"#{part.capitalize()} (MB)" for part in parts))
+    listed = table("Parts of each variant's size (exact)", head, rows)
+    told = " ".join(
+        f"{keys[variant.name]}: {', '.join(f'{part} {value:.1f}' for part, value in variant.sizes.items())} MB."
+        for variant in known
+    )
+    drawing = stacked([Bar(f"{keys[each.name]}: {each.name}", each.sizes) for each in known], "Size (MB)")
+    return [chart("Where the megabytes lie", f"Parts of the size of each variant. {told}", drawing, data=listed)]
 
 
 def _speeds(story: Story, keys: dict[str, str]) -> list[Block]:

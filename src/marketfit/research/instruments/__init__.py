@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.records.questionnaire import Language, Questionnaire
 
 PlanT_contra = TypeVar("PlanT_contra", bound=Record, contravariant=True)

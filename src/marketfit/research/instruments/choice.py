@@ -13,7 +13,7 @@ from marketfit.demand import ChoiceData, ChoiceDesign
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.records.questionnaire import Language, Option, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import declaration_problems, is_number

@@ -11,7 +11,8 @@ from pydantic import Field as Limits
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
-from marketfit.records import Drawing, Figure, Finding, FindingTable, Record
+from marketfit.records.base import Record
+from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.agreement import RELIABLE, TENTATIVE, Agreement, Codes, krippendorff_alpha

@@ -12,7 +12,8 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
-from marketfit.records import Offer, Record
+from marketfit.records.base import Record
+from marketfit.records.market import Offer
 from marketfit.records.questionnaire import Cell, Field, Language, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.attributes import is_number

@@ -16,7 +16,7 @@ from pydantic import Field as Limits
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Finding, FindingTable, Proposal
 from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import figure, interval_cells

@@ -14,8 +14,8 @@ from pydantic import Field as Limits
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
-from marketfit.records import Opinions as OpinionRecord
-from marketfit.records import Record
+from marketfit.records.base import Record
+from marketfit.records.market import Opinions as OpinionRecord
 from marketfit.records.questionnaire import Language, Option, Question, Questionnaire
 from marketfit.research import cells
 from marketfit.research.dawid_skene import Answers, full_confusion, one_coin, unreliable

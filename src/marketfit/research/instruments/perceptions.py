@@ -17,7 +17,7 @@ from pydantic import Field as Limits
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import interval_cells

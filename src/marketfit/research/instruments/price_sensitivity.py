@@ -14,7 +14,7 @@ import numpy as np
 
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
-from marketfit.records import Record
+from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import figure

@@ -13,7 +13,9 @@ from marketfit.demand import ChoiceData, ChoiceModel, MNLResult, UtilityDraws, d
 from marketfit.demand.models.utilities import DRAWS
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
-from marketfit.records import ChoiceStudy, Dropped, Finding, PartWorth, Provenance, Record, sha256_file
+from marketfit.records.base import Record, sha256_file
+from marketfit.records.findings import Finding
+from marketfit.records.market import ChoiceStudy, Dropped, PartWorth, Provenance
 from marketfit.research.attributes import signs
 from marketfit.research.choice_model import fit_choices, money
 from marketfit.research.study.findings import choice_finding, worth_table

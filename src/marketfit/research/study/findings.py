@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from marketfit.demand import UtilityDraws, Verdict, importance
-from marketfit.records import HeldOut, Ratio
 from marketfit.records.findings import Drawing, Finding, FindingTable
+from marketfit.records.market import HeldOut, Ratio
 from marketfit.research.study.steps import Step
 
 Cells = tuple[float | str | None, ...]

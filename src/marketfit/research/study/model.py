@@ -22,7 +22,7 @@ from marketfit.demand import (
     fit_latent_class,
     fit_mnl,
 )
-from marketfit.records import HeldOut
+from marketfit.records.market import HeldOut
 
 Kind: TypeAlias = Literal["logit", "hierarchical-bayes", "latent-class"]
 

@@ -12,7 +12,7 @@ from marketfit.brief import Brief, MarketSpec
 from marketfit.contract import Requirement
 from marketfit.demand import Coding, Market, UtilityDraws, price_curve
 from marketfit.demand.coding.terms import LinearTerm, PiecewiseTerm
-from marketfit.records import Offer
+from marketfit.records.market import Offer
 
 Values = Mapping[str, float | str]
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from marketfit.errors import Problem
-from marketfit.records import Answer, Field, Questionnaire
-from marketfit.records.questionnaire import Cell
+from marketfit.records.questionnaire import Answer, Cell, Field, Questionnaire
 from marketfit.serve.refusal import RefusalError
 from marketfit.serve.survey.texts import Texts
 

@@ -8,7 +8,7 @@ from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from marketfit.records import Survey
+from marketfit.records.questionnaire import Survey
 from marketfit.serve.survey.texts import Texts, texts_of
 from marketfit.serve.survey.views import QuestionView
 

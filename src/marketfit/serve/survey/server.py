@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from marketfit.errors import MissingExtraError
 from marketfit.ledger import Ledger
-from marketfit.records import Survey
+from marketfit.records.questionnaire import Survey
 from marketfit.serve.server import Server, listening
 from marketfit.serve.survey.settings import SurveySettings
 from marketfit.serve.survey.visits import Visits

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from marketfit.records import Field, Option, Question
-from marketfit.records.questionnaire import Cell, Labels
+from marketfit.records.questionnaire import Cell, Field, Labels, Option, Question
 from marketfit.records.respondents import Asked
 from marketfit.serve.survey.form import PICK, number_text
 from marketfit.serve.survey.texts import Texts

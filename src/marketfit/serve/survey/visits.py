@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from marketfit.ledger import Ledger
 from marketfit.ledger import surveys as ledger_surveys
 from marketfit.ledger.surveys import AnswerNote, Design, Place, Session
-from marketfit.records import Answer, Survey
+from marketfit.records.questionnaire import Answer, Survey
 from marketfit.records.respondents import Asked, asked_of, designed_respondents
 from marketfit.serve.survey.settings import SurveySettings
 

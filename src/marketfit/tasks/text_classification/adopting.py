@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from marketfit.errors import BriefError, InputError, Problem
-from marketfit.records import Backbone
+from marketfit.records.models import Backbone
 from marketfit.tasks.text_classification.export import probe_rows
 from marketfit.tasks.text_classification.first_token import FirstToken
 from marketfit.tasks.text_classification.model import Card, TextModel, WholeModel, quietly, save_model, without_pooler

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from marketfit.errors import BriefError, Problem
-from marketfit.records import FitSummary, Recipe, TermSpec
+from marketfit.records.models import FitSummary, Recipe, TermSpec
 from marketfit.task import Example, Labelled, Progress, Study
 from marketfit.tasks.text_classification.fitting import head_scale, outputs_of
 from marketfit.tasks.text_classification.model import Card, TextModel, config_of, load_model, pad, save_model

@@ -16,7 +16,8 @@ from tokenizers import Tokenizer
 
 from marketfit.bundle import write_spec
 from marketfit.errors import RunError
-from marketfit.records import Backbone, BundleSpec, SessionSettings
+from marketfit.records.bundle import BundleSpec, SessionSettings
+from marketfit.records.models import Backbone
 from marketfit.tasks.engines import Session, open_session
 from marketfit.tasks.text_classification.graph import Dense, Head, encoder_graph
 from marketfit.tasks.text_classification.model import (

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from marketfit.errors import BriefError, Problem
-from marketfit.records import Backbone, FitSummary, Recipe
+from marketfit.records.models import Backbone, FitSummary, Recipe
 from marketfit.task import Example, FloatMatrix, Follow, Labelled, Progress, unfollowed, unreported
 from marketfit.tasks.text_classification.model import (
     Card,

@@ -10,7 +10,7 @@ import transformers
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from marketfit.errors import RunError
-from marketfit.records import Backbone
+from marketfit.records.models import Backbone
 from marketfit.tasks.text_classification.model import without_pooler
 from marketfit.tasks.text_classification.sources import Source, Wanted, locate, refused
 from marketfit.tasks.text_classification.static import DIMENSIONS

@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from marketfit.records import Backbone
+from marketfit.records.models import Backbone
 from marketfit.task import FloatMatrix
 from marketfit.tasks.text_classification.first_token import FirstToken
 from marketfit.tasks.text_classification.runtime import Preprocessor

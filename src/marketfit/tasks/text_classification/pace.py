@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from marketfit.records import Backbone, Recipe
+from marketfit.records.models import Backbone, Recipe
 from marketfit.task import Labelled
 from marketfit.tasks.text_classification.fitting import (
     check,

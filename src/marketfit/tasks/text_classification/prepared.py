@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from marketfit.records import Backbone
+from marketfit.records.models import Backbone
 from marketfit.tasks.text_classification.kinds import find
 from marketfit.tasks.text_classification.model import load_encoder
 from marketfit.tasks.text_classification.runtime import Preprocessor

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from marketfit.errors import BundleError, DataError, Problem
-from marketfit.records import BundleSpec, SessionSettings
+from marketfit.records.bundle import BundleSpec, SessionSettings
 from marketfit.task import Example, Feed, FloatMatrix, InputReport
 from marketfit.tasks.engines import Session, open_session
 

@@ -13,7 +13,7 @@ from typing import Literal, cast
 from pydantic import JsonValue
 
 from marketfit.errors import BriefError, MissingExtraError, Problem, RunError
-from marketfit.records import digest_of, sha256_file
+from marketfit.records.base import digest_of, sha256_file
 
 BUILT_IN = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

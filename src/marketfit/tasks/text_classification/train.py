@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from marketfit.records import Backbone, FitSummary, Recipe
+from marketfit.records.models import Backbone, FitSummary, Recipe
 from marketfit.task import (
     Example,
     FloatMatrix,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self, cast
 
 from marketfit import registry
 from marketfit.errors import BriefError, Problem, nearest
-from marketfit.records import TermSpec
+from marketfit.records.models import TermSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

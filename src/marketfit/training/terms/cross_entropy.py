@@ -8,7 +8,7 @@ from typing import Self
 from torch import Tensor, nn
 from torch.nn import functional
 
-from marketfit.records import TermSpec
+from marketfit.records.models import TermSpec
 from marketfit.training.terms import UNLABELLED, Batch, Facts, Outputs, check_weight, raise_all, refuse_unknown
 
 

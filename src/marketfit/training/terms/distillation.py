@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from marketfit.errors import DataError, Problem
-from marketfit.records import TermSpec
+from marketfit.records.models import TermSpec
 from marketfit.training.terms import Batch, Facts, Outputs, check_weight, raise_all, refuse_unknown
 
 _WHERE = "objective.distillation"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from marketfit.errors import DataError, Problem
-from marketfit.records import TermSpec
+from marketfit.records.models import TermSpec
 from marketfit.training.terms import Batch, Facts, Outputs, check_weight, raise_all, refuse_unknown
 
 _WHERE = "objective.survey"

@@ -1,0 +1,46 @@
+"""What a bundle says of itself to its runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import JsonValue
+
+from marketfit.records.base import Record
+
+Engine = Literal["onnxruntime", "openvino"]
+"""What runs a graph."""
+
+
+class SessionSettings(Record):
+    """How the runtime is started; part of the variant and measured with it.
+
+    `spinning` threads wait busily for the next request, and an `arena` keeps memory between requests: both are
+    onnxruntime's.
+    """
+
+    engine: Engine = "onnxruntime"
+    threads: int = 1
+    spinning: bool = False
+    arena: bool = True
+
+
+class BundleSpec(Record):
+    """`bundle.json`: all that is needed to run a bundle, beside the graph and the preprocessor's files.
+
+    `input_name` is the column that the inputs came from. `preprocessor` belongs to the task's Runtime. `labels` is
+    empty for a headless bundle, which only embeds. Scores are `softmax(logits / temperature)`; below `abstain_below`
+    the answer is marked as an abstention.
+    """
+
+    format: Literal[1] = 1
+    product: str
+    task: str
+    labels: tuple[str, ...]
+    input_name: str = ""
+    temperature: float = 1.0
+    abstain_below: float = 0.0
+    session: SessionSettings = SessionSettings()
+    preprocessor: Mapping[str, JsonValue] = {}
+    lineage: tuple[str, ...] = ()  # backbone, recipe, passes, in order
