@@ -13,8 +13,13 @@ from xdist.scheduler import LoadFileScheduling
 from marketfit.brief import Brief, load_brief
 from marketfit.engine import Run, start
 
-# Two cores are shared by everything that the tests start: by two workers (make test), or by one process.
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+# Two cores are shared by everything that the tests start: by two workers (make test), or by one process. A worker
+# inherits what was set in the process that started it. Four threads on two cores wait busily for each other: a
+# training then takes ten times as long.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+else:
+    os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 TESTS = Path(__file__).parent

@@ -82,7 +82,9 @@ def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
     listed = run.workspace.path(found.every_untried).read_text(encoding="utf-8").splitlines()[1:]
     assert sum(group.count for group in found.untried) == len(listed) > sum(len(g.nearest) for g in found.untried)
     before = len(run.ledger.trials(_study(run)))
-    assert compress(make_brief("{trials: 0}"), *tuned, run=run).variants[0].bundle == found.variants[0].bundle
+    again = compress(make_brief("{trials: 0}"), *tuned, run=run)
+    graphs = [one.variants[0].bundle.files["model.onnx"] for one in (found, again)]
+    assert graphs[0] == graphs[1]  # how it is started is looked for where it may win, and that depends on the machine
     assert before == 4
 
 
