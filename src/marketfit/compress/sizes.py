@@ -6,21 +6,18 @@ sequence that was never made follows from the parts, and not from the whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marketfit.bundle import size_mb
 from marketfit.bundle.layout import GRAPH
 from marketfit.compress.passes import Artefact
-from marketfit.compress.passes.graph_file import read_graph, weight_bytes
+from marketfit.compress.passes.graph_file import is_row_lookup, read_graph, weight_bytes
 
 if TYPE_CHECKING:
     import onnx
 
 TABLE, WEIGHTS, FILES = "word table", "other weights", "other files"
-
-_LOOKUPS: Mapping[str, int] = {"Gather": 0, "EmbedLayerNormalization": 2}  # operator → place of its (word) table
 
 
 def size_parts(folder: Path) -> dict[str, float]:
@@ -36,13 +33,4 @@ def size_parts(folder: Path) -> dict[str, float]:
 
 def _table_bytes(model: onnx.ModelProto) -> int:
     sizes = weight_bytes(model)
-    read = (
-        node.input[_LOOKUPS[node.op_type]]
-        for node in model.graph.node
-        if node.op_type in _LOOKUPS and len(node.input) > _LOOKUPS[node.op_type] and _first_axis(node)
-    )
-    return max((sizes.get(name, 0) for name in read), default=0)
-
-
-def _first_axis(node: onnx.NodeProto) -> bool:
-    return next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0) == 0
+    return max((sizes.get(node.input[0], 0) for node in model.graph.node if is_row_lookup(node)), default=0)

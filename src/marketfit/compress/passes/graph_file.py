@@ -52,6 +52,12 @@ def _strip(path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+def is_row_lookup(node: onnx.NodeProto) -> bool:
+    """Whether an operator reads whole rows of its first input by number."""
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+    return node.op_type == "Gather" and node.domain == "" and axis == 0
+
+
 def weight_bytes(model: onnx.ModelProto) -> dict[str, int]:
     """Initializer → bytes of its values."""
     import onnx

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
-from marketfit.compress.passes.graph_file import read_graph, rewrite
+from marketfit.compress.passes.graph_file import is_row_lookup, read_graph, rewrite
 from marketfit.task import FloatMatrix
 
 if TYPE_CHECKING:
@@ -73,13 +73,8 @@ def _tables(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
     return {
         name: nodes[0]
         for name, nodes in readers.items()
-        if name in big and len(nodes) == 1 and _is_row_lookup(nodes[0], name)
+        if name in big and len(nodes) == 1 and is_row_lookup(nodes[0]) and nodes[0].input[0] == name
     }
-
-
-def _is_row_lookup(node: onnx.NodeProto, table: str) -> bool:
-    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
-    return node.op_type == "Gather" and node.domain == "" and axis == 0 and node.input[0] == table
 
 
 def _rewrite_tables(before: Path, after: Path) -> None:

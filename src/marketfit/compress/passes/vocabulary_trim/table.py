@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marketfit.compress.passes.graph_file import is_row_lookup
+
 if TYPE_CHECKING:
     import onnx
 
@@ -66,11 +68,4 @@ def _carriers(model: onnx.ModelProto) -> set[str]:
 
 def _lookups(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     carriers = _carriers(model)
-    return [
-        node
-        for node in model.graph.node
-        if node.op_type == "Gather"
-        and node.domain == ""
-        and node.input[1] in carriers
-        and next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0) == 0
-    ]
+    return [node for node in model.graph.node if is_row_lookup(node) and node.input[1] in carriers]
