@@ -60,11 +60,10 @@ class Bundle:
         scores = self.probabilities(examples)
         if not len(scores):
             return []
-        best = scores.argmax(axis=1)
-        tops = scores[np.arange(len(scores)), best]
+        labels, least = self.spec.labels, self.spec.abstain_below
         return [
-            Prediction(self.spec.labels[column], score, score < self.spec.abstain_below)
-            for column, score in zip(best.tolist(), tops.tolist(), strict=True)
+            Prediction(labels[column], score := scores.item(row, column), score < least)
+            for row, column in enumerate(scores.argmax(axis=1).tolist())
         ]
 
     def probabilities(self, examples: Sequence[Example]) -> FloatMatrix:

@@ -60,7 +60,7 @@ class Preprocessor:
 
 @dataclass(frozen=True)
 class TextRuntime:
-    """Predicts with a text bundle. Calls from several threads at once are fine."""
+    """Predicts with a text bundle. What it gives belongs to the caller. Calls from several threads at once are fine."""
 
     session: Session
     tokenizer: Tokenizer
@@ -102,7 +102,7 @@ class TextRuntime:
             raise BundleError([problem])
         logits = self._run("logits", examples, width=self.classes)
         logits *= self.inverse_temperature
-        logits -= logits.max(axis=1, keepdims=True, initial=-np.inf)
+        logits -= logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
         logits /= logits.sum(axis=1, keepdims=True)
         return logits
@@ -146,8 +146,12 @@ class TextRuntime:
             yield feed
 
     def _run(self, output: str, examples: Sequence[Example], *, width: int) -> FloatMatrix:
-        result = np.empty((len(examples), width), dtype=np.float32)
-        for rows, feed in self._batches(checked_texts(examples)):
+        texts = checked_texts(examples)
+        if len(texts) == 1:  # the usual request: there is nothing to put back in order, and a small graph is quick
+            ((_rows, feed),) = self._batches(texts)
+            return self.session.run(output, feed)
+        result = np.empty((len(texts), width), dtype=np.float32)
+        for rows, feed in self._batches(texts):
             result[rows] = self.session.run(output, feed)
         return result
 
