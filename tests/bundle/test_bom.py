@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from marketfit.bundle import CardBackbone, ModelCard, Sealed, bom, read_spec, se
 from marketfit.bundle.bom import bom_problems, installed_packages, read_ingredients
 from marketfit.bundle.layout import BOM, encode
 from marketfit.contract import Contract
-from marketfit.errors import BundleError, MissingExtraError
+from marketfit.errors import BundleError, InputError
 from marketfit.records.bundle import SessionSettings
 from marketfit.registry import is_installed
 
@@ -171,7 +171,7 @@ def test_the_engine_that_runs_a_bundle_is_named_with_its_version(
     assert engine["version"] == version("openvino")
     assert engine["purl"] == f"pkg:pypi/openvino@{version('openvino')}"
     card = (made.folder / "card.md").read_text("utf-8")
-    assert "measured with openvino; where that is not installed onnxruntime runs it" in card
+    assert "measured with openvino; where that does not work onnxruntime runs it" in card
     tree = json.loads((made.folder / BOM).read_bytes())
     tree["components"].remove(engine)
     tree["dependencies"][0]["dependsOn"].remove(engine["bom-ref"])
@@ -190,10 +190,31 @@ def test_an_engine_that_does_not_run_the_bundle_is_not_named(
         seal(unsealed, contract=NOTHING, card=full, into=tmp_path / "other")
 
 
+def test_a_package_for_gpus_stands_for_onnxruntime(
+    unsealed: Path, full: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `onnxruntime-gpu` is installed in its place, there is no package of the name `onnxruntime`."""
+
+    def installed(name: str) -> str:
+        if name in {"onnxruntime", "openvino"}:
+            raise PackageNotFoundError(name)
+        return "1.31.1" if name == "onnxruntime-gpu" else version(name)
+
+    monkeypatch.setattr("importlib.metadata.version", installed)
+    for engine in ("onnxruntime", "onnxruntime-cuda"):
+        packages = installed_packages(engine)  # type: ignore[arg-type]
+        assert packages["onnxruntime-gpu"] == "1.31.1"
+        assert "onnxruntime" not in packages
+    write_spec(unsealed, read_spec(unsealed).model_copy(update={"session": SessionSettings(engine="onnxruntime-cuda")}))
+    made = seal(unsealed, contract=NOTHING, card=full, into=tmp_path / "on-a-gpu")
+    verify(made.folder)
+    assert "measured with onnxruntime-cuda" in (made.folder / "card.md").read_text("utf-8")
+
+
 def test_a_bundle_is_not_sealed_without_its_engine(
     unsealed: Path, full: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_by_openvino(unsealed)
-    monkeypatch.setattr(bom, "is_installed", lambda _package: False)
-    with pytest.raises(MissingExtraError, match=r"pip install 'marketfit\[openvino\]'"):
+    monkeypatch.setattr(bom, "package_of", lambda _engine: None)
+    with pytest.raises(InputError, match=r"pip install 'marketfit\[openvino\]'"):
         seal(unsealed, contract=NOTHING, card=full, into=tmp_path / "fast")

@@ -72,7 +72,14 @@ def test_what_is_tried(bundles: dict[str, Path]) -> None:
 
 def test_real_processes(bundles: dict[str, Path]) -> None:
     before = {path.name: sha256_file(path) for path in bundles["standard"].iterdir()}
-    chosen = fastest_settings(bundles["standard"], TEXTS, threads=1, processes=1, requests=5, progress=unreported)
+    chosen = fastest_settings(
+        bundles["standard"],
+        TEXTS,
+        candidate_settings(bundles["standard"], threads=1),
+        processes=1,
+        requests=5,
+        progress=unreported,
+    )
     assert chosen.settings in candidate_settings(bundles["standard"], threads=1)
     assert len(chosen.found) == 2 + HAS_OPENVINO
     assert all("n = 5 requests" in line for line in chosen.found)
@@ -92,14 +99,18 @@ def test_faster_in_every_round_wins(
     times: list[float], wins: str, bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, {"onnxruntime, threads 1, arena": [2.0, 2.0, 2.0], "onnxruntime, threads 1, no arena": times})
-    chosen = fastest_settings(bundles["fused"], TEXTS, threads=1, progress=unreported)
+    chosen = fastest_settings(
+        bundles["fused"], TEXTS, candidate_settings(bundles["fused"], threads=1), progress=unreported
+    )
     assert words(chosen.settings) == wins
     assert any("2.00 ms at the median (2.00 to 2.00 in 3 processes, n = 27 requests)" in line for line in chosen.found)
 
 
 def test_what_fails_is_told_and_never_wins(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, {"onnxruntime, threads 1, arena": [2.0]}, failure="it burnt")
-    chosen = fastest_settings(bundles["fused"], TEXTS, threads=1, progress=unreported)
+    chosen = fastest_settings(
+        bundles["fused"], TEXTS, candidate_settings(bundles["fused"], threads=1), progress=unreported
+    )
     assert chosen.settings == SessionSettings()
     assert "onnxruntime, threads 1, no arena: it burnt" in chosen.found
 
@@ -119,7 +130,9 @@ def test_an_engine_that_answers_otherwise_is_not_timed(
     monkeypatch.setattr(tried, "load_unsealed", Shifted)
     plain = ["onnxruntime, threads 1, arena", "onnxruntime, threads 1, no arena"]
     pretend(monkeypatch, {**{name: [2.0] for name in plain}, "openvino, threads 1": [0.1]})
-    chosen = fastest_settings(bundles["standard"], TEXTS, threads=1, progress=unreported)
+    chosen = fastest_settings(
+        bundles["standard"], TEXTS, candidate_settings(bundles["standard"], threads=1), progress=unreported
+    )
     assert chosen.settings.engine == "onnxruntime"
     assert any(line.startswith("openvino, threads 1: it moves a probability by 0.01") for line in chosen.found)
 

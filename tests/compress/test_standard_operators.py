@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from marketfit import registry
-from marketfit.bundle import load_unsealed
+from marketfit.bundle import engines, load_unsealed
 from marketfit.bundle.layout import GRAPH
 from marketfit.compress.engines import engines_for
 from marketfit.compress.passes import Artefact
@@ -77,14 +77,14 @@ def test_pruned_heads_other_activations_and_the_mean_over_tokens(tmp_path: Path)
 def test_it_is_worth_a_try_where_another_engine_needs_it(
     installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "is_installed", lambda package: installed and package == "openvino")
+    monkeypatch.setattr(engines, "is_installed", lambda package: installed and package == "openvino")
     trainer = registry.trainer("text-classification")
     trainer.adopt(tiny_classifier(tmp_path / "theirs", labels=LABELS), tmp_path / "model")  # type: ignore[attr-defined]
     trainer.export(tmp_path / "model", tmp_path / "fused", product="x", lineage=())
     context = context_for(ROWS, tmp_path / "made", teacher=tmp_path / "model")
     fused = Artefact("graph", tmp_path / "fused")
     assert StandardOperators().choices(fused, context) == (({},) if installed else ())
-    assert engines_for(fused.folder) == ("onnxruntime",)
+    assert engines_for(fused.folder, "cpu") == ("onnxruntime",)
     made = StandardOperators().apply(fused, {}, context)
-    assert engines_for(made.folder) == (("onnxruntime", "openvino") if installed else ("onnxruntime",))
+    assert engines_for(made.folder, "cpu") == (("onnxruntime", "openvino") if installed else ("onnxruntime",))
     assert StandardOperators().choices(made, context) == ()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from marketfit.bundle.engines import available
 from marketfit.starter import write_starter
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -57,6 +58,9 @@ BREAKS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
         ("messages.csv",),
     ),
 }
+if not available("onnxruntime-cuda"):
+    said = ("target.device", "no engine works on a gpu here", "device: cpu", "onnxruntime-gpu")
+    BREAKS["no GPU"] = (lambda f: change(f, "device: cpu", "device: gpu"), said)
 
 
 @pytest.mark.parametrize("name", BREAKS)

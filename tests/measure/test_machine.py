@@ -65,11 +65,23 @@ def test_it_is_the_same_each_time() -> None:
 def test_engines_beside_onnxruntime_are_named_where_they_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "openvino" not in machine.fingerprint()
     assert machine.fingerprint("onnxruntime") == machine.fingerprint()
-    monkeypatch.setattr(machine, "is_installed", lambda _package: True)
+    monkeypatch.setattr(machine, "package_of", lambda engine: engine)
     monkeypatch.setattr(machine, "version", lambda package: f"1.2 of {package}")
     bare = machine.fingerprint.__wrapped__
     assert bare("openvino", "onnxruntime", "openvino").endswith(
         "onnxruntime 1.2 of onnxruntime, openvino 1.2 of openvino"
     )
-    monkeypatch.setattr(machine, "is_installed", lambda package: package == "onnxruntime")
+    monkeypatch.setattr(machine, "package_of", lambda engine: engine if engine == "onnxruntime" else None)
     assert bare("openvino").endswith("onnxruntime 1.2 of onnxruntime, openvino not installed")
+
+
+def test_an_engine_on_a_gpu_names_the_gpus(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_GPUS", fresh / "gpus")
+    monkeypatch.setattr(machine, "package_of", lambda _engine: "onnxruntime-gpu")
+    monkeypatch.setattr(machine, "version", lambda _package: "1.2")
+    assert machine.fingerprint().endswith("onnxruntime 1.2")
+    assert machine.fingerprint("onnxruntime-cuda").endswith("onnxruntime 1.2, onnxruntime-gpu 1.2 on no GPU")
+    for place in ("0000:01:00.0", "0000:02:00.0"):
+        (fresh / "gpus" / place).mkdir(parents=True)
+        (fresh / "gpus" / place / "information").write_text("Model: \t\t NVIDIA H200\nIRQ:   \t 57\n")
+    assert machine.fingerprint("onnxruntime-cuda").endswith("onnxruntime-gpu 1.2 on NVIDIA H200 and NVIDIA H200")

@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 
 from marketfit import registry
-from marketfit.bundle import load_unsealed, read_spec, write_spec
+from marketfit.bundle import engines, load_unsealed, read_spec, write_spec
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.standard_operators import StandardOperators
 from marketfit.records.bundle import SessionSettings
 from marketfit.registry import is_installed
 from marketfit.task import Adopter, Feeder, Labelled
-from marketfit.tasks import engines
 from marketfit.tasks.engines import OnnxRuntimeSession, OpenVinoSession, open_session
 from marketfit.testing.encoders import tiny_classifier
 from marketfit.testing.passes import context_for

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from marketfit.brief.section import Section
+from marketfit.records.bundle import Device
 
 
 class TargetSpec(Section):
     """The machine that serves."""
 
-    device: Literal["cpu"] = Field(default="cpu", description="where predictions run")
+    device: Device = Field(
+        default="cpu", description="where predictions run; gpu: on an NVIDIA GPU of this machine where that is faster"
+    )
     threads: Annotated[int, Field(ge=1, le=256)] = Field(default=1, description="threads of one request")
     processes: Annotated[int, Field(ge=5, le=1000)] = Field(
         default=5, description="fresh processes that time each variant at the least; more of them prove tighter limits"

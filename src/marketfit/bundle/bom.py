@@ -13,18 +13,18 @@ import re
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, FailFast, Field
 from pydantic.alias_generators import to_camel
 
 from marketfit.bundle.card import CardBackbone, ModelCard, plain
+from marketfit.bundle.engines import ENGINES, package_of
 from marketfit.bundle.layout import BOM, CARD, MANIFEST, MAX_BOM_BYTES, MAX_PROBLEMS, encode, read_bytes, read_record
 from marketfit.bundle.manifest import FileEntry
-from marketfit.errors import MissingExtraError, Problem
+from marketfit.errors import InputError, Problem
 from marketfit.records.base import Record
 from marketfit.records.bundle import BundleSpec, Engine
-from marketfit.registry import is_installed
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -32,7 +32,6 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _VERSION = re.compile(
     r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+([._-][a-z0-9]+)*)?", re.ASCII
 )
-_OPTIONAL_ENGINES = {*get_args(Engine)} - {"onnxruntime"}  # which runs what others would have run
 _PACKAGE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -144,16 +143,21 @@ def ingredients(card: ModelCard, packages: Mapping[str, str]) -> Ingredients:
 def installed_packages(engine: Engine) -> Mapping[str, str]:
     """Name → version of marketfit, the packages that its core asks for and the engine, as they are installed here.
 
+    Where another package brings onnxruntime (for GPUs) it stands for it.
+
     Raises:
-        MissingExtraError: the engine is not installed.
+        InputError: the engine is not installed.
 
     >>> {"marketfit", "numpy", "onnxruntime", "tokenizers"} <= set(installed_packages("onnxruntime"))
     True
     """
-    if not is_installed(engine):
-        raise MissingExtraError(engine, engine)
+    brought = package_of(engine)
+    if brought is None:
+        problem = Problem("this Python environment", f"{engine} is not installed", "", ENGINES[engine].get)
+        raise InputError([problem])
     needs = [need for need in metadata.requires("marketfit") or () if "extra ==" not in need]
-    names = {"marketfit", engine, *(re.split(r"[^A-Za-z0-9._-]", need, maxsplit=1)[0] for need in needs)}
+    asked = {_normal(re.split(r"[^A-Za-z0-9._-]", need, maxsplit=1)[0]) for need in needs}
+    names = {"marketfit", brought, package_of("onnxruntime") or "onnxruntime", *asked - {"onnxruntime"}}
     return {_normal(name): metadata.version(name) for name in sorted(names)}
 
 
@@ -266,11 +270,14 @@ def _ill_formed(made_of: Ingredients, engine: Engine) -> list[tuple[str, str]]:
     ]
     if "marketfit" not in made_of.packages:
         lines.append(("the package 'marketfit' is missing", "every bundle needs it"))
-    if engine not in made_of.packages:
-        lines.append((f"the package {engine!r} is missing", "it is the engine that the bundle was measured with"))
+    bring = ENGINES[engine].packages
+    if not {*bring} & {*made_of.packages}:
+        lines.append((f"the package {bring[0]!r} is missing", "it is the engine that the bundle was measured with"))
+    others = {name for facts in ENGINES.values() for name in facts.packages}
+    others -= {*bring, *ENGINES["onnxruntime"].packages}
     lines += [
         (f"the package {other!r} is listed", f"the engine that the bundle was measured with is {engine}")
-        for other in sorted(_OPTIONAL_ENGINES & {*made_of.packages} - {engine})
+        for other in sorted(others & {*made_of.packages})
     ]
     return lines
 

@@ -150,8 +150,8 @@ def _standing_limits(spec: BundleSpec, contract: Contract) -> tuple[str, ...]:
         )
     if spec.session.engine != "onnxruntime":
         limits.append(
-            f"It was measured with {spec.session.engine}; where that is not installed onnxruntime runs it, in another "
-            "time and with other rounding."
+            f"It was measured with {spec.session.engine}; where that does not work onnxruntime runs it on the "
+            "processor, in another time and with other rounding."
         )
     return tuple(limits)
 

@@ -10,6 +10,7 @@ import typer
 from marketfit import engine, loop
 from marketfit.brief import TargetSpec
 from marketfit.cli.parts import Json, LedgerUrl, Quiet, SigningKey, TrustedKey, print_result
+from marketfit.records.bundle import Device
 
 
 def compress(  # noqa: PLR0913 - typer wants an argument for each option
@@ -20,6 +21,7 @@ def compress(  # noqa: PLR0913 - typer wants an argument for each option
     ],
     input_column: Annotated[str, typer.Option("--input", metavar="COLUMN", help="of the texts")] = "text",
     label_column: Annotated[str, typer.Option("--label", metavar="COLUMN", help="of the labels")] = "label",
+    device: Annotated[Device, typer.Option("--device", help="gpu: also an NVIDIA GPU, where it is faster")] = "cpu",
     threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="of one request")] = 1,
     price_per_hour: Annotated[float | None, typer.Option(help="of the machine, to require a cost", min=0)] = None,
     processes: Annotated[
@@ -43,7 +45,7 @@ def compress(  # noqa: PLR0913 - typer wants an argument for each option
         model,
         loop.LabelledFile(data, input_column, label_column),
         require,
-        target=TargetSpec(threads=threads, price_per_hour=price_per_hour, **more),
+        target=TargetSpec(device=device, threads=threads, price_per_hour=price_per_hour, **more),
         minutes=minutes,
         workspace=workspace,
         reporter=engine.reporter(quiet=quiet),

@@ -23,7 +23,7 @@ from marketfit.engine import Run
 from marketfit.measure.probe import Probed, probe
 from marketfit.measure.process_metrics import Plan, process_figures
 from marketfit.records.base import Record, digest_of
-from marketfit.records.bundle import SessionSettings
+from marketfit.records.bundle import Device, SessionSettings
 from marketfit.records.variants import Variant
 from marketfit.task import Example, Progress
 
@@ -47,15 +47,16 @@ def started_best(brief: Brief, variant: Variant, material: Material, *, run: Run
 
     What was found is a fact of the ledger: a resumed run does not measure, nor choose, again.
     """
-    threads = brief.target.threads
-    key = f"settings/{digest_of([VERSION, variant.bundle.digest(), threads, [*further_engines()]])}"
+    threads, device = brief.target.threads, brief.target.device
+    key = f"settings/{digest_of([VERSION, variant.bundle.digest(), threads, [*further_engines(device)]])}"
     known = run.ledger.fact(key)
     with run.workspace.scratch() as scratch:
         run.workspace.copy_folder(variant.bundle, scratch / "bundle", link=True)
         if known is None:
             inputs = sampled_inputs(material.valid.inputs, PROCESSES * REQUESTS, run=run)
             with run.reporter.task(f"settings of {variant.name}") as progress:
-                found = fastest_settings(scratch / "bundle", inputs, threads=threads, progress=progress)
+                candidates = candidate_settings(scratch / "bundle", threads=threads, device=device)
+                found = fastest_settings(scratch / "bundle", inputs, candidates, progress=progress)
             known = run.ledger.decide_once(key, found.model_dump(mode="json"))
         chosen = ChosenSettings.model_validate(known)
         if chosen.settings == SessionSettings(threads=threads):
@@ -65,14 +66,14 @@ def started_best(brief: Brief, variant: Variant, material: Material, *, run: Run
     return variant.model_copy(update={"bundle": bundle}), told
 
 
-def candidate_settings(bundle: Path, *, threads: int) -> tuple[SessionSettings, ...]:
+def candidate_settings(bundle: Path, *, threads: int, device: Device = "cpu") -> tuple[SessionSettings, ...]:
     """All settings that could matter to an unsealed bundle; those of its own engine first, each engine's default first.
 
     One thread has nobody to wait for, so spinning is tried with more only, and with onnxruntime.
     """
     spins = (False, True) if threads > 1 else (False,)
     own, found = read_spec(bundle).session.engine, list[SessionSettings]()
-    for engine in engines_for(bundle):
+    for engine in engines_for(bundle, device):
         if engine == "onnxruntime":
             found += [
                 SessionSettings(threads=threads, spinning=spinning, arena=arena)
@@ -84,17 +85,17 @@ def candidate_settings(bundle: Path, *, threads: int) -> tuple[SessionSettings, 
 
 
 def fastest_settings(
-    bundle: Path, inputs: Sequence[Example], *, threads: int, progress: Progress, processes: int = PROCESSES,
-    requests: int = REQUESTS,
+    bundle: Path, inputs: Sequence[Example], candidates: Sequence[SessionSettings], *, progress: Progress,
+    processes: int = PROCESSES, requests: int = REQUESTS,
 ) -> ChosenSettings:  # fmt: skip
     """Time the candidates of an unsealed bundle, which is left as it is, and take the fastest.
 
-    `inputs` are raw ones, at least one. About a second for each candidate and process.
+    `inputs` are raw ones, at least one. The first candidate is the default. About a second for each and process.
 
     Raises:
         ValueError: no inputs, no threads, no processes or no requests.
     """
-    candidates = candidate_settings(bundle, threads=threads)
+    threads = candidates[0].threads
     with tempfile.TemporaryDirectory(dir=bundle.parent) as scratch:
         folders = {
             setting: started_with(bundle, setting, Path(scratch) / f"{number}")

@@ -73,15 +73,18 @@ def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict
     passes = {item.name: item for item in registered_passes(brief.compress.passes)}
     unlabelled = dataset.unlabelled.sha256 if dataset.unlabelled is not None else ""
     shelf = digest_of([VERSION, brief.product, brief.task, dataset.rows.sha256, unlabelled, brief.seed])
-    planning = brief.compress.trials > 0  # else nobody asks how quick a variant looks, before all are timed
-    asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning, [*further_engines()]]
+    device, planning = (
+        brief.target.device,
+        brief.compress.trials > 0,
+    )  # else nobody asks how quick a variant looks, before all are timed
+    asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning, [*further_engines(device)]]
     builder = Builder(brief.product, registry.trainer(brief.task), passes, material, shelf, run)
     bench = Bench(
         study=digest_of([*asked, [trial.digest() for trial in finalists.values()]]),
         builder=builder,
         scorer=Scorer(brief, material, run),
         look=lambda variant: glance(brief, variant, material, run=run) if planning else {},
-        engines=lambda bundle: engines_for(run.workspace.open_folder(bundle)),
+        engines=lambda bundle: engines_for(run.workspace.open_folder(bundle), device),
         run=run,
     )
     account = Account(builder, trials=brief.compress.trials, seconds=60.0 * brief.compress.minutes)

@@ -12,7 +12,7 @@ from marketfit.engine import Reporter, Run
 from marketfit.errors import InputError, Problem
 from marketfit.ledger import Ledger
 from marketfit.loop.forecast import StepTime, forecast
-from marketfit.loop.place import loaded, workspace_of
+from marketfit.loop.place import check_target, loaded, workspace_of
 from marketfit.position import RowsNeeded, rows_plan
 from marketfit.prepare import DataPreview, inspect
 from marketfit.records.base import Record
@@ -73,6 +73,7 @@ def check(
         InputError: everything that is wrong with the brief, the data and the survey, at once.
     """
     asked = loaded(brief)
+    check_target(asked.target)
     say = reporter or engine.reporter(quiet=True)
     opening = _next_opening(asked, workspace_of(asked, workspace), ledger)
     with (

@@ -16,7 +16,7 @@ from marketfit.listen import challenge, listen
 from marketfit.loop.followed import follow_outcome
 from marketfit.loop.keys import NO_KEYS, Keys
 from marketfit.loop.outcome import OfferShare, Outcome
-from marketfit.loop.place import loaded, workspace_of
+from marketfit.loop.place import check_target, loaded, workspace_of
 from marketfit.loop.turn import Shipment, Turn, now, ship, take_turn
 from marketfit.records.data import FeedbackBatch
 from marketfit.records.decision import Promotion
@@ -52,6 +52,7 @@ def fit(
         RunError: a step could not finish.
     """
     asked, jobs = loaded(brief), engine.jobs_at(ray)
+    check_target(asked.target)
     keys.check()
     place = workspace_of(asked, workspace)
     with engine.start(asked, workspace=place, command="run", reporter=reporter, ledger_url=ledger, jobs=jobs) as run:
@@ -80,6 +81,7 @@ def improve(
         RunError: a step could not finish.
     """
     asked, jobs = loaded(brief), engine.jobs_at(ray)
+    check_target(asked.target)
     keys.check()
     place = workspace_of(asked, workspace)
     with engine.start(

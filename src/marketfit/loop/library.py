@@ -23,7 +23,7 @@ from marketfit.engine import Reporter, Run
 from marketfit.errors import InputError, Problem, nearest
 from marketfit.loop.keys import NO_KEYS, Keys
 from marketfit.loop.outcome import rows_of
-from marketfit.loop.place import WORKSPACE
+from marketfit.loop.place import WORKSPACE, check_target
 from marketfit.loop.turn import Shipment, Turn, finish_turn, ship
 from marketfit.loop.verification import LabelledFile
 from marketfit.prepare import inspect, prepare
@@ -111,7 +111,7 @@ def compress_model(  # noqa: PLR0913 - all that a brief would say
         model: the folder of a Hugging Face sequence classifier.
         data: labelled rows; their labels are those of the model.
         require: bounds, such as `"latency_p95_ms <= 2"`.
-        target: threads of one request, and the price of the machine, where a cost is required.
+        target: device, threads of one request, and the price of the machine, where a cost is required.
         minutes: for variants beyond the standard ones; default as in a brief.
         workspace: where it is kept; default: `marketfit-workspace` beside the model.
         reporter: where progress goes; default: nowhere.
@@ -123,6 +123,7 @@ def compress_model(  # noqa: PLR0913 - all that a brief would say
         RunError: a step could not finish.
     """
     folder = Path(model).resolve()
+    check_target(target)
     brief = _brief(folder, data, require, target, minutes)
     keys.check()
     place = Path(workspace) if workspace is not None else folder.parent / WORKSPACE

@@ -1,4 +1,4 @@
-"""Where a brief's workspace and ledger are."""
+"""Where a brief's workspace and ledger are, and whether this machine can be its target."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from marketfit.brief import Brief, load_brief
+from marketfit.brief import Brief, TargetSpec, load_brief
+from marketfit.bundle.engines import ENGINES, available
 from marketfit.errors import InputError, Problem
 from marketfit.ledger import Ledger
 
@@ -26,6 +27,19 @@ def loaded(brief: Brief | Path | str) -> Brief:
 def workspace_of(brief: Brief, asked: Path | str | None) -> Path:
     """The workspace that was named, or the one beside the brief."""
     return Path(asked) if asked is not None else brief.base / WORKSPACE
+
+
+def check_target(target: TargetSpec) -> None:
+    """Whether this machine can be the target, before hours of work end on another device.
+
+    Raises:
+        InputError: no engine works on the device that was asked for.
+    """
+    engines = [engine for engine, facts in ENGINES.items() if facts.device == target.device]
+    if not any(available(engine) for engine in engines):
+        found = f"no engine works on a {target.device} here ({', '.join(engines)})"
+        do = "; ".join(ENGINES[engine].get for engine in engines)
+        raise InputError([Problem("target.device", found, "cpu", f"write 'device: cpu', or {do}")])
 
 
 def beside_bundle(folder: Path) -> Path:

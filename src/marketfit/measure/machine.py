@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from marketfit.bundle.engines import ENGINES, package_of
 from marketfit.records.bundle import Engine
-from marketfit.registry import is_installed
 
 # Instruction sets for which onnxruntime has kernels of its own.
 _FLAGS = (
@@ -20,13 +20,15 @@ _FLAGS = (
 
 _CPUINFO = Path("/proc/cpuinfo")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 @functools.cache
 def fingerprint(*engines: Engine) -> str:
     """CPU, cores, instruction sets, memory, system, Python and engines; the same line while none of them changes.
 
-    onnxruntime is always named: it takes the place of every engine that is not installed.
+    onnxruntime is always named: it takes the place of every engine that does not work here. An engine that runs on a
+    GPU names the GPUs.
 
     >>> "onnxruntime" in fingerprint()
     True
@@ -40,13 +42,23 @@ def fingerprint(*engines: Engine) -> str:
         f"{_memory_bytes() / 2**30:.1f} GiB memory",
         f"{platform.system()} {platform.release()}",
         f"Python {sys.version.split()[0]}",
-        *(_version(engine) for engine in ("onnxruntime", *sorted({*engines} - {"onnxruntime"}))),
+        *(_told(engine) for engine in ENGINES if engine == "onnxruntime" or engine in engines),
     )
     return ", ".join(parts)
 
 
-def _version(engine: str) -> str:
-    return f"{engine} {version(engine)}" if is_installed(engine) else f"{engine} not installed"
+def _told(engine: Engine) -> str:
+    package = package_of(engine)
+    if package is None:
+        return f"{engine} not installed"
+    gpus = f" on {' and '.join(_gpus()) or 'no GPU'}" if ENGINES[engine].device == "gpu" else ""
+    return f"{engine if not gpus else package} {version(package)}{gpus}"
+
+
+def _gpus() -> tuple[str, ...]:
+    """NVIDIA's graphics processors by name, in the order of their places on the bus."""
+    found = (cpu_facts(path.read_text("utf-8", "replace")) for path in sorted(_GPUS.glob("*/information")))
+    return tuple(facts.get("Model", "unknown GPU") for facts in found)
 
 
 def cores() -> tuple[int, ...]:

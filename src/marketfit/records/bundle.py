@@ -9,15 +9,18 @@ from pydantic import JsonValue
 
 from marketfit.records.base import Record
 
-Engine = Literal["onnxruntime", "openvino"]
-"""What runs a graph."""
+Engine = Literal["onnxruntime", "onnxruntime-cuda", "openvino"]
+"""What runs a graph, and where. See `marketfit.bundle.engines`."""
+
+Device = Literal["cpu", "gpu"]
+"""Where an engine runs a graph."""
 
 
 class SessionSettings(Record):
     """How the runtime is started; part of the variant and measured with it.
 
     `spinning` threads wait busily for the next request, and an `arena` keeps memory between requests: both are
-    onnxruntime's.
+    onnxruntime's on a processor.
     """
 
     engine: Engine = "onnxruntime"

@@ -1,7 +1,8 @@
-"""The engines that run a bundle's graph, all behind one small interface: onnxruntime, and OpenVINO where asked for.
+"""The engines that run a bundle's graph, all behind one small interface: onnxruntime, on a GPU where asked for, and
+OpenVINO.
 
 OpenVINO is imported only for a bundle that records it, and without its tools: those tell its maker of every import, and
-nothing here reaches a network unasked. Where it is not installed onnxruntime takes its place: the
+nothing here reaches a network unasked. Where an engine does not work onnxruntime on the processor takes its place: the
 answers are the same to rounding (of 8-bit integers, where the graph has them), the times are not those that were
 measured.
 """
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import onnxruntime
 
+from marketfit.bundle.engines import CUDA_PROVIDERS, ENGINES, available
 from marketfit.records.bundle import SessionSettings
-from marketfit.registry import is_installed
 from marketfit.task import Feed, FloatMatrix
 
 if TYPE_CHECKING:
@@ -47,19 +48,18 @@ class Session(Protocol):
 
 
 def open_session(path: Path, settings: SessionSettings) -> Session:
-    """Open a graph on the processor, with the engine and the settings of the variant."""
-    if settings.engine == "openvino":
-        if is_installed("openvino"):
-            return OpenVinoSession(path, settings)
+    """Open a graph with the engine and the settings of the variant."""
+    if not available(settings.engine):
         _LOG.warning(
-            "this bundle was measured with OpenVINO, which is not installed: onnxruntime runs it, at another speed; "
-            "pip install 'marketfit[openvino]'"
-        )
-    return OnnxRuntimeSession(path, settings)
+            "this bundle was measured with %s, which does not work here: onnxruntime runs it on the processor, at "
+            "another speed; %s", settings.engine, ENGINES[settings.engine].get
+        )  # fmt: skip
+        settings = settings.model_copy(update={"engine": "onnxruntime"})
+    return OpenVinoSession(path, settings) if settings.engine == "openvino" else OnnxRuntimeSession(path, settings)
 
 
 class OnnxRuntimeSession:
-    """onnxruntime. It computes only the output that it is asked for."""
+    """onnxruntime, on the processor or on a GPU. It computes only the output that it is asked for."""
 
     def __init__(self, path: Path, settings: SessionSettings) -> None:
         options = onnxruntime.SessionOptions()
@@ -69,7 +69,8 @@ class OnnxRuntimeSession:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings.spinning else "0")
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        providers = CUDA_PROVIDERS if settings.engine == "onnxruntime-cuda" else ("CPUExecutionProvider",)
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=[*providers])
 
     @property
     def inputs(self) -> tuple[str, ...]:

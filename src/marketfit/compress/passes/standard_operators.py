@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from marketfit.compress.engines import further_engines
+from marketfit.bundle.engines import ENGINES, available
 from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.decomposition import decomposed, is_fused, obstacle
 from marketfit.compress.passes.graph_file import read_graph, rewrite
@@ -29,7 +29,8 @@ class StandardOperators(Untrained):
 
     def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:
         """Its defaults where an engine that needs them is installed; else nothing is gained."""
-        return ({},) if further_engines() and not self.applies(artefact, context) else ()
+        needed = any(available(engine) for engine, facts in ENGINES.items() if not facts.any_graph)
+        return ({},) if needed and not self.applies(artefact, context) else ()
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Take every fused operator apart."""
