@@ -86,13 +86,13 @@ def main() -> int:
     (work / "short.json").write_text(json.dumps(short), "utf-8")
     (work / "long.json").write_text(json.dumps(long), "utf-8")
     peak = peak_operations(threads=THREADS)
-    floors = {layers: floor_ms(tokens=TOKENS, layers=layers, threads=1) for layers in (3, 6)}
+    floors = {layers: floor_ms(tokens=TOKENS, layers=layers, threads=1) for layers in (2, 3, 6)}
     found = measure(engines, work, "short.json", effort)
     right = {name: np.array(seen.answers) == rows.test.targets for name, seen in found.items()}
     tokens = float(np.mean(token_counts(short, work)))
     tell(f"Machine: {fingerprint()}; {THREADS} threads for throughput; {len(short):,} test rows, {tokens:.1f} tokens.")
     tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone, {TOKENS} tokens, one thread: "
-         f"{floors[6]:.3f} ms (six layers), {floors[3]:.3f} ms (three).\n")  # fmt: skip
+         f"{floors[6]:.3f} ms (six layers), {floors[3]:.3f} ms (three), {floors[2]:.3f} ms (two).\n")  # fmt: skip
     tell(table(found, right, work, peak=peak, tokens=tokens))
     for name, packages in missing().items():
         tell(f"Not measured: {name} ({', '.join(packages)} not installed).")

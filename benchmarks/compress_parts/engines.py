@@ -132,6 +132,7 @@ ENGINES: Mapping[str, Callable[[Path, int], Engine]] = {
     "ours: int8, int8 embeddings": _ours("int8-embeddings"),
     "ours: three layers": _ours("three"),
     "ours: three layers, trimmed": _ours("three-trimmed"),
+    "ours: two layers, trimmed": _ours("two-trimmed"),
     "ours: static": _ours("static"),
     "model2vec + logistic regression": model2vec,
     "TF-IDF + linear SVM": tfidf_svm,
@@ -146,6 +147,7 @@ FILES: Mapping[str, str] = {
     "ours: int8, int8 embeddings": "ours/int8-embeddings",
     "ours: three layers": "ours/three",
     "ours: three layers, trimmed": "ours/three-trimmed",
+    "ours: two layers, trimmed": "ours/two-trimmed",
     "ours: static": "ours/static",
     "model2vec + logistic regression": "model2vec",
     "TF-IDF + linear SVM": "tfidf.joblib",
@@ -159,7 +161,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 """Packages of an engine that marketfit's extras do not bring."""
 
 
-STUDENTS = ("ours: three layers", "ours: three layers, trimmed", "ours: static")
+STUDENTS = ("ours: three layers", "ours: three layers, trimmed", "ours: two layers, trimmed", "ours: static")
 """Engines whose model is trained from the full one."""
 
 
@@ -169,5 +171,7 @@ def missing() -> dict[str, list[str]]:
     return {name: packages for name, packages in lacking.items() if packages}
 
 
-LAYERS: Mapping[str, int] = dict.fromkeys(list(ENGINES)[:6], 6) | dict.fromkeys(list(ENGINES)[6:8], 3)
+LAYERS: Mapping[str, int] = {
+    **dict.fromkeys(list(ENGINES)[:6], 6), **dict.fromkeys(list(ENGINES)[6:8], 3), "ours: two layers, trimmed": 2
+}  # fmt: skip
 """Encoder layers, for the share of the machine's int8 peak."""

@@ -22,6 +22,7 @@ from marketfit.task import Labelled, StaticShape, StaticTrainer, Study, normalis
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150.parquet"
 TASK = "text-classification"
+LAYERS_OF = {"three": 3, "two": 2}  # of the students that keep a part of the encoder
 CALIBRATION = 300  # training rows that NNCF calibrates on: its own default
 
 
@@ -69,7 +70,8 @@ def prepare(work: Path, rows: Rows, *, quick: bool, students: bool) -> None:
     _once(work / "tuned", tuned("minilm#6"))
     _ours(work, rows)
     if students:
-        _once(work / "tuned-3", tuned("minilm-3"))
+        for count in LAYERS_OF.values():
+            _once(work / f"tuned-{count}", tuned(f"minilm#{count}"))
         _students(work, rows, epochs=epochs)
     _peers(work, rows)
 
@@ -113,7 +115,7 @@ def _ours(work: Path, rows: Rows) -> None:
 
 
 def _students(work: Path, rows: Rows, *, epochs: float) -> None:
-    """Three layers and a static model that learn from the full one, exported and quantised."""
+    """Few layers and a static model that learn from the full one, exported and quantised."""
     trainer = registry.trainer(TASK)
     ours = work / "ours"
 
@@ -128,13 +130,14 @@ def _students(work: Path, rows: Rows, *, epochs: float) -> None:
             work / "tuned", rows.train, into, unlabelled=(), shape=StaticShape(), seed=0, progress=unreported
         )
 
-    _once(work / "distilled-3", distilled(work / "tuned-3", Study(epochs=epochs)))
-    _once(ours / "three-fp32", _export_ours(work / "distilled-3"))
-    _once(ours / "three-int8", _passed(Int8(), ours / "three-fp32", rows))
-    _once(ours / "three", _passed(Int8Embeddings(), ours / "three-int8", rows))
-    _once(ours / "three-few-words", _passed(VocabularyTrim(), ours / "three-fp32", rows))
-    _once(ours / "three-few-words-int8", _passed(Int8(), ours / "three-few-words", rows))
-    _once(ours / "three-trimmed", _passed(Int8Embeddings(), ours / "three-few-words-int8", rows))
+    for name, count in LAYERS_OF.items():
+        _once(work / f"distilled-{count}", distilled(work / f"tuned-{count}", Study(epochs=epochs)))
+        _once(ours / f"{name}-fp32", _export_ours(work / f"distilled-{count}"))
+        _once(ours / f"{name}-int8", _passed(Int8(), ours / f"{name}-fp32", rows))
+        _once(ours / name, _passed(Int8Embeddings(), ours / f"{name}-int8", rows))
+        _once(ours / f"{name}-few-words", _passed(VocabularyTrim(), ours / f"{name}-fp32", rows))
+        _once(ours / f"{name}-few-words-int8", _passed(Int8(), ours / f"{name}-few-words", rows))
+        _once(ours / f"{name}-trimmed", _passed(Int8Embeddings(), ours / f"{name}-few-words-int8", rows))
     _once(work / "static-start", flat)
     _once(work / "distilled-static", distilled(work / "static-start", Study(epochs=5 * epochs, learning_rate=1e-3)))
     _once(ours / "static-fp32", _export_ours(work / "distilled-static"))

@@ -6,18 +6,22 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from marketfit import registry
 from marketfit.brief import Brief, load_brief
 from marketfit.bundle import read_spec
 from marketfit.compress import compress
+from marketfit.compress.material import Material
 from marketfit.contract import METRICS
 from marketfit.engine import Run
 from marketfit.errors import BriefError
+from marketfit.records.base import Folder
 from marketfit.records.data import Dataset
 from marketfit.records.models import Recipe, Trial, Tuned
-from marketfit.task import unreported
+from marketfit.records.variants import Variant
+from marketfit.task import Labelled, unreported
 from marketfit.testing.encoders import Shape, tiny_encoder
 from marketfit.testing.fakes import tiny_dataset
 
@@ -29,6 +33,16 @@ task: text-classification
 data: {source: data.csv, input: text, label: label}
 require: {size_mb: "<= 50", latency_p95_ms: "<= 500"}
 """
+
+
+NONE = Labelled(inputs=[], targets=np.zeros(0, dtype=np.int64), labels=("a", "b"))
+
+
+def variant_of(run: Run) -> Variant:
+    return Variant(
+        name="v", trial=0, backbone="tiny", passes=(), bundle=Folder(files={}), measurements=(),
+        probabilities=run.workspace.put_bytes(b"", suffix=".npy"), unknown_tokens=0.0, truncated=0.0, rejected="",
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -54,6 +68,21 @@ def tuned(run: Run, tmp_path: Path) -> tuple[Dataset, Tuned]:
         log_loss=1.0, fit=None,
     )  # fmt: skip
     return dataset, Tuned(trials=(trial,), finalists=(0,), comparisons=(), plan=())
+
+
+@pytest.mark.parametrize(("device", "trials", "looked"), [("cpu", 0, False), ("cpu", 1, True), ("gpu", 0, True)])
+def test_settings_are_looked_for_where_variants_are_planned_or_there_is_a_gpu(
+    device: str,
+    trials: int,
+    looked: bool,
+    make_brief: Callable[[str], Brief],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    brief = make_brief(f"{{trials: {trials}}}\ntarget: {{device: {device}}}")
+    monkeypatch.setattr(step_module, "started_best", lambda _brief, variant, _material, **_run: (variant, ("looked",)))
+    material = Material(train=NONE, unlabelled=(), valid=NONE, groups={}, slices={})
+    assert step_module._started([variant_of(run)], brief, material, run=run)[1] == ["looked"] * looked
 
 
 def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(

@@ -96,8 +96,10 @@ def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict
 def _started(
     variants: Sequence[Variant], brief: Brief, material: Material, *, run: Run
 ) -> tuple[list[Variant], list[str]]:
-    """Each variant with the settings of its runtime that are fastest for it, as long as variants are planned at all."""
-    if not brief.compress.trials:
+    """Each variant with the settings of its runtime that are fastest for it: where variants are planned at all, or the
+    target has a GPU, which is such a setting.
+    """
+    if not brief.compress.trials and brief.target.device == "cpu":
         return list(variants), []
     found = [started_best(brief, variant, material, run=run) for variant in variants]
     return [variant for variant, _told in found], [line for _variant, told in found for line in told]
