@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 FUSED = "com.microsoft"
 _MASKED = -10_000.0  # what Attention adds to the score of a token behind a row's length
-_EPSILON = 1e-12  # SkipLayerNormalization's, where none is given
-_NEEDED = {"Attention": 4, "BiasGelu": 2, "FastGelu": 1, "Gelu": 1, "SkipLayerNormalization": 4}
+_NEEDED = {"Attention": 4, "BiasGelu": 2, "FastGelu": 1, "Gelu": 1}
 """Operator → inputs that it must have."""
 
-_ATTRIBUTES = {"Attention": {"num_heads"}, "SkipLayerNormalization": {"epsilon"}}
+_ATTRIBUTES = {"Attention": {"num_heads"}}
 
 
 class Decomposition:
@@ -160,17 +159,6 @@ def _mask(work: Decomposition, mask: str) -> str:
     return work.masks[tokens]
 
 
-def _skip_layer_normalization(work: Decomposition, node: onnx.NodeProto) -> None:
-    """Layer normalisation of input + skip (+ bias)."""
-    at = node.output[0]
-    first, skip, gamma, beta = node.input[:4]
-    if len(node.input) > 4:
-        first = work.node("Add", [first, node.input[4]], f"{at}.biased")
-    work.node("Add", [first, skip], f"{at}.sum")
-    epsilon = next((float(item.f) for item in node.attribute if item.name == "epsilon"), _EPSILON)
-    work.node("LayerNormalization", [f"{at}.sum", gamma, beta], at, axis=-1, epsilon=epsilon)
-
-
 def _gelu(work: Decomposition, node: onnx.NodeProto) -> None:
     """x/2 · (1 + erf(x/√2)) of x, or of x + bias (Hendrycks & Gimpel 2016)."""
     at, value = node.output[0], _biased(work, node)
@@ -206,5 +194,4 @@ _WRITERS: Mapping[str, Callable[[Decomposition, onnx.NodeProto], None]] = {
     "BiasGelu": _gelu,
     "FastGelu": _fast_gelu,
     "Gelu": _gelu,
-    "SkipLayerNormalization": _skip_layer_normalization,
 }
