@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from marketfit.contract import Requirement
+from marketfit.measure.process_metrics import LATENCIES
 from marketfit.records.models import Backbone
 from marketfit.shortlist.rules import Evidence, chance, judge_all
 from marketfit.shortlist.scoring import Score
@@ -24,13 +25,15 @@ def evidence(
     right: int = 900,
     size_mb: float = 20.0,
     latency_ms: float = 4.0,
+    tail_ms: float = 0.0,
     transfer: float = 1.0,
     methods: tuple[str, ...] = ("probe", "full"),
 ) -> Evidence:
     backbone = Backbone(
         name=name, source=name, cut=None, static=False, parameters=1, weights_sha256="0", methods=methods
     )
-    return Evidence(backbone, score(right), transfer, size_mb, latency_ms)
+    times = dict.fromkeys(LATENCIES, latency_ms) | ({"latency_p95_ms": tail_ms} if tail_ms else {})
+    return Evidence(backbone, score(right), transfer, size_mb, times)
 
 
 FLOOR = score(850)
@@ -91,6 +94,17 @@ def test_the_order() -> None:
     poor = evidence("poor", right=700, latency_ms=0.1)
     assert [one.backbone.name for one in judge_all([poor, slow, good], FLOOR, need)] == ["good", "slow", "poor"]
     assert chance(good, need) > chance(slow, need) > chance(poor, need)
+
+
+def test_a_limit_on_the_tail_is_held_against_the_tail() -> None:
+    """A median that fits and a tail that does not: what fits comes first, although it is less accurate."""
+    exact = evidence("exact", right=960, latency_ms=8.7, tail_ms=13.0)
+    fast = evidence("fast", right=950, latency_ms=4.8, tail_ms=6.9)
+    need = [*NEEDS, Requirement.parse("accuracy", ">= 0.95")]
+    assert [one.backbone.name for one in judge_all([exact, fast], FLOOR, need)] == ["fast", "exact"]
+    median = [Requirement.parse("latency_p50_ms", "<= 5"), *need[2:]]
+    assert [one.backbone.name for one in judge_all([exact, fast], FLOOR, median)] == ["exact", "fast"]
+    assert "8.70 ms at the median, 13.00 at the 95th percentile" in judge_all([exact], FLOOR, need)[0].reason
 
 
 def test_equal_chances_are_settled_by_accuracy_per_latency_then_by_transfer() -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from marketfit.bundle import Bundle
+from marketfit.measure.process_metrics import LATENCIES
 from marketfit.shortlist.options import LATENCY_REQUESTS, LATENCY_ROUNDS
 from marketfit.task import Example, Progress
 
 
-def median_latencies(bundles: Sequence[Bundle], inputs: Sequence[Example], *, progress: Progress) -> list[float]:
-    """The median milliseconds of one request, raw input to features, for each bundle.
+def latencies(bundles: Sequence[Bundle], inputs: Sequence[Example], *, progress: Progress) -> list[Mapping[str, float]]:
+    """Milliseconds of one request, raw input to features: latency metric → its quantile, for each bundle.
 
     Bundles take turns round by round. This runs in our own process: it ranks, and the contract is measured anew.
     """
@@ -28,4 +29,7 @@ def median_latencies(bundles: Sequence[Bundle], inputs: Sequence[Example], *, pr
             if round_number == 0:
                 times[place].clear()  # the first round warms up
         progress((round_number + 1) / (LATENCY_ROUNDS + 1))
-    return [float(np.median(of_bundle)) for of_bundle in times]
+    return [
+        {metric: float(np.quantile(of_bundle, quantile)) for metric, quantile in LATENCIES.items()}
+        for of_bundle in times
+    ]

@@ -9,7 +9,7 @@ accuracy, one point of it being worth a doubling of latency; then by LogME.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.special import ndtr
@@ -33,13 +33,18 @@ _SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured of one backbone. `size_mb`: int8 prior; `latency_ms`: median of the float export."""
+    """What was measured of one backbone. `size_mb`: int8 prior; `latency_ms`: metric → value of the float export."""
 
     backbone: Backbone
     score: Score
     transfer: float
     size_mb: float
-    latency_ms: float
+    latency_ms: Mapping[str, float]
+
+    @property
+    def median_ms(self) -> float:
+        """The median latency."""
+        return self.latency_ms["latency_p50_ms"]
 
 
 def judge_all(evidence: Sequence[Evidence], floor: Score, require: Sequence[Requirement]) -> tuple[Candidate, ...]:
@@ -57,8 +62,8 @@ def objections(one: Evidence, floor: Score, require: Sequence[Requirement]) -> l
     for need in require:
         if need.metric == "size_mb" and one.size_mb * SMALLEST_SHRINK > need.limit:
             found.append(f"half its int8 size is {one.size_mb * SMALLEST_SHRINK:.1f} MB, over {need.limit:g}")
-        if need.metric in LATENCIES and one.latency_ms * FASTEST_GAIN > need.limit:
-            quarter = one.latency_ms * FASTEST_GAIN
+        if need.metric in LATENCIES and one.median_ms * FASTEST_GAIN > need.limit:
+            quarter = one.median_ms * FASTEST_GAIN
             found.append(f"a quarter of its median latency is {quarter:.2f} ms, over {need.limit:g} ({need.metric})")
     high = outlook(one, one.score.accuracy.high)
     if high < floor.accuracy.low and mcnemar(one.score.right, floor.right).p < _SIGNIFICANT:
@@ -83,7 +88,7 @@ def chance(one: Evidence, require: Sequence[Requirement]) -> float:
         if need.metric == "size_mb":
             total *= _fits(one.size_mb, need.limit, best=SMALLEST_SHRINK)
         elif need.metric in LATENCIES:
-            total *= _fits(one.latency_ms * USUAL_GAIN, need.limit, best=FASTEST_GAIN / USUAL_GAIN)
+            total *= _fits(one.latency_ms[need.metric] * USUAL_GAIN, need.limit, best=FASTEST_GAIN / USUAL_GAIN)
         elif need.metric == "accuracy":
             bounds = one.score.accuracy
             error = math.hypot(ACCURACY_SPREAD, (bounds.high - bounds.low) / 3.29)  # a 90 % interval has ±1.645 σ
@@ -99,7 +104,7 @@ def _fits(value: float, limit: float, *, best: float) -> float:
 
 
 def _rank(one: Evidence, require: Sequence[Requirement]) -> tuple[float, float, float, str]:
-    worth = one.score.accuracy.value - POINTS_PER_DOUBLING * math.log2(max(one.latency_ms, 1e-3))
+    worth = one.score.accuracy.value - POINTS_PER_DOUBLING * math.log2(max(one.median_ms, 1e-3))
     # Chances are rough: a difference of less than five points is none.
     return (-round(20 * chance(one, require)), -round(worth, 4), -one.transfer, one.backbone.name)
 
@@ -111,8 +116,9 @@ def _candidate(
     disagree = mcnemar(one.score.right, floor.right)
     facts = (
         f"probe {bounds.value:.3f} ({bounds.low:.3f} to {bounds.high:.3f}) against {floor.accuracy.value:.3f} of "
-        f"character TF-IDF (paired p = {disagree.p:.2g}); int8 size about {one.size_mb:.1f} MB; median latency "
-        f"{one.latency_ms:.2f} ms before int8; LogME {one.transfer:.3f}; chance of the requirements "
+        f"character TF-IDF (paired p = {disagree.p:.2g}); int8 size about {one.size_mb:.1f} MB; latency "
+        f"before int8 {one.median_ms:.2f} ms at the median, {one.latency_ms['latency_p95_ms']:.2f} at the 95th "
+        f"percentile; LogME {one.transfer:.3f}; chance of the requirements "
         f"{chance(one, require):.0%}"
     )
     if not against:
@@ -130,5 +136,5 @@ def _candidate(
         probe_low=bounds.low,
         probe_high=bounds.high,
         probe_rows=len(one.score.right),
-        latency_ms=one.latency_ms,
+        latency_ms=one.median_ms,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from marketfit.engine import Run, step
 from marketfit.records.base import Folder
 from marketfit.records.data import Dataset
 from marketfit.records.models import Backbone, Shortlist
-from marketfit.shortlist.latency import median_latencies
+from marketfit.shortlist.latency import latencies
 from marketfit.shortlist.rules import Evidence, judge_all
 from marketfit.shortlist.sample import Part, sample
 from marketfit.shortlist.scoring import Score, logme, probe, text_floor
@@ -36,7 +36,7 @@ class _Embedded:
     valid: FloatMatrix
 
 
-@step(version=1, gives=Shortlist, reads=("task", "backbones", "require", "target", "seed"))
+@step(version=2, gives=Shortlist, reads=("task", "backbones", "require", "target", "seed"))
 def shortlist(brief: Brief, dataset: Dataset, /, *, run: Run) -> Shortlist:
     """Compare all backbones of the brief by size, frozen-feature probe and latency floor.
 
@@ -54,11 +54,11 @@ def shortlist(brief: Brief, dataset: Dataset, /, *, run: Run) -> Shortlist:
         _embed(trainer, backbone, (train, valid), dataset if place == 0 else None, brief, run)
         for place, backbone in enumerate(_backbones(trainer, brief))
     ]
-    latencies = _latencies(embedded, valid.inputs, brief, run)
+    times = _latencies(embedded, valid.inputs, brief, run)
     scores = _scores(embedded, train, valid, run)
     evidence = [
         Evidence(one.backbone, score, transfer, int8_size_mb(one.backbone, one.embedder), latency)
-        for one, (score, transfer), latency in zip(embedded, scores, latencies, strict=True)
+        for one, (score, transfer), latency in zip(embedded, scores, times, strict=True)
     ]
     return Shortlist(
         candidates=judge_all(evidence, floor, brief.require),
@@ -109,11 +109,13 @@ def _features(folder: Path, inputs: Sequence[Example], name: str, run: Run) -> F
     return np.concatenate(parts)
 
 
-def _latencies(embedded: Sequence[_Embedded], inputs: Sequence[Example], brief: Brief, run: Run) -> list[float]:
+def _latencies(
+    embedded: Sequence[_Embedded], inputs: Sequence[Example], brief: Brief, run: Run
+) -> list[Mapping[str, float]]:
     folders = [run.workspace.open_folder(one.embedder) for one in embedded]
     bundles = [load_unsealed(folder, threads=brief.target.threads) for folder in folders]
     with run.reporter.task(f"latency of {len(bundles)} backbones") as advance:
-        return median_latencies(bundles, inputs, progress=advance)
+        return latencies(bundles, inputs, progress=advance)
 
 
 def _scores(embedded: Sequence[_Embedded], train: Part, valid: Part, run: Run) -> list[tuple[Score, float]]:
