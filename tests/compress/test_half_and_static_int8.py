@@ -16,9 +16,10 @@ from marketfit.bundle import load_unsealed, size_mb
 from marketfit.bundle.layout import GRAPH
 from marketfit.compress.passes import Artefact
 from marketfit.compress.passes.half import Half
-from marketfit.compress.passes.int8 import Int8, has_vnni
+from marketfit.compress.passes.int8 import Int8
 from marketfit.compress.passes.static_int8 import StaticInt8
 from marketfit.errors import BriefError
+from marketfit.measure.quantise import has_vnni
 from marketfit.task import Adopter, Labelled
 from marketfit.testing.encoders import WORDS, Shape, tiny_classifier
 from marketfit.testing.passes import check_pass, context_for

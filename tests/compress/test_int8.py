@@ -15,7 +15,8 @@ from marketfit import registry
 from marketfit.bundle import load_unsealed
 from marketfit.bundle.layout import GRAPH
 from marketfit.compress.passes import Artefact
-from marketfit.compress.passes.int8 import Int8, has_vnni
+from marketfit.compress.passes.int8 import Int8
+from marketfit.measure.quantise import has_vnni
 from marketfit.records.models import Recipe
 from marketfit.task import FloatMatrix, Labelled, unreported
 from marketfit.testing.encoders import WORDS, tiny_encoder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def evidence(
         name=name, source=name, cut=None, static=False, parameters=1, weights_sha256="0", methods=methods
     )
     times = dict.fromkeys(LATENCIES, latency_ms) | ({"latency_p95_ms": tail_ms} if tail_ms else {})
-    return Evidence(backbone, score(right), transfer, size_mb, times)
+    return Evidence(backbone, score(right), transfer, size_mb, {name: 2 * time for name, time in times.items()}, times)
 
 
 FLOOR = score(850)
@@ -65,7 +67,7 @@ def test_a_probe_only_backbone_has_no_such_hope() -> None:
     ("hopeless", "says"),
     [
         (evidence("x", size_mb=61.0), "half its int8 size is 30.5 MB, over 30"),
-        (evidence("x", latency_ms=21.0), "a quarter of its median latency is 5.25 ms, over 5"),
+        (evidence("x", latency_ms=10.5), "half its median latency at int8 is 5.25 ms, over 5"),
         (evidence("x", right=300), "with a third of its errors removed"),
     ],
 )
@@ -75,7 +77,7 @@ def test_hopeless_backbones_are_dropped_with_the_number(hopeless: Evidence, says
     assert says in found["x"].reason
 
 
-@pytest.mark.parametrize("near", [evidence("x", size_mb=59.0), evidence("x", latency_ms=19.0)])
+@pytest.mark.parametrize("near", [evidence("x", size_mb=59.0), evidence("x", latency_ms=9.5)])
 def test_within_the_margin_is_kept(near: Evidence) -> None:
     assert all(one.kept for one in judge_all([near, evidence("a")], FLOOR, NEEDS))
 
@@ -89,7 +91,7 @@ def test_something_is_always_kept() -> None:
 
 def test_the_order() -> None:
     need = [*NEEDS, Requirement.parse("accuracy", ">= 0.95")]
-    slow = evidence("slow", right=940, latency_ms=15.0)
+    slow = evidence("slow", right=940, latency_ms=7.5)
     good = evidence("good", right=940)
     poor = evidence("poor", right=700, latency_ms=0.1)
     assert [one.backbone.name for one in judge_all([poor, slow, good], FLOOR, need)] == ["good", "slow", "poor"]
@@ -98,13 +100,25 @@ def test_the_order() -> None:
 
 def test_a_limit_on_the_tail_is_held_against_the_tail() -> None:
     """A median that fits and a tail that does not: what fits comes first, although it is less accurate."""
-    exact = evidence("exact", right=960, latency_ms=8.7, tail_ms=13.0)
-    fast = evidence("fast", right=950, latency_ms=4.8, tail_ms=6.9)
+    exact = evidence("exact", right=960, latency_ms=4.6, tail_ms=6.6)
+    fast = evidence("fast", right=950, latency_ms=2.3, tail_ms=3.8)
     need = [*NEEDS, Requirement.parse("accuracy", ">= 0.95")]
     assert [one.backbone.name for one in judge_all([exact, fast], FLOOR, need)] == ["fast", "exact"]
     median = [Requirement.parse("latency_p50_ms", "<= 5"), *need[2:]]
     assert [one.backbone.name for one in judge_all([exact, fast], FLOOR, median)] == ["exact", "fast"]
-    assert "8.70 ms at the median, 13.00 at the 95th percentile" in judge_all([exact], FLOOR, need)[0].reason
+    assert (
+        "float32 9.20 ms at the median, 13.20 at the 95th percentile; at int8 4.60 and 6.60"
+        in judge_all([exact], FLOOR, need)[0].reason
+    )
+
+
+def test_int8_counts_where_it_is_faster() -> None:
+    slower = Evidence(
+        evidence("a").backbone, score(900), 1.0, 20.0, dict.fromkeys(LATENCIES, 3.0), dict.fromkeys(LATENCIES, 9.0)
+    )
+    assert slower.median_ms == 3.0
+    assert chance(slower, NEEDS) == chance(replace(slower, int8=None), NEEDS) == 1.0
+    assert chance(replace(slower, floats=slower.int8 or {}), NEEDS) < 1.0
 
 
 def test_equal_chances_are_settled_by_accuracy_per_latency_then_by_transfer() -> None:

@@ -38,7 +38,7 @@ class Candidate(Record):
     probe_low: float
     probe_high: float
     probe_rows: int
-    latency_ms: float  # measured floor: p50 of the headless export on the target's threads
+    latency_ms: float  # measured floor: p50 of the headless export at int8 (float32 where faster), target's threads
 
 
 class Shortlist(Record):

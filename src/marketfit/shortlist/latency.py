@@ -1,16 +1,33 @@
-"""The latency floor: what a backbone takes for one request as it is, in float32 and without a head."""
+"""The latency floor: what a backbone takes for one request without a head, in float32 as it is and at int8."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from marketfit.bundle import Bundle
+from marketfit.bundle.layout import GRAPH
 from marketfit.measure.process_metrics import LATENCIES
+from marketfit.measure.quantise import has_vnni, quantise
 from marketfit.shortlist.options import LATENCY_REQUESTS, LATENCY_ROUNDS
 from marketfit.task import Example, Progress
+
+
+def int8_form(embedder: Path, into: Path) -> Path | None:
+    """A copy of a headless bundle whose products are of 8-bit integers; None where the quantiser can't take its graph.
+
+    It answers a little differently, which does not matter here: only its time is asked for.
+    """
+    shutil.copytree(embedder, into)
+    try:
+        quantise(embedder / GRAPH, into / GRAPH, reduced=not has_vnni())
+    except Exception:
+        return None
+    return into
 
 
 def latencies(bundles: Sequence[Bundle], inputs: Sequence[Example], *, progress: Progress) -> list[Mapping[str, float]]:

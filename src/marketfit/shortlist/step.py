@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from marketfit.engine import Run, step
 from marketfit.records.base import Folder
 from marketfit.records.data import Dataset
 from marketfit.records.models import Backbone, Shortlist
-from marketfit.shortlist.latency import latencies
-from marketfit.shortlist.rules import Evidence, judge_all
+from marketfit.shortlist.latency import int8_form, latencies
+from marketfit.shortlist.rules import Evidence, Times, judge_all
 from marketfit.shortlist.sample import Part, sample
 from marketfit.shortlist.scoring import Score, logme, probe, text_floor
 from marketfit.task import Example, FloatMatrix, Trainer
@@ -36,7 +36,7 @@ class _Embedded:
     valid: FloatMatrix
 
 
-@step(version=2, gives=Shortlist, reads=("task", "backbones", "require", "target", "seed"))
+@step(version=3, gives=Shortlist, reads=("task", "backbones", "require", "target", "seed"))
 def shortlist(brief: Brief, dataset: Dataset, /, *, run: Run) -> Shortlist:
     """Compare all backbones of the brief by size, frozen-feature probe and latency floor.
 
@@ -57,8 +57,8 @@ def shortlist(brief: Brief, dataset: Dataset, /, *, run: Run) -> Shortlist:
     times = _latencies(embedded, valid.inputs, brief, run)
     scores = _scores(embedded, train, valid, run)
     evidence = [
-        Evidence(one.backbone, score, transfer, int8_size_mb(one.backbone, one.embedder), latency)
-        for one, (score, transfer), latency in zip(embedded, scores, times, strict=True)
+        Evidence(one.backbone, score, transfer, int8_size_mb(one.backbone, one.embedder), floats, int8)
+        for one, (score, transfer), (floats, int8) in zip(embedded, scores, times, strict=True)
     ]
     return Shortlist(
         candidates=judge_all(evidence, floor, brief.require),
@@ -111,11 +111,19 @@ def _features(folder: Path, inputs: Sequence[Example], name: str, run: Run) -> F
 
 def _latencies(
     embedded: Sequence[_Embedded], inputs: Sequence[Example], brief: Brief, run: Run
-) -> list[Mapping[str, float]]:
-    folders = [run.workspace.open_folder(one.embedder) for one in embedded]
-    bundles = [load_unsealed(folder, threads=brief.target.threads) for folder in folders]
-    with run.reporter.task(f"latency of {len(bundles)} backbones") as advance:
-        return latencies(bundles, inputs, progress=advance)
+) -> list[tuple[Times, Times | None]]:
+    """Of each backbone as it is, and at int8 where it has such a form; all take turns."""
+    with run.workspace.scratch() as scratch, run.reporter.task(f"latency of {len(embedded)} backbones") as advance:
+        folders = [run.workspace.open_folder(one.embedder) for one in embedded]
+        quantised = [int8_form(folder, scratch / f"{place}") for place, folder in enumerate(folders)]
+        made = [folder for folder in quantised if folder is not None]
+        bundles = [load_unsealed(folder, threads=brief.target.threads) for folder in (*folders, *made)]
+        found = latencies(bundles, inputs, progress=advance)
+        at_int8 = iter(found[len(folders) :])
+        return [
+            (floats, None if form is None else next(at_int8))
+            for floats, form in zip(found[: len(folders)], quantised, strict=True)
+        ]
 
 
 def _scores(embedded: Sequence[_Embedded], train: Part, valid: Part, run: Run) -> list[tuple[Score, float]]:

@@ -14,18 +14,16 @@ another processor needs the range of that one.
 
 from __future__ import annotations
 
-import platform
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
 from marketfit.compress.passes.graph_file import read_graph, rewrite, weight_bytes
 from marketfit.errors import BriefError, Problem
+from marketfit.measure.quantise import QUANTISED, has_vnni, quantise
 
 if TYPE_CHECKING:
     import onnx
 
-_OPERATORS = ("MatMul", "Attention", "Gemm")
 _WORTHWHILE = 0.1  # share of the weights that must be in matrix products
 
 
@@ -45,7 +43,7 @@ class Int8(Untrained):
         reduced = is_reduced("int8", options)
         step = "int8 weights of 7 bits and activations in matrix products" if reduced else "int8 matrix products"
         made = rewrite(
-            artefact, context.into, step=step, change=lambda before, after: _quantise(before, after, reduced=reduced)
+            artefact, context.into, step=step, change=lambda before, after: quantise(before, after, reduced=reduced)
         )
         context.progress(1.0)
         return made
@@ -57,7 +55,7 @@ def too_few_products(model: onnx.ModelProto) -> str:
 
     sizes = weight_bytes(model)
     floats = {tensor.name for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
-    inside = {node.input[1] for node in model.graph.node if node.op_type in _OPERATORS and node.input[1] in floats}
+    inside = {node.input[1] for node in model.graph.node if node.op_type in QUANTISED and node.input[1] in floats}
     share = sum(sizes[name] for name in inside) / max(1, sum(sizes.values()))
     return f"only {share:.1%} of the weights are in matrix products" if share < _WORTHWHILE else ""
 
@@ -72,32 +70,3 @@ def is_reduced(name: str, options: Options) -> bool:
     if wanted not in ("auto", "full", "reduced"):
         raise BriefError([Problem(f"pass {name}: range", f"{wanted!r}", "auto, full or reduced", "use one of them")])
     return wanted == "reduced" or (wanted == "auto" and not has_vnni())
-
-
-def _quantise(before: Path, after: Path, *, reduced: bool) -> None:
-    import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
-
-    model = onnx.load(str(before), load_external_data=False)
-    # Says that nothing is left to infer: the graph comes with all its types, which the quantiser warns about otherwise.
-    add_pre_process_metadata(model)
-    quantize_dynamic(
-        model,
-        str(after),
-        op_types_to_quantize=list(_OPERATORS),
-        per_channel=True,
-        reduce_range=reduced,
-        weight_type=QuantType.QInt8,
-        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-    )
-
-
-def has_vnni() -> bool:
-    """Whether 8-bit products are summed in 32 bits here. Arm does so; where nothing is known the answer is no."""
-    if platform.machine() in ("aarch64", "arm64"):
-        return True
-    try:
-        return "vnni" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
