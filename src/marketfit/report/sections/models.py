@@ -43,7 +43,7 @@ def _probes(models: Shortlist) -> list[Block]:
     head = (".Rank", "Backbone", ".Verdict", "#Probe accuracy", "#Int8 size (MB)", "#Latency, median (ms)", "~Reason")
     note = (
         "Probe: logistic regression on frozen features, with one-sided bounds. Size is a prior from the number of "
-        "parameters; latency is the floor of the headless float export; neither has an interval."
+        "parameters; latency is that of the headless export, at int8 where that is faster; neither has an interval."
     )
     listed = table("All backbones, best first", head, rows, most=_LISTED, note=note)
     shown = [
