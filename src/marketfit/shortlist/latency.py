@@ -18,7 +18,8 @@ from marketfit.task import Example, Progress
 
 
 def int8_form(embedder: Path, into: Path) -> Path | None:
-    """A copy of a headless bundle whose products are of 8-bit integers; None where the quantiser can't take its graph.
+    """A copy of a headless bundle whose products are of 8-bit integers; None where the quantiser can't take its graph,
+    or finds no product in it.
 
     It answers a little differently, which does not matter here: only its time is asked for.
     """
@@ -27,7 +28,14 @@ def int8_form(embedder: Path, into: Path) -> Path | None:
         quantise(embedder / GRAPH, into / GRAPH, reduced=not has_vnni())
     except Exception:  # the quantiser fails in its own ways; then there is nothing to time
         return None
-    return into
+    return into if _is_quantised(into / GRAPH) else None
+
+
+def _is_quantised(path: Path) -> bool:
+    import onnx
+
+    graph = onnx.load(str(path), load_external_data=False).graph
+    return any(node.op_type == "DynamicQuantizeLinear" for node in graph.node)
 
 
 def latencies(bundles: Sequence[Bundle], inputs: Sequence[Example], *, progress: Progress) -> list[Mapping[str, float]]:
