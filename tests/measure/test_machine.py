@@ -80,8 +80,10 @@ def test_an_engine_on_a_gpu_names_the_gpus(fresh: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(machine, "package_of", lambda _engine: "onnxruntime-gpu")
     monkeypatch.setattr(machine, "version", lambda _package: "1.2")
     assert machine.fingerprint().endswith("onnxruntime 1.2")
-    assert machine.fingerprint("onnxruntime-cuda").endswith("onnxruntime 1.2, onnxruntime-gpu 1.2 on no GPU")
+    monkeypatch.setattr(machine, "available", lambda _engine: True)
     for place in ("0000:01:00.0", "0000:02:00.0"):
         (fresh / "gpus" / place).mkdir(parents=True)
         (fresh / "gpus" / place / "information").write_text("Model: \t\t NVIDIA H200\nIRQ:   \t 57\n")
     assert machine.fingerprint("onnxruntime-cuda").endswith("onnxruntime-gpu 1.2 on NVIDIA H200 and NVIDIA H200")
+    monkeypatch.setattr(machine, "available", lambda _engine: False)  # a GPU is there, and its libraries do not load
+    assert machine.fingerprint("onnxruntime-cuda").endswith("onnxruntime 1.2, onnxruntime-gpu 1.2 on no GPU")

@@ -302,9 +302,7 @@ def shortlist() -> Shortlist:
             Candidate(
                 backbone=one,
                 kept=one.name != "other",
-                reason="dropped: half its median latency at int8 is 20 ms"
-                if one.name == "other"
-                else "kept: probe 0.91",
+                reason="dropped: half its median latency is 20 ms" if one.name == "other" else "kept: probe 0.91",
                 size_mb=one.parameters / 1e6,
                 probe_accuracy=value,
                 probe_low=value - 0.05,

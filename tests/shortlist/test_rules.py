@@ -67,7 +67,7 @@ def test_a_probe_only_backbone_has_no_such_hope() -> None:
     ("hopeless", "says"),
     [
         (evidence("x", size_mb=61.0), "half its int8 size is 30.5 MB, over 30"),
-        (evidence("x", latency_ms=10.5), "half its median latency at int8 is 5.25 ms, over 5"),
+        (evidence("x", latency_ms=10.5), "half its median latency is 5.25 ms, over 5"),
         (evidence("x", right=300), "with a third of its errors removed"),
     ],
 )

@@ -42,12 +42,21 @@ class EngineFacts:
 
 
 def available(engine: Engine) -> bool:
-    """Whether an engine works here; of one for a GPU a graph is opened on it once, which takes seconds.
+    """Whether an engine works here; of one for a GPU a graph is opened on it, once.
 
     >>> available("onnxruntime")
     True
     """
     return ENGINES[engine].found()
+
+
+def device_here(engine: Engine) -> Device:
+    """Where a graph that asks for an engine runs here: on the processor, where the engine does not work.
+
+    >>> device_here("onnxruntime")
+    'cpu'
+    """
+    return ENGINES[engine].device if available(engine) else "cpu"
 
 
 def package_of(engine: Engine) -> str | None:

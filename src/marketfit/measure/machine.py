@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from marketfit.bundle.engines import ENGINES, package_of
+from marketfit.bundle.engines import ENGINES, available, package_of
 from marketfit.records.bundle import Engine
 
 # Instruction sets for which onnxruntime has kernels of its own.
@@ -51,8 +51,9 @@ def _told(engine: Engine) -> str:
     package = package_of(engine)
     if package is None:
         return f"{engine} not installed"
-    gpus = f" on {' and '.join(_gpus()) or 'no GPU'}" if ENGINES[engine].device == "gpu" else ""
-    return f"{engine if not gpus else package} {version(package)}{gpus}"
+    if ENGINES[engine].device == "cpu":
+        return f"{engine} {version(package)}"
+    return f"{package} {version(package)} on {' and '.join(_gpus()) if available(engine) else 'no GPU'}"
 
 
 def _gpus() -> tuple[str, ...]:

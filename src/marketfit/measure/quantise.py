@@ -1,8 +1,7 @@
 """Dynamic quantisation of a graph by onnxruntime's quantiser: what the pass `int8` ships, and what tells how fast a
 backbone will be before anything is trained.
 
-Without VNNI, two products of 8-bit unsigned and signed numbers are summed in 16 bits and can saturate; there, 7 bits of
-each weight are used (`reduced`).
+`reduced`: 7 bits of each weight, for processors without VNNI; `marketfit.compress.passes.int8` says why.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def int8_form(embedder: Path, into: Path) -> Path | None:
 
     It answers a little differently, which does not matter here: only its time is asked for.
     """
-    shutil.copytree(embedder, into)
+    shutil.copytree(embedder, into, ignore=shutil.ignore_patterns(GRAPH))
     try:
         quantise(embedder / GRAPH, into / GRAPH, reduced=not has_vnni())
     except Exception:  # the quantiser fails in its own ways; then there is nothing to time

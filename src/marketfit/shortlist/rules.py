@@ -1,7 +1,8 @@
 """Which backbones are worth training, in which order, and why: in sentences with numbers.
 
 A backbone is dropped only where even an optimistic outlook does not help: half its int8 size still breaks the size
-limit, half its latency at int8 the latency limit, or its probe, given a third of its errors, stays below the floor.
+limit, half its latency (at int8, or in float32 where that is faster) the latency limit, or its probe, given a third of
+its errors, stays below the floor.
 The rest is ranked by the chance that all three kinds of requirement will be met; among equal chances by probe
 accuracy, one point of it being worth a doubling of latency; then by LogME.
 """
@@ -76,7 +77,7 @@ def objections(one: Evidence, floor: Score, require: Sequence[Requirement]) -> l
             found.append(f"half its int8 size is {one.size_mb * SMALLEST_SHRINK:.1f} MB, over {need.limit:g}")
         if need.metric in LATENCIES and one.median_ms * FURTHER_GAIN > need.limit:
             half = one.median_ms * FURTHER_GAIN
-            found.append(f"half its median latency at int8 is {half:.2f} ms, over {need.limit:g} ({need.metric})")
+            found.append(f"half its median latency is {half:.2f} ms, over {need.limit:g} ({need.metric})")
     high = outlook(one, one.score.accuracy.high)
     if high < floor.accuracy.low and mcnemar(one.score.right, floor.right).p < _SIGNIFICANT:
         allowed = f", with a third of its errors removed {high:.3f}," if high > one.score.accuracy.high else ""
