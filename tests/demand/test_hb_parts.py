@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 
 import numpy as np
@@ -16,11 +17,11 @@ from scipy import stats
 
 from marketfit.demand import ChoiceData, fit_mnl
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
-from marketfit.demand.models.hierarchical import chains
+from marketfit.demand.models.hierarchical import chains, layout
 from marketfit.demand.models.hierarchical.chain import ChainDraws, Length, Posterior
 from marketfit.demand.models.hierarchical.chains import run_chains
 from marketfit.demand.models.hierarchical.convergence import effective_size, r_hat
-from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
+from marketfit.demand.models.hierarchical.layout import lay_out
 from marketfit.demand.models.hierarchical.link import SignLink, latent_of
 from marketfit.demand.models.hierarchical.people import PeopleSampler
 from marketfit.demand.models.hierarchical.population import DEGREES, SPREAD, Population, new_people
@@ -67,13 +68,16 @@ def slow_value(
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_likelihood_of_each_person(read_choices: Maker, seed: int) -> None:
+@given(seed=st.integers(0, 2**32 - 1), cells=st.sampled_from([0, 2, layout.CELLS_OF_A_CALL]))
+def test_likelihood_of_each_person(read_choices: Maker, seed: int, cells: int) -> None:
+    """cells: where a block costs little, people with fewer tasks get one of their own."""
     data, design = ragged(read_choices, seed)
     assert data.respondent is not None
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.5, 2, data.tasks) if seed % 2 else np.ones(data.tasks)
-    likelihood = PeopleLikelihood.of(data, design, data.respondent, weights)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(layout, "CELLS_OF_A_CALL", cells)
+        likelihood = lay_out(data, design, data.respondent, weights)
     point = rng.normal(size=(2, 5)).astype(np.float32)
     value, gradient = likelihood.value_and_gradient(point)
     information = likelihood.information(point)
@@ -96,10 +100,28 @@ def test_likelihood_of_each_person(read_choices: Maker, seed: int) -> None:
         np.testing.assert_allclose(information[person], -np.array(bends), rtol=1e-3, atol=1e-3)
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    groups=st.dictionaries(st.integers(1, 40), st.integers(1, 300), min_size=1, max_size=7),
+    others=st.integers(1, 20),
+)
+def test_blocks_cost_as_little_as_any_others_would(groups: dict[int, int], others: int) -> None:
+    counts = np.array(sorted(groups))
+    people = np.array([groups[count] for count in counts.tolist()])
+
+    def cost(firsts: Sequence[int]) -> int:
+        ends = [*firsts[1:], counts.size]
+        cells = [int(counts[end - 1]) * int(people[first:end].sum()) for first, end in zip(firsts, ends, strict=True)]
+        return layout.CELLS_OF_A_CALL * len(firsts) + others * sum(cells)
+
+    ways = [[0, *inner] for size in range(counts.size) for inner in itertools.combinations(range(1, counts.size), size)]
+    assert cost(layout.fewest_cells(counts, people, others)) == min(map(cost, ways))
+
+
 def test_extreme_coefficients_stay_finite(data: ChoiceData) -> None:
     assert data.respondent is not None
     design = fit_mnl(data).coding.design(data).matrix
-    likelihood = PeopleLikelihood.of(data, design, data.respondent, np.ones(data.tasks))
+    likelihood = lay_out(data, design, data.respondent, np.ones(data.tasks))
     value, gradient = likelihood.value_and_gradient(np.full((4, data.respondents), 1e4, dtype=np.float32))
     assert np.isfinite(value).all()
     assert np.isfinite(gradient).all()
@@ -122,7 +144,7 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
     data = read_choices(table, attributes=["price"])
     assert data.respondent is not None
     matrix = data.attributes[0].numbers[:, None]
-    likelihood = PeopleLikelihood.of(data, matrix, data.respondent, np.ones(data.tasks))
+    likelihood = lay_out(data, matrix, data.respondent, np.ones(data.tasks))
     rng = np.random.default_rng(0)
     signs = np.array([sign])
     sampler = PeopleSampler(likelihood, signs, rng.normal(size=(1, clones)).astype(np.float32))
@@ -178,7 +200,7 @@ def test_without_answers_the_prior_comes_back(
         respondent=np.arange(3),
         respondent_labels=np.arange(3),
     )
-    likelihood = PeopleLikelihood.of(data, nothing, np.arange(3), np.ones(3))
+    likelihood = lay_out(data, nothing, np.arange(3), np.ones(3))
     tasteless = Posterior(likelihood, np.zeros(2, dtype=np.int64), np.zeros(2), np.ones(3))
     drawn = run_chains(tasteless, Length(iterations, iterations // 8, iterations, 10), [1, 2])
     wider = math.sqrt(4000 / iterations)
@@ -280,9 +302,7 @@ def test_kept_iterations_are_spaced_evenly_and_few() -> None:
 def posterior(data: ChoiceData, signs: IntArray | None = None) -> Posterior:
     assert data.respondent is not None
     logit = fit_mnl(data)
-    likelihood = PeopleLikelihood.of(
-        data, logit.coding.design(data).matrix, data.respondent, np.ones(data.tasks, dtype=np.float64)
-    )
+    likelihood = lay_out(data, logit.coding.design(data).matrix, data.respondent, np.ones(data.tasks, dtype=np.float64))
     free = np.zeros(logit.estimates.size, dtype=np.int64) if signs is None else signs
     return Posterior(likelihood, free, logit.estimates, np.ones(data.respondents))
 
@@ -290,7 +310,7 @@ def posterior(data: ChoiceData, signs: IntArray | None = None) -> Posterior:
 def test_where_chains_run_does_not_change_their_draws(read_choices: Maker) -> None:
     data, design = ragged(read_choices, 5)
     assert data.respondent is not None
-    likelihood = PeopleLikelihood.of(data, design, data.respondent, np.linspace(0.5, 1.5, data.tasks))
+    likelihood = lay_out(data, design, data.respondent, np.linspace(0.5, 1.5, data.tasks))
     work = Posterior(likelihood, np.array([-1, 0]), np.array([-0.5, 0.0]), np.ones(5))
     told: list[float] = []
     here, apart = (run_chains(work, Length(60, 30, 10, 5), [1, 2, 3], told.append, processes=n) for n in (1, 2))

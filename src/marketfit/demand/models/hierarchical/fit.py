@@ -14,7 +14,7 @@ from marketfit.demand.coding.options import CodingOption
 from marketfit.demand.models.hierarchical.chain import ChainDraws, Length, Posterior
 from marketfit.demand.models.hierarchical.chains import run_chains
 from marketfit.demand.models.hierarchical.convergence import effective_size, r_hat
-from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood
+from marketfit.demand.models.hierarchical.layout import lay_out
 from marketfit.demand.models.hierarchical.link import latent_of
 from marketfit.demand.models.hierarchical.predict import task_probabilities
 from marketfit.demand.models.hierarchical.respondents import Respondents
@@ -75,7 +75,7 @@ def fit_hb(
     scales = column_scales(Likelihood.of(data, design, data.weights), columns) / np.where(sign_of == 0, 1.0, SOFTNESS)
     respondents = Respondents.of(data)
     posterior = Posterior(
-        likelihood=PeopleLikelihood.of(data, design / scales, respondents.of_task, respondents.task_weights),
+        likelihood=lay_out(data, design / scales, respondents.of_task, respondents.task_weights),
         signs=sign_of,
         start=latent_of(logit.estimates * scales, sign_of, LEAST_START),
         weights=respondents.weights,

@@ -99,10 +99,12 @@ class PeopleSampler:
         log_ratio = value - _half(theta * theta) - _half(momentum * momentum) - before
         self._log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)  # a step that overflowed is refused
         accept = self._log_ratio > -rng.standard_exponential(self._steps.shape, dtype=np.float32)
-        np.copyto(self.latent, latent, where=accept)
-        np.copyto(self.value, value, where=accept)
-        np.copyto(self.gradient, gradient, where=accept)
-        return float(accept.mean())
+        self.place(
+            np.where(accept, latent, self.latent),
+            np.where(accept, value, self.value),
+            np.where(accept, gradient, self.gradient),
+        )
+        return int(np.count_nonzero(accept)) / accept.size
 
     def place(self, latent: SingleArray, value: SingleArray, gradient: SingleArray) -> None:
         """Put everybody elsewhere, where the likelihood is known."""

@@ -93,8 +93,6 @@ def _block(arrays: Arrays, index: int) -> TaskBlock:
         absent=arrays.get(f"absent {index}"),
         people=arrays[f"people {index}"],
         everybody=bool(arrays[f"everybody {index}"]),
-        counts=arrays[f"counts {index}"],
-        starts=arrays[f"starts {index}"],
         weights=arrays.get(f"weights {index}"),
     )
 
