@@ -182,7 +182,9 @@ def test_clustered_errors_by_their_formula(three: LatentClassResult, planted: Pl
     bread, people = three.covariances["classical"], panel.people
     sandwich = people / (people - 1) * bread @ scores.T @ scores @ bread
     np.testing.assert_allclose(three.covariances["clustered"], sandwich, rtol=1e-2, atol=1e-5)
-    assert three.errors == "clustered"
+    assert (three.errors, three.interval_errors) == ("classical", "clustered")
+    np.testing.assert_array_equal(three.covariance, three.covariances["clustered"])
+    assert three.standard_errors == three.standard_errors_of("classical")
 
 
 def test_errors_are_the_spread_over_samples(planted: Planted, planted_classes: tuple[FloatArray, FloatArray]) -> None:
@@ -307,7 +309,7 @@ def test_membership_of_people(three: LatentClassResult, planted: Planted) -> Non
 
 def test_draws_have_the_covariance(three: LatentClassResult) -> None:
     values, shares = three.draws(100_000, np.random.default_rng(1))
-    errors = three.standard_errors
+    errors = three.standard_errors_of("clustered")
     for index in range(3):
         own = [errors[f"class{index + 1}_{name}"] for name in three.coding.columns]
         np.testing.assert_allclose(values[:, index].mean(axis=0), three.class_estimates[index], atol=0.02 * max(own))
@@ -391,6 +393,6 @@ def test_progress_and_summary(planted: Planted) -> None:
     for name, value in result.coefficients.items():
         if name.startswith("class"):
             assert f"{value:.6g}" in text
-    assert "standard errors: clustered" in text
+    assert "standard errors: classical; intervals and draws: clustered" in text
     assert "* least BIC" in text
     assert f"share {result.shares[0]:.4f}" in text

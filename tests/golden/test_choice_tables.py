@@ -49,7 +49,7 @@ def published(text: str) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def check(data: ChoiceData, text: str, log_likelihood: float, *, constants: bool = False) -> None:
-    result = fit_mnl(data, constants=constants, errors="classical")
+    result = fit_mnl(data, constants=constants)
     values, errors = published(text)
     assert result.coefficients == pytest.approx(values, rel=2e-4)
     assert result.standard_errors == pytest.approx(errors, rel=6e-3)

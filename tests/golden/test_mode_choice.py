@@ -31,7 +31,7 @@ def fit(table: pd.DataFrame, **parts: str) -> MNLResult:
         covariates=["hinc"],
         **parts,  # type: ignore[arg-type]
     )
-    return fit_mnl(data, constants=True, base="car", interactions=[("asc_air", "hinc")], errors="classical")
+    return fit_mnl(data, constants=True, base="car", interactions=[("asc_air", "hinc")])
 
 
 def digits(values: dict[str, float], shape: tuple[int, ...]) -> list[str]:

@@ -84,7 +84,7 @@ def willingness_to_pay(
 
     result: any fitted choice model. price: the price attribute, coded linear, with one coefficient for all.
     level: of the two-sided intervals. draws, rng: of the simulated ones. Standard errors come from the covariance of
-    the means: the model's own where it has one (of the kind of errors that it shows), else that of the draws.
+    the means: the model's own where it has one (of the kind in its `interval_errors`), else that of the draws.
 
     Raises DataError when price is no linear attribute, when its effect depends on something else, or when its
     coefficient is not below 0: money has then no value to divide by.

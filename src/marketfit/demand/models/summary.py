@@ -1,29 +1,49 @@
-"""The printed table of coefficients, the same for every choice model."""
+"""The printed table of coefficients, the same for every model that is fitted by maximum likelihood."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
+from marketfit.demand.models.covariance import Errors
 
-def coefficient_rows(coefficients: Mapping[str, float], standard_errors: Mapping[str, float]) -> list[str]:
-    """Lines of name, estimate, standard error, z and two-sided p; a missing (NaN) error is a coefficient at its bound.
 
-    >>> print("\\n".join(coefficient_rows({"price": -0.5, "brand_b": 0.0}, {"price": 0.25, "brand_b": math.nan})))
-    coefficient     estimate   std. error         z        p
-    price               -0.5         0.25     -2.00   0.0455
-    brand_b                0 at its bound
+def coefficient_rows(coefficients: Mapping[str, float], errors: Mapping[Errors, Mapping[str, float]]) -> list[str]:
+    """Lines of name, estimate, and standard error, z and two-sided p for each kind of errors.
+
+    errors: kind → name → standard error; a missing one (NaN) is that of a coefficient at its bound.
+
+    >>> errors = {
+    ...     "classical": {"price": 0.25, "brand_b": math.nan},
+    ...     "robust": {"price": 0.5, "brand_b": math.nan}}
+    >>> print("\\n".join(coefficient_rows({"price": -0.5, "brand_b": 0.0}, errors)))
+    coefficient     estimate classical s.e.        z        p    robust s.e.        z        p
+    price               -0.5           0.25    -2.00   0.0455            0.5    -1.00   0.3173
+    brand_b                0   at its bound
     """
     width = max(len("coefficient"), *(len(name) for name in coefficients))
-    lines = [f"{'coefficient':<{width}} {'estimate':>12} {'std. error':>12} {'z':>9} {'p':>8}"]
+    heads = [f" {f'{kind} s.e.':>14} {'z':>8} {'p':>8}" for kind in errors]
+    lines = ["".join([f"{'coefficient':<{width}} {'estimate':>12}", *heads])]
     for name, value in coefficients.items():
-        error = standard_errors[name]
-        if math.isnan(error):
-            lines.append(f"{name:<{width}} {value:>12.6g} {'at its bound':>12}")
-            continue
-        z = value / error
-        lines.append(f"{name:<{width}} {value:>12.6g} {error:>12.4g} {z:>9.2f} {_p_text(z):>8}")
+        known = [of_kind[name] for of_kind in errors.values()]
+        told = [_error_text(value, error) for error in known]
+        bound = any(map(math.isnan, known))
+        lines.append(f"{name:<{width}} {value:>12.6g}" + (f" {'at its bound':>14}" if bound else "".join(told)))
     return lines
+
+
+def errors_line(shown: Errors, deciding: Errors) -> str:
+    """Which kind of errors is used where.
+
+    >>> errors_line("classical", "clustered"), errors_line("robust", "robust")
+    ('standard errors: classical; intervals and draws: clustered', 'standard errors: robust')
+    """
+    return f"standard errors: {shown}" + (f"; intervals and draws: {deciding}" if deciding != shown else "")
+
+
+def _error_text(value: float, error: float) -> str:
+    z = value / error if error else math.nan
+    return f" {error:>14.4g} {z:>8.2f} {_p_text(z):>8}"
 
 
 def _p_text(z: float) -> str:
