@@ -16,7 +16,7 @@ from scipy import special
 from marketfit.demand import ChoiceData, Errors, LatentClassResult, fit_latent_class, fit_mnl, simulate
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.models.em import begin, climb, run_em
-from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.likelihood import probabilities
 from marketfit.demand.models.mixture import Mixture, derivatives, moved, parameters_of
 from marketfit.demand.models.panel import Panel, people_of
 from marketfit.demand.segments.agreement import adjusted_rand
@@ -239,7 +239,7 @@ def test_whole_weights_are_repeated_people(planted: Planted) -> None:
             for one, two in zip(data.attributes, twice.attributes, strict=True)
         ),
         starts=np.concatenate([data.starts, twice.starts + data.rows]),
-        chosen=np.concatenate([data.chosen, twice.chosen + data.rows]),
+        choices=np.concatenate([data.chosen, twice.chosen + data.rows]),
         respondent=np.concatenate([data.respondent, twice.respondent + 60]),
         respondent_labels=np.arange(80),
     )
@@ -269,7 +269,7 @@ def test_signs_hold_in_every_class(planted: Planted) -> None:
 def test_prediction_averages_the_classes(three: LatentClassResult, planted: Planted) -> None:
     data, _ = planted(11)
     design = three.coding.design(data).matrix
-    parts = [Likelihood.of(data, design, data.weights).probabilities(point) for point in three.class_estimates]
+    parts = [probabilities(design, point, data.starts, data.sizes) for point in three.class_estimates]
     new = three.predict(data)[data.row]
     np.testing.assert_allclose(new, three.shares @ np.array(parts))
     known = three.predict_known(data)[data.row]
@@ -355,7 +355,7 @@ def test_a_class_that_never_errs_has_no_finite_coefficients(planted: Planted) ->
     cheapest = data.starts + price.reshape(-1, 3).argmin(axis=1)
     assert data.respondent is not None
     chosen = np.where(data.respondent < 50, cheapest, data.chosen)
-    sure = replace(data, chosen=chosen, attributes=(replace(data.attributes[0], values=price), *data.attributes[1:]))
+    sure = replace(data, choices=chosen, attributes=(replace(data.attributes[0], values=price), *data.attributes[1:]))
     with pytest.raises(DataError, match="no finite coefficients of 'price'"):
         fit_latent_class(sure, classes=3, starts=6)
 

@@ -16,7 +16,7 @@ from marketfit.demand.coding.coding import Coding
 from marketfit.demand.models.arguments import bounds_of
 from marketfit.demand.models.class_count import ClassesTried, table_rows
 from marketfit.demand.models.covariance import Errors, normal_draws
-from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.likelihood import probabilities
 from marketfit.demand.models.mixture import Mixture
 from marketfit.demand.models.panel import Panel, people_of
 from marketfit.demand.models.summary import coefficient_rows, errors_line
@@ -204,10 +204,9 @@ class LatentClassResult:
 
     def _mixed(self, data: ChoiceData, weights: FloatArray) -> FloatArray:
         """Probabilities averaged over classes by weights (tasks, classes)."""
-        likelihood = Likelihood.of(data, self.coding.design(data).matrix, data.weights)
+        design = self.coding.design(data).matrix
         by_row = weights[data.task_of_row]
-        chances = sum(
-            (by_row[:, c] * likelihood.probabilities(point) for c, point in enumerate(self.class_estimates)),
-            np.zeros(data.rows),
-        )
+        chances = np.zeros(data.rows)
+        for index, point in enumerate(self.class_estimates):
+            chances += by_row[:, index] * probabilities(design, point, data.starts, data.sizes)
         return data.in_table_order(chances)

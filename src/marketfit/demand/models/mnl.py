@@ -16,7 +16,7 @@ from marketfit.demand.keywords import check_keywords
 from marketfit.demand.models.arguments import Specification, bounds_of, coding_of, signs_by_column, weights_of
 from marketfit.demand.models.covariance import Errors, covariances, error_kinds
 from marketfit.demand.models.identification import check_finite, column_scales, raise_if_separated
-from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.likelihood import Likelihood, probabilities
 from marketfit.demand.models.newton import Optimum, maximise
 from marketfit.demand.models.summary import coefficient_rows, errors_line
 from marketfit.demand.models.utilities import UtilityDraws
@@ -99,8 +99,8 @@ class MNLResult:
         Numbers beyond the tested range are clamped; `coding.design(data).extrapolated` says which.
         Raises DataError when the data lack an attribute or hold an unknown level.
         """
-        likelihood = Likelihood.of(data, self.coding.design(data).matrix, data.weights)
-        return data.in_table_order(likelihood.probabilities(scale * self.estimates))
+        design = self.coding.design(data).matrix
+        return data.in_table_order(probabilities(design, scale * self.estimates, data.starts, data.sizes))
 
     def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
         """(count, columns) draws of the coefficients from their asymptotic normal distribution.
