@@ -17,6 +17,14 @@ from marketfit.demand.market.candidates import LineCandidates, OfferSpace, Profi
 from marketfit.demand.market.line_goals import Field, Goal
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import (
+    Printed,
+    estimate_cells,
+    extrapolated_lines,
+    level_heads,
+    percent,
+    table_rows,
+)
 from marketfit.errors import DataError, Problem
 
 MOST_LINES = 2_000_000
@@ -40,8 +48,8 @@ class Line:
     goal_draws: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class LineSearch:
+@dataclass(frozen=True, eq=False, repr=False)
+class LineSearch(Printed):
     """The best lines. lines: by expected goal, the best first. best_of_size: number of offers → its best line.
 
     candidates: name → offer. enumerated: lines that were compared. extrapolated: offer → its clamped attributes.
@@ -55,6 +63,15 @@ class LineSearch:
     extrapolated: Mapping[str, tuple[str, ...]]
     level: float
     sample_size: int
+
+    def __str__(self) -> str:
+        rows = [
+            (" + ".join(line.offers), *estimate_cells(line.goal), percent(line.share.value), percent(line.chance_best))
+            for line in self.lines
+        ]
+        heads = ("line", "goal", *level_heads(self.level), "share, %", "best in % of draws")
+        head = f"The best {len(self.lines)} of {self.enumerated} lines, n = {self.sample_size}"
+        return "\n".join([head, *table_rows(heads, rows), *extrapolated_lines(self.extrapolated)])
 
 
 def search_line(

@@ -14,10 +14,11 @@ from marketfit.demand.market.rules import Rule, choosing_of
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import share_draws
 from marketfit.demand.models.utilities import DRAWS, UtilityDraws
+from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, share_cells, table_rows
 
 
-@dataclass(frozen=True, eq=False)
-class Shares:
+@dataclass(frozen=True, eq=False, repr=False)
+class Shares(Printed):
     """Shares of offers that compete with each other.
 
     offers: names, in the order given, the none option last where it takes part.
@@ -44,6 +45,13 @@ class Shares:
     def mean(self) -> dict[str, float]:
         """Offer → share."""
         return dict(zip(self.offers, self.share.tolist(), strict=True))
+
+    def __str__(self) -> str:
+        ends = zip(self.share.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
+        rows = [(name, *share_cells(*told)) for name, told in zip(self.offers, ends, strict=True)]
+        table = table_rows(("offer", "share, %", *level_heads(self.level)), rows)
+        head = f"Shares of {len(self.offers)} offers, n = {self.sample_size}, {self.draws} draws"
+        return "\n".join([head, *table, *extrapolated_lines(self.extrapolated)])
 
 
 def simulate(

@@ -21,10 +21,11 @@ from marketfit.demand.models.mixture import Mixture
 from marketfit.demand.models.panel import Panel, people_of
 from marketfit.demand.models.summary import coefficient_rows, errors_line
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed
 
 
-@dataclass(frozen=True, eq=False)
-class LatentClassResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class LatentClassResult(Printed):
     """A fitted latent class logit: everybody belongs to one class, the same for all their tasks.
 
     Classes are numbered from 1, the largest share first.

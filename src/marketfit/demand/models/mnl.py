@@ -20,11 +20,12 @@ from marketfit.demand.models.likelihood import Likelihood, probabilities
 from marketfit.demand.models.newton import Optimum, maximise
 from marketfit.demand.models.summary import coefficient_rows, errors_line
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed
 from marketfit.errors import RunError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MNLResult:
+class MNLResult(Printed):
     """A fitted multinomial logit.
 
     coding: how attributes became columns. estimates: (columns,) coefficients in the order of `coding.columns`.
@@ -116,7 +117,7 @@ class MNLResult:
         """`count` draws of the coefficients, with one person each: the logit gives everybody the same tastes."""
         return UtilityDraws(self.mean_draws(count, rng), self.coding, self.sample_size)
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         people = f" of {self.respondents} respondents" if self.respondents else ""
         head = [
             f"Multinomial logit: {self.observations} choices{people}",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.printing import table_rows
 
 
 def coefficient_rows(coefficients: Mapping[str, float], errors: Mapping[Errors, Mapping[str, float]]) -> list[str]:
@@ -17,19 +18,18 @@ def coefficient_rows(coefficients: Mapping[str, float], errors: Mapping[Errors, 
     ...     "classical": {"price": 0.25, "brand_b": math.nan},
     ...     "robust": {"price": 0.5, "brand_b": math.nan}}
     >>> print("\\n".join(coefficient_rows({"price": -0.5, "brand_b": 0.0}, errors)))
-    coefficient     estimate classical s.e.        z        p    robust s.e.        z        p
-    price               -0.5           0.25    -2.00   0.0455            0.5    -1.00   0.3173
-    brand_b                0   at its bound
+    coefficient  estimate  classical s.e.      z       p  robust s.e.      z       p
+    price            -0.5            0.25  -2.00  0.0455          0.5  -1.00  0.3173
+    brand_b             0    at its bound
     """
-    width = max(len("coefficient"), *(len(name) for name in coefficients))
-    heads = [f" {f'{kind} s.e.':>14} {'z':>8} {'p':>8}" for kind in errors]
-    lines = ["".join([f"{'coefficient':<{width}} {'estimate':>12}", *heads])]
+    heads = ["coefficient", "estimate", *(cell for kind in errors for cell in (f"{kind} s.e.", "z", "p"))]
+    rows = []
     for name, value in coefficients.items():
         known = [of_kind[name] for of_kind in errors.values()]
-        told = [_error_text(value, error) for error in known]
         bound = any(map(math.isnan, known))
-        lines.append(f"{name:<{width}} {value:>12.6g}" + (f" {'at its bound':>14}" if bound else "".join(told)))
-    return lines
+        told = ["at its bound"] if bound else [cell for error in known for cell in _error_cells(value, error)]
+        rows.append([name, f"{value:.6g}", *told])
+    return table_rows(heads, rows)
 
 
 def errors_line(shown: Errors, deciding: Errors) -> str:
@@ -41,9 +41,9 @@ def errors_line(shown: Errors, deciding: Errors) -> str:
     return f"standard errors: {shown}" + (f"; intervals and draws: {deciding}" if deciding != shown else "")
 
 
-def _error_text(value: float, error: float) -> str:
+def _error_cells(value: float, error: float) -> tuple[str, str, str]:
     z = value / error if error else math.nan
-    return f" {error:>14.4g} {z:>8.2f} {_p_text(z):>8}"
+    return f"{error:.4g}", f"{z:.2f}", _p_text(z)
 
 
 def _p_text(z: float) -> str:

@@ -21,6 +21,7 @@ from marketfit.demand.models.mixed.spreads import spread_names, spreads_of
 from marketfit.demand.models.mixed.tastes import Distribution, Tastes
 from marketfit.demand.models.summary import coefficient_rows, errors_line
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed
 
 PEOPLE = 200
 """New people in every draw of utilities."""
@@ -32,8 +33,8 @@ CELLS = 1 << 20
 """Rows × people that are predicted together: 8 MB."""
 
 
-@dataclass(frozen=True, eq=False)
-class MixedResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class MixedResult(Printed):
     """A fitted mixed logit.
 
     coding: how attributes became columns. random: column → distribution, for the random ones, in the order of columns.
