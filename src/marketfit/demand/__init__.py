@@ -40,7 +40,8 @@ from marketfit.demand.market.competitive_value import CompetitiveValue, competit
 from marketfit.demand.market.elasticity import Elasticities, elasticities
 from marketfit.demand.market.importance import Importance, importance
 from marketfit.demand.market.line_search import Line, LineSearch, search_line
-from marketfit.demand.market.price_curve import PriceCurve, price_curve
+from marketfit.demand.market.offers import Offers
+from marketfit.demand.market.price_curve import PriceCurve, ProfitCurve, price_curve
 from marketfit.demand.market.price_game import PriceGame
 from marketfit.demand.market.randomised_fit import RandomisedFit, fit_randomised
 from marketfit.demand.market.reaction import PriceReaction, price_after_reaction
@@ -119,6 +120,7 @@ __all__ = [
     "Needed",
     "Offer",
     "OfferSpace",
+    "Offers",
     "Overlap",
     "Piecewise",
     "PriceCurve",
@@ -127,6 +129,7 @@ __all__ = [
     "Prior",
     "Profile",
     "Profit",
+    "ProfitCurve",
     "Prohibition",
     "Raking",
     "RandomisedFirstChoice",

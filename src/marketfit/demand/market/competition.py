@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng
-from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import Estimate, check_level, interval
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.price_game import Board, PriceGame, Settled, board_of, settle
 from marketfit.demand.market.pricing import PricedDemand, demand_of
 from marketfit.demand.market.scene import MarketSource, draw_demand
@@ -85,7 +85,7 @@ class Equilibrium(Printed):
 
 def equilibrium(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     game: PriceGame,
     worlds: int = 200,
@@ -109,6 +109,7 @@ def equilibrium(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     problems = [] if worlds >= 1 else [Problem("worlds", f"is {worlds}", "at least 1", "correct it")]
     board = board_of(source, offers, game, problems)
     told = progress or (lambda _: None)

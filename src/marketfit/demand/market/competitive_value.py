@@ -13,6 +13,7 @@ from marketfit.demand.arrays import FloatArray, SingleArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.coding.terms import PiecewiseTerm, Value
 from marketfit.demand.intervals import Estimate, check_level, estimate, interval
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.prices import (
     PriceTerm,
     check_tested,
@@ -63,7 +64,7 @@ class CompetitiveValue:
 
 def competitive_value(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     offer: str,
     change: Mapping[str, Value],
@@ -81,6 +82,7 @@ def competitive_value(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     scene, grid, prices, old = _checked(source, offers, (offer, change, price), none)
     drawn = draw_demand(source)
     rivals, choosing = one_against_rest(scene, scene.names.index(offer))

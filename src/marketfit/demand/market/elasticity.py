@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, frozen
-from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
 from marketfit.demand.market.moments import Chances
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.prices import (
     PriceTerm,
     check_tested,
@@ -53,7 +53,7 @@ class Elasticities:
 
 def elasticities(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     offer: str,
     at: float | None = None,
@@ -70,6 +70,7 @@ def elasticities(
     Raises DataError with everything that is wrong; a price beyond the tested range has no slope.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     problems: list[Problem] = []
     term = price_term(source.coding, price, problems)
     point = offer_price(offers, offer, price, problems) if at is None else at

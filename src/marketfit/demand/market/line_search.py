@@ -15,6 +15,7 @@ from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import Estimate, check_level, estimate
 from marketfit.demand.market.candidates import LineCandidates, OfferSpace, Profit, margins
 from marketfit.demand.market.line_goals import Field, Goal
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.models.utilities import UtilityDraws
 from marketfit.demand.printing import (
@@ -76,9 +77,9 @@ class LineSearch(Printed):
 
 def search_line(
     source: MarketSource,
-    rivals: Mapping[str, Offer],
+    rivals: Offers,
     *,
-    candidates: Mapping[str, Offer] | OfferSpace | LineCandidates,
+    candidates: Offers | OfferSpace | LineCandidates,
     size: int = 1,
     goal: Literal["share"] | Profit = "share",
     shown: int = 10,
@@ -103,7 +104,8 @@ def search_line(
     check_level(level)
     allowed = candidates.allowed if isinstance(candidates, LineCandidates) else None
     named = candidates.offers if isinstance(candidates, LineCandidates) else candidates
-    offers = named.candidates() if isinstance(named, OfferSpace) else dict(named)
+    offers = named.candidates() if isinstance(named, OfferSpace) else named_offers(named, source.coding)
+    rivals = named_offers(rivals, source.coding)
     scene, margin = _checked(source, rivals, offers, size, goal, shown)
     drawn = draw_demand(source)
     count = sum(math.comb(len(offers), own) for own in range(1, size + 1))

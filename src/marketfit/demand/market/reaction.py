@@ -12,6 +12,7 @@ from marketfit.demand.arrays import BoolArray, FloatArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import Estimate, check_level, estimate, interval
 from marketfit.demand.market.competition import MOST_PEOPLE, WORLD_PEOPLE, bound_flags, world_draws
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.price_game import Board, PriceGame, board_of, settle
 from marketfit.demand.market.prices import check_tested, price_term
 from marketfit.demand.market.pricing import PricedDemand, demand_of
@@ -69,7 +70,7 @@ class PriceReaction:
 
 def price_after_reaction(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     offer: str,
     prices: Sequence[float],
@@ -89,6 +90,7 @@ def price_after_reaction(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     board, index = _checked(source, offers, (offer, prices, worlds), game)
     drawn, rng = draw_demand(source), np.random.default_rng(0)
     candidates = np.array(prices, dtype=np.float64)

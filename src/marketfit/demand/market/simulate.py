@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng, SingleArray, frozen
-from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.rules import Rule, choosing_of
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import share_draws
@@ -56,7 +56,7 @@ class Shares(Printed):
 
 def simulate(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     rule: Rule = "preference",
     none: bool | None = None,
@@ -69,7 +69,8 @@ def simulate(
 
     source: a fitted model, draws of its coefficients (then `draws` plays no part), or a `Market` around either, which
         says who can get which offer and corrects to known shares.
-    offers: name → attributes, and the alternative where the model has constants.
+    offers: name → attributes, and the alternative where the model has constants; a list or a table of them will do,
+        here and wherever offers are asked for (see `Offers`).
     rule: share of preference (the logit's probabilities; Train 2009, chapter 2), first choice, or randomised first
         choice (Orme & Huber 2000), which does not overstate similar offers.
     none: whether people may take nothing (default: where the model knows the none option).
@@ -79,6 +80,7 @@ def simulate(
     Raises DataError with everything that is wrong with the offers.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     scene = scene_of(source, offers, none=none)
     generator = np.random.default_rng(rng)
     drawn = draw_demand(source, draws=draws, rng=generator, scale=scale)

@@ -12,6 +12,7 @@ from marketfit.demand.arrays import BoolArray, FloatArray, Rng, SingleArray, fro
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.coding.terms import Value
 from marketfit.demand.intervals import Estimate, check_level, estimate, interval
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.rules import Rule
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.simulate import Shares, simulate_scene
@@ -90,7 +91,7 @@ class WhatIf(Printed):
 
 def what_if(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     changes: Sequence[Change],
     ours: Collection[str] = (),
@@ -108,6 +109,7 @@ def what_if(
     Raises DataError with everything that is wrong with offers and changes.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     before, after = _scenes(source, offers, changes, ours, none)
     generator = np.random.default_rng(rng)
     drawn = draw_demand(source, rng=generator)
