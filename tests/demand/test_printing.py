@@ -88,15 +88,15 @@ def test_what_if(model: MNLResult) -> None:
 
 def test_line_search(model: MNLResult) -> None:
     found = search_line(model, OFFERS, candidates={"a": OFFERS["ours"], "b": OFFERS["theirs"]}, size=2)
-    assert cells(found, "a + b")[0] == f"{found.lines[0].goal.value:.4g}"
+    assert cells(found, "a + b")[0] == f"{found.lines[0].goal.value:.5g}"
     assert "The best 3 of 3 lines" in str(found)
 
 
 def test_equilibrium(model: MNLResult) -> None:
     found = equilibrium(model, OFFERS, game=GAME, worlds=100)
-    assert cells(found, "ours")[0] == f"{found.prices['ours'].value:.4g}"
+    assert cells(found, "ours")[0] == f"{found.prices['ours'].value:.5g}"
     assert cells(found, "none")[:3] == ["–", "–", "–"]
-    assert f"us {found.profits['us'].value:.4g}" in str(found)
+    assert f"us {found.profits['us'].value:.5g}" in str(found)
 
 
 def test_design() -> None:
@@ -109,6 +109,6 @@ def test_design() -> None:
 def test_willingness_to_pay_is_found_by_its_column(model: MNLResult) -> None:
     worth = willingness_to_pay(model)
     assert worth["size"] is worth.values["size"]
-    assert cells(worth, "size")[:2] == [f"{worth['size'].value:.4g}", f"{worth['size'].standard_error:.4g}"]
+    assert cells(worth, "size")[:2] == [f"{worth['size'].value:.5g}", f"{worth['size'].standard_error:.5g}"]
     with pytest.raises(DataError, match=r"'siz': has no value here; did you mean 'size'\?"):
         _ = worth["siz"]

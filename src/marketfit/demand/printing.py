@@ -35,12 +35,12 @@ def table_rows(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]
 
 
 def rounded(value: float) -> str:
-    """Four digits, or a dash where there is none.
+    """Five digits, or a dash where there is none.
 
-    >>> rounded(1234.56), rounded(0.25), rounded(math.nan)
-    ('1235', '0.25', '–')
+    >>> rounded(12345.67), rounded(0.25), rounded(math.nan)
+    ('12346', '0.25', '–')
     """
-    return "–" if math.isnan(value) else f"{value:.4g}"
+    return "–" if math.isnan(value) else f"{value:.5g}"
 
 
 def percent(share: float) -> str:
