@@ -13,11 +13,16 @@ from marketfit.demand import (
     MNLResult,
     PriceGame,
     balanced_design,
+    competitive_value,
+    diagnose,
+    elasticities,
     equilibrium,
     fit_hb,
     fit_latent_class,
     fit_mixed,
     fit_mnl,
+    importance,
+    price_after_reaction,
     price_curve,
     search_line,
     simulate,
@@ -44,6 +49,13 @@ RESULTS: dict[str, Callable[[MNLResult, ChoiceData], object]] = {
     "line search": lambda model, _: search_line(model, OFFERS, candidates={"new": OFFERS["ours"]}),
     "equilibrium": lambda model, _: equilibrium(model, OFFERS, game=GAME, worlds=3),
     "price curve": lambda model, _: price_curve(model, OFFERS, offer="ours", prices=[1, 2]),
+    "importance": lambda model, _: importance(model),
+    "elasticities": lambda model, _: elasticities(model, OFFERS, offer="ours"),
+    "competitive value": lambda model, _: competitive_value(model, OFFERS, offer="ours", change={"size": 0.5}),
+    "price reaction": lambda model, _: price_after_reaction(
+        model, OFFERS, offer="ours", prices=[1, 2], game=GAME, worlds=3
+    ),
+    "diagnosis": lambda *_: diagnose(balanced_design(SPACE, rng=1)),
     "design": lambda *_: balanced_design(SPACE, rng=1),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -24,14 +24,23 @@ from marketfit.demand.market.prices import (
 )
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import share_curve_draws
+from marketfit.demand.printing import (
+    Printed,
+    estimate_cells,
+    extrapolated_lines,
+    level_heads,
+    rounded,
+    share_cells,
+    table_rows,
+)
 from marketfit.errors import DataError, Problem
 
 POINTS = 129  # prices that the share curve is taken at; in between, log odds are linear, as a single person's are
 FAR = 1e300  # stands for infinity where quantiles are interpolated
 
 
-@dataclass(frozen=True, eq=False)
-class CompetitiveValue:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompetitiveValue(Printed):
     """What a change of an offer is worth in its market.
 
     value: price at which the changed offer has its old share, less the old price. Infinite where no tested price
@@ -60,6 +69,17 @@ class CompetitiveValue:
     def bounded(self) -> bool:
         """Whether value and interval are numbers that tested prices show."""
         return all(math.isfinite(number) for number in (self.value.value, self.value.low, self.value.high))
+
+    def __str__(self) -> str:
+        rows = [
+            ("value", *estimate_cells(self.value)),
+            ("share before, %", *share_cells(*astuple(self.base_share))),
+            ("share at the old price, %", *share_cells(*astuple(self.changed_share))),
+        ]
+        table = table_rows(("", "mean", *level_heads(self.level)), rows)
+        tested = f"tested prices can show {rounded(self.lowest)} to {rounded(self.highest)}"
+        head = f"What the change is worth among its rivals, n = {self.sample_size}"
+        return "\n".join([head, *table, tested, *extrapolated_lines(self.extrapolated)])
 
 
 def competitive_value(

@@ -22,11 +22,12 @@ from marketfit.demand.market.prices import (
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import blocks, weights_of
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, rounded, table_rows
 from marketfit.errors import DataError, Problem
 
 
-@dataclass(frozen=True, eq=False)
-class Elasticities:
+@dataclass(frozen=True, eq=False, repr=False)
+class Elasticities(Printed):
     """By how many percent each share changes when the price of one offer rises by one percent.
 
     offer, price: whose price moves, and from where. offers: names, none last where it takes part.
@@ -49,6 +50,13 @@ class Elasticities:
     def mean(self) -> dict[str, float]:
         """Offer → elasticity of its share with respect to the price."""
         return dict(zip(self.offers, self.elasticity.tolist(), strict=True))
+
+    def __str__(self) -> str:
+        ends = zip(self.elasticity.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
+        rows = [(name, *map(rounded, told)) for name, told in zip(self.offers, ends, strict=True)]
+        table = table_rows(("offer", "elasticity", *level_heads(self.level)), rows)
+        head = f"Elasticity of shares by the price of {self.offer}, at {rounded(self.price)}, n = {self.sample_size}"
+        return "\n".join([head, *table, *extrapolated_lines(self.extrapolated)])
 
 
 def elasticities(

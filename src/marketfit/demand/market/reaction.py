@@ -17,11 +17,12 @@ from marketfit.demand.market.price_game import Board, PriceGame, board_of, settl
 from marketfit.demand.market.prices import check_tested, price_term
 from marketfit.demand.market.pricing import PricedDemand, demand_of
 from marketfit.demand.market.scene import MarketSource, draw_demand
+from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, percent, rounded, table_rows
 from marketfit.errors import Problem, nearest
 
 
-@dataclass(frozen=True, eq=False)
-class PriceReaction:
+@dataclass(frozen=True, eq=False, repr=False)
+class PriceReaction(Printed):
     """Our firm's profit, all its offers together, at each candidate price of one of them.
 
     prices: (points,). before: rivals keep their prices. after: rivals settle on prices that are a Nash equilibrium
@@ -66,6 +67,22 @@ class PriceReaction:
     def survives(self) -> bool:
         """Whether the price that looks best before the reaction is the best after it, and all reactions are known."""
         return self.best_before == self.best_after and bool(self.converged.all())
+
+    def __str__(self) -> str:
+        profits = (self.before, self.after, self.after_low, self.after_high)
+        rows = [
+            (rounded(price), *map(rounded, told), percent(best), "" if settled else "NOT SETTLED")
+            for price, *told, best, settled in zip(
+                self.prices.tolist(),
+                *(profit.tolist() for profit in profits),
+                self.chance_best.tolist(),
+                self.converged.tolist(),
+                strict=True,
+            )
+        ]
+        heads = ("price", "profit before", "after", *level_heads(self.level), "best in % of worlds", "")
+        head = f"Our profit before and after rivals answer, n = {self.sample_size}, {self.worlds} worlds"
+        return "\n".join([head, *table_rows(heads, rows), *extrapolated_lines(self.extrapolated)])
 
 
 def price_after_reaction(
