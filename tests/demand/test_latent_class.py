@@ -384,6 +384,19 @@ def test_people_must_be_known_and_weighed_as_a_whole(data: ChoiceData, read_choi
                                  + (np.arange(data.tasks) == 0)), classes=2)  # fmt: skip
 
 
+def test_errors_that_are_asked_for(planted: Planted) -> None:
+    data = planted(8, people=80)[0]
+    for kind in KINDS:
+        result = fit_latent_class(data, classes=2, starts=2, errors=kind)
+        assert (result.errors, result.interval_errors) == (kind, kind)
+        assert f"{kind} s.e." in str(result)
+    with pytest.raises(DataError, match=r"'robust' is not to be had here; allowed: classical, clustered"):
+        fit_latent_class(data, classes=2, errors="robust")
+    # Four parameters: their covariance cannot be told from the scores of four people.
+    assert fit_latent_class(data.take(np.arange(40)), classes=1).interval_errors == "classical"
+    assert fit_latent_class(data.take(np.arange(50)), classes=1).interval_errors == "clustered"
+
+
 def test_progress_and_summary(planted: Planted) -> None:
     done: list[float] = []
     result = fit_latent_class(planted(8, people=80)[0], classes=range(1, 4), starts=4, progress=done.append)

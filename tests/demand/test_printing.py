@@ -121,6 +121,7 @@ def test_design() -> None:
 def test_willingness_to_pay_is_found_by_its_column(model: MNLResult) -> None:
     worth = willingness_to_pay(model)
     assert worth["size"] is worth.values["size"]
+    assert repr(worth["size"]).startswith(f"{worth['size'].value:.5g} (std. error {worth['size'].standard_error:.5g}, ")
     assert cells(worth, "size")[:2] == [f"{worth['size'].value:.5g}", f"{worth['size'].standard_error:.5g}"]
     with pytest.raises(DataError, match=r"'siz': has no value here; did you mean 'size'\?"):
         _ = worth["siz"]

@@ -17,8 +17,8 @@ from marketfit.demand.printing import Printed, rounded, table_rows
 from marketfit.errors import DataError, Problem, nearest
 
 
-@dataclass(frozen=True)
-class MoneyValue:
+@dataclass(frozen=True, repr=False)
+class MoneyValue(Printed):
     """Willingness to pay for one unit of one column, in units of price.
 
     low, high: delta method. simulated_low, simulated_high: percentiles over draws (Krinsky & Robb 1986), better where
@@ -31,6 +31,10 @@ class MoneyValue:
     high: float
     simulated_low: float
     simulated_high: float
+
+    def __str__(self) -> str:
+        delta, simulated = _range(self.low, self.high), _range(self.simulated_low, self.simulated_high)
+        return f"{rounded(self.value)} (std. error {rounded(self.standard_error)}, {delta}; simulated {simulated})"
 
 
 @dataclass(frozen=True, repr=False)
