@@ -49,7 +49,7 @@ def lowest_price(data: ChoiceData, person: int) -> ChoiceData:
     for task in np.flatnonzero(np.asarray(data.respondent) == person).tolist():
         begin = int(data.starts[task])
         chosen[task] = begin + int(np.argmin(price[begin : begin + OFFERS]))
-    return replace(data, chosen=chosen)
+    return replace(data, choices=chosen)
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +101,12 @@ def test_straight_lines_and_turns() -> None:
     assert found[-ROBOTS // 2 :].all()
     assert found[: PEOPLE + ROBOTS // 2].sum() == 0
     turns = data.starts + np.arange(data.tasks) % TASKS % OFFERS
-    assert straight_lining(replace(data, chosen=turns)).all()
+    assert straight_lining(replace(data, choices=turns)).all()
 
 
 def test_always_taking_nothing_is_a_taste(data_with_none: ChoiceData) -> None:
     nothing = np.flatnonzero(data_with_none.is_none)
-    assert not straight_lining(replace(data_with_none, chosen=nothing)).any()
+    assert not straight_lining(replace(data_with_none, choices=nothing)).any()
 
 
 def test_price_only_is_remarked_and_not_dropped(data: ChoiceData, judged: RespondentQuality) -> None:

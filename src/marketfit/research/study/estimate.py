@@ -121,7 +121,8 @@ def _part_worths(model: ChoiceModel, signs: Mapping[str, int], run: Run) -> tupl
     """Population means of the coefficients, with standard errors; from draws where the model has none of its own."""
     names = model.coding.columns
     if isinstance(model, MNLResult):
-        errors = [model.standard_errors[name] for name in names]
+        known = model.standard_errors_of(model.interval_errors)
+        errors = [known[name] for name in names]
     else:
         rng = np.random.default_rng(run.seed_for("research", "part-worths"))
         errors = model.mean_draws(DRAWS, rng).std(axis=0, ddof=1).tolist()
