@@ -18,6 +18,7 @@ from marketfit.research.study.changes import change_finding, levels_shown
 from marketfit.research.study.offer import market_finding
 from marketfit.research.study.reaction import reaction_finding
 from marketfit.research.study.stage import set_stage
+from marketfit.research.surveys import survey_findings
 
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
@@ -35,7 +36,7 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
     return view.model_copy(update={"notes": (*view.notes, *_satisfaction(batch))})
 
 
-@step(version=9, gives=MarketView, reads=("product", "task", "market", "require", "seed"), name="research")
+@step(version=10, gives=MarketView, reads=("product", "task", "market", "require", "seed"), name="research")
 def study_market(brief: Brief, /, *, run: Run) -> MarketView:
     """What the files of the brief say. Raises as `research` does."""
     market = brief.market
@@ -55,7 +56,7 @@ def study_market(brief: Brief, /, *, run: Run) -> MarketView:
         notes += [*_study_notes(study), *finding.notes, *_market_without_us(study, drawn, competitors), *said]
     opinions = instruments.opinions.estimate(read.opinions, market, run=run) if read.opinions else None
     findings += [competition(competitors, market, product=brief.product)] if competitors else []
-    findings += [survey.instrument.estimate(survey.answers, market, run=run) for survey in read.surveys.values()]
+    findings += survey_findings(read.surveys, market, run=run)
     notes += _opinion_notes(opinions)
     notes += _absent(market, competitors)
     return MarketView(
