@@ -20,7 +20,9 @@ _ROWS = (
 PUBLISHED: Codes = np.array([[-1 if c == "." else int(c) - 1 for c in row.split()] for row in _ROWS]).T
 
 
-@pytest.mark.parametrize(("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)])
+@pytest.mark.parametrize(
+    ("level", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)]
+)
 def test_the_published_example(level: str, alpha: float) -> None:
     found = krippendorff_alpha(PUBLISHED, values=5, level=level)  # type: ignore[arg-type]
     assert round(found.alpha, 3) == alpha

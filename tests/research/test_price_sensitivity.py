@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from marketfit.errors import DataError
 from marketfit.research.price_sensitivity import (
     PriceAnswers,
     best_price,
@@ -143,5 +144,5 @@ def test_prices_must_rise() -> None:
 
 
 def test_without_chances_there_is_no_demand() -> None:
-    with pytest.raises(ValueError, match="no chances"):
+    with pytest.raises(DataError, match="no chances"):
         best_price(people(0, 3))

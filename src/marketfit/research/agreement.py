@@ -24,8 +24,8 @@ RELIABLE, TENTATIVE = 0.8, 0.667
 class Agreement:
     """α with a 95 % interval from resampled units (None where too many of the resamples hold a single code).
 
-    Where no unit disagrees, resamples do not either, and prove nothing. The lower end is then the α of a sample in which
-    as many units disagree, and as far, as may be where none of so many was seen to (Clopper & Pearson 1934).
+    Where no unit disagrees, resamples do not either, and prove nothing. The lower end is then the α of a sample in
+    which as many units disagree, and as far, as may be where none of so many was seen to (Clopper & Pearson 1934).
 
     observed, expected: disagreement. units: with two codes or more. pairs: pairable codes.
     """
@@ -98,9 +98,7 @@ class _Alphas:
     farthest: NDArray[np.float64]  # of two codes
 
 
-def _given(
-    codes: ArrayLike, values: int, level: Level, numbers: ArrayLike | None
-) -> tuple[Codes, NDArray[np.float64]]:
+def _given(codes: ArrayLike, values: int, level: Level, numbers: ArrayLike | None) -> tuple[Codes, NDArray[np.float64]]:
     """The codes (units, coders), and the numbers (values,) that they stand for."""
     given = Given()
     given.one_of("level", level, get_args(Level))

@@ -5,7 +5,7 @@ Answers that come from files are checked by `sheet`, with their rows; these are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -62,11 +62,12 @@ class Given:
         return array
 
     def codes(
-        self, name: str, values: ArrayLike, *, count: int, missing: bool = False, shape: Shape = (None,)
+        self, name: str, values: ArrayLike, *, count: int | None, missing: bool = False, shape: Shape = (None,)
     ) -> Ints:
-        """Whole numbers from 0 to `count` − 1; −1 only where they may be `missing`."""
+        """Whole numbers from 0 to `count` − 1, or to whatever it takes; −1 only where they may be `missing`."""
         low = -1.0 if missing else 0.0
-        array = self.numbers(name, values, low=low, high=count - 1.0, whole=True, shape=shape)
+        high = np.inf if count is None else count - 1.0
+        array = self.numbers(name, values, low=low, high=high, whole=True, shape=shape)
         return np.nan_to_num(array).astype(np.int64)
 
     def weights(self, name: str, weights: ArrayLike | None, people: int) -> Floats:
@@ -77,8 +78,54 @@ class Given:
         self.where(name, array == 0.0, lambda _: "is 0", "numbers above 0", do="leave such people out")
         return array
 
+    def keys(
+        self,
+        names: Mapping[str, tuple[ArrayLike, int]],
+        person: ArrayLike,
+        weights: ArrayLike | None,
+        *,
+        shape: Shape = (None,),
+    ) -> tuple[dict[str, Ints], Floats]:
+        """The codes of answers: those named, each with how many there are (0: as many as it takes), `person` among
+        them, and the weights (people,).
+        """
+        every = {**names, "person": (person, 0 if weights is None else np.size(weights))}
+        coded = {
+            name: self.codes(name, values, count=count or None, shape=shape) for name, (values, count) in every.items()
+        }
+        people = np.size(weights) if weights is not None and np.size(weights) else coded["person"].max(initial=-1) + 1
+        return coded, self.weights("weights", weights, int(people))
+
+    def used(self, name: str, codes: Ints, count: int) -> None:
+        """A problem for codes below `count` that no answer has."""
+        lost = np.flatnonzero(np.bincount(codes, minlength=count)[:count] == 0)
+        if lost.size:
+            shown = ", ".join(str(code) for code in lost[:_SHOWN].tolist())
+            self._problems.append(Problem(name, f"no answer has the code {shown}", "every code in use", "drop it"))
+
+    def once(self, keys: Mapping[str, Ints]) -> None:
+        """A problem for answers that agree in all keys with an earlier one."""
+        joint, *others = keys.values()
+        for codes in others:
+            joint = joint * (int(codes.max(initial=0)) + 1) + codes
+        again = np.ones(joint.size, dtype=np.bool_)
+        again[np.unique(joint, return_index=True)[1]] = False
+        self.where(" and ".join(keys), again, "are those of an earlier answer", "each pair once", do="keep one")
+
+    @staticmethod
+    def settle(record: object, **fields: object) -> None:
+        """Write the checked fields into a frozen record that is being made."""
+        for name, value in fields.items():
+            object.__setattr__(record, name, value)
+
     def where(
-        self, name: str, wrong: Flags, found: object, allowed: str, *, do: str = "correct it"
+        self,
+        name: str,
+        wrong: Flags,
+        found: str | Callable[[tuple[int, ...]], str],
+        allowed: str,
+        *,
+        do: str = "correct it",
     ) -> None:
         """A problem for the positions of an array where `wrong` holds. found: words, or words of a position."""
         places = np.argwhere(wrong)
@@ -86,7 +133,7 @@ class Given:
             return
         shown = ", ".join(f"[{', '.join(str(axis) for axis in place)}]" for place in places[:_SHOWN].tolist())
         more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
-        words = found(tuple(places[0].tolist())) if callable(found) else str(found)
+        words = found if isinstance(found, str) else found(tuple(places[0].tolist()))
         self._problems.append(Problem(f"{name}{shown}{more}", words, allowed, do))
 
     def some(self, name: str, size: int) -> None:

@@ -82,7 +82,7 @@ class Importance:
         sheet.once(person, attribute, found="a respondent rates an attribute more than once")
         weights = sheet.weights(person)
         sheet.check()
-        answers = RatedAnswers(importance, performance, attribute.codes, person.codes, weights, attribute.count)
+        answers = RatedAnswers(importance, performance, attribute.codes, person.codes, weights, attribute.count, scale)
         notes = list(sheet.notes(weights))
         if (silent := int(np.isnan(performance).sum())) > 0:
             notes.append(f"{silent} of {sheet.rows} ratings have no performance: they count for importance only.")

@@ -23,7 +23,7 @@ from marketfit.research.finding_parts import figure, interval_cells
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS, InstrumentTexts
 from marketfit.research.kano import ALSO, ANSWERS, CATEGORIES, CROSSHAIR, KanoAnswers, KanoFeature, categories, kano
 from marketfit.research.sheet import Sheet
-from marketfit.research.weighted import means
+from marketfit.research.weighted import share_of_answers
 
 COLUMNS = ("respondent", "feature", "functional", "dysfunctional")
 MOST_FEATURES = 300
@@ -86,11 +86,11 @@ class Kano:
         coded, names = answers.answers, answers.features
         found = kano(coded)
         odd = categories(coded.functional, coded.dysfunctional) == CATEGORIES.index("Q")
-        everything = np.zeros_like(coded.feature)
-        questionable = means(odd.astype(np.float64), everything, coded.person, coded.weights, items=1).item(0)
+        questionable = share_of_answers(odd, coded.person, coded.weights)
         notes = (
             *answers.notes,
-            "Categories by the most frequent pair of answers (Berger et al. 1993); told apart by Fong's test at 90 %.",
+            "Categories by the most frequent pair of answers (Berger et al. 1993); told apart by Fong's test at 90 %, "
+            "and by the exact sign test where fewer than 10 people gave the two most frequent ones.",
         )
         return Finding(
             instrument="kano",
@@ -183,7 +183,7 @@ def _proposals(names: tuple[str, ...], found: tuple[KanoFeature, ...]) -> tuple[
             text=f"Treat '{name}' as a requirement: if a metric measures it, put it under 'require'; "
             "if none does, check it by hand before launch.",
             reason=f"{feature.shares['M']:.0%} of {feature.n} people call it a must, more than any other category "
-            f"(Fong's test, 90 %).",
+            f"(told apart at 90 % confidence).",
         )
         for name, feature in zip(names, found, strict=True)
         if feature.category == "M" and feature.distinct

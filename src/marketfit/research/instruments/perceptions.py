@@ -93,15 +93,16 @@ class Perceptions:
         sheet.once(person, offer, attribute, found="a respondent judges an attribute of an offer more than once")
         weights = sheet.weights(person)
         sheet.check()
-        answers = PerceptionAnswers(
-            rating, offer.codes, attribute.codes, person.codes, weights, offer.count, attribute.count, scale == 1
-        )
-        asked = np.bincount(answers.pair, minlength=offer.count * attribute.count)
+        asked = np.bincount(offer.codes * attribute.count + attribute.codes, minlength=offer.count * attribute.count)
         for pair in np.flatnonzero(asked == 0)[:20].tolist():
             one, other = divmod(pair, attribute.count)
             found = f"nobody judged '{attribute.labels[other]}' of '{offer.labels[one]}'"
             sheet.problem("rows", found, "every attribute of every offer", "ask it, or drop the offer or attribute")
         sheet.check()
+        answers = PerceptionAnswers(
+            rating, offer.codes, attribute.codes, person.codes, weights, offer.count, attribute.count, scale == 1,
+            None if scale == 1 else scale,
+        )  # fmt: skip
         return Perceived(answers, offer.labels, attribute.labels, person.count, sheet.notes(weights))
 
     def estimate(self, answers: Perceived, market: MarketSpec, *, run: Run) -> Finding:
@@ -135,9 +136,8 @@ def _means(answers: Perceived) -> FindingTable:
     percent = answers.answers.fits_only
     found = mean_perceptions(answers.answers)
     rows: list[tuple[float | str | None, ...]] = []
-    for pair in range(len(answers.offers) * len(answers.attributes)):
+    for pair, estimate in enumerate(found):
         offer, attribute = divmod(pair, len(answers.attributes))
-        estimate = found.item(pair)
         cells = interval_cells(estimate, times=100 if percent else 1)
         rows.append((answers.offers[offer], answers.attributes[attribute], *cells, estimate.n))
     return FindingTable(
