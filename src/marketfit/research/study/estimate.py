@@ -81,7 +81,13 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
     paid = worth_table(worth, steps, price=market.price, people=counted.data.respondents)
     findings = [
         choice_finding(
-            drawn, done.chosen.held_out, counted.verdicts, paid, tasks=counted.data.tasks, simulated=market.simulated
+            drawn,
+            done.chosen.held_out,
+            counted.verdicts,
+            paid,
+            tasks=counted.data.tasks,
+            simulated=market.simulated,
+            notes=counted.notes,
         )
     ]
     with run.reporter.task("segments") as progress:
@@ -89,7 +95,7 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
             counted.data, straight.coding, straight.signs, people, price=market.price, simulated=market.simulated,
             seed=run.seed_for("research", "segments"), progress=progress,
         )  # fmt: skip
-    notes = (*counted.notes, *done.notes, *done.chosen.notes, *money_notes, *segment_notes)
+    notes = (*done.notes, *done.chosen.notes, *money_notes, *segment_notes)
     return ChoiceFinding(study=study, findings=(*findings, *([segments] if segments else [])), notes=notes)
 
 
