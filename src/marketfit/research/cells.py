@@ -47,7 +47,7 @@ def numbers(raw: RawFile, name: str, problems: list[Problem], *, allowed: str = 
 
 
 def are_numbers(raw: RawFile, name: str) -> bool:
-    """Whether a column holds numbers: its type says so, or, in csv and tsv, all of its cells are numbers, if any are."""
+    """Whether a column holds numbers: by its type or, in csv and tsv, because all cells that are filled are numbers."""
     column = raw.table.column(name)
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         return True

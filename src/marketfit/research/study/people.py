@@ -18,6 +18,7 @@ from marketfit.errors import DataError, Problem, nearest
 from marketfit.research import cells
 from marketfit.research.attributes import signs
 from marketfit.research.files import Column, RawFile, Table, name_rows, read_raw
+from marketfit.research.given import Flags
 
 RESPONDENT, SECONDS, ANSWERED = "respondent", "seconds", "answered"
 
@@ -43,6 +44,15 @@ class People:
         if column not in self.table.column_names or not pa.types.is_floating(self.table.column(column).type):
             return None
         return np.array([np.nan if value is None else value for value in self.of(names, column)], dtype=np.float64)
+
+    def knows(self, names: list[str]) -> Flags:
+        """(names,) whether the table has a respondent."""
+        found = pc.is_in(pa.array(names, type=pa.large_string()), value_set=self.table.column(RESPONDENT))
+        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+    def levels(self, names: list[str], column: str) -> list[str]:
+        """A column of names for respondents by name; "(not known)" for those without."""
+        return ["(not known)" if value is None else str(value) for value in self.of(names, column)]
 
     def of(self, names: list[str], column: str) -> list[str | float | None]:
         """The cells of a column for respondents by name; None for those that the table does not have."""
@@ -175,10 +185,7 @@ def _weighted(data: ChoiceData, people: People | None, market: MarketSpec) -> tu
         found, do = "there is no table of respondents", "market.respondents: FILE"
         raise DataError([Problem("market.population", found, "a table with these columns", do)])
     names = names_of(data)
-    sample: Mapping[str, list[str]] = {
-        column: ["(not known)" if value is None else str(value) for value in people.of(names, column)]
-        for column in market.population
-    }
+    sample: Mapping[str, list[str]] = {column: people.levels(names, column) for column in market.population}
     made = rake(sample, market.population)
     place = np.unique(data.respondent, return_inverse=True)[1]
     note = (
