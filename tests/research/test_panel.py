@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_people_who_are_not_known_are_not_weighted_unseen(people: People) -> Non
     assert standing.notes == (
         "Not weighted to the market by age: none of the respondents is in the table of respondents.",
     )
-    with pytest.raises(DataError, match="1 respondents are .*not known"):
+    with pytest.raises(DataError, match=r"1 respondents are .*not known"):
         panel.standing(respondents("p1", "p4", "stranger"))
 
 
@@ -96,6 +97,13 @@ FILES: dict[str, tuple[type, str, str]] = {
 }
 
 
+def numbers(finding: Finding) -> list[float]:
+    """All figures and cells that are numbers."""
+    figures = [end for one in finding.figures for end in (one.value, one.low, one.high) if end is not None]
+    cells = [cell for table in finding.tables for row in table.rows for cell in row]
+    return figures + [float(cell) for cell in cells if isinstance(cell, int | float)]
+
+
 def read(name: str, folder: Path) -> tuple[Instrument, NamedAnswers]:  # type: ignore[type-arg]
     kind, form, answers = FILES[name]
     careless, earnest = answers.split("|")
@@ -117,7 +125,8 @@ def test_leaving_people_out_is_as_if_they_had_not_answered(name: str, tmp_path: 
     counted = answers.counted(panel.standing(answers.who))
     assert counted.who.names.to_pylist() == ["p1", "p2", "p3", "p4"]
     path = tmp_path / f"{name}.csv"
-    path.write_text("\n".join(line for line in path.read_text("utf-8").split("\n") if ",r" not in f",{line}"), "utf-8")
+    lines = path.read_text("utf-8").split("\n")
+    path.write_text("\n".join(line for line in lines if not re.search(r"\br[12],", line)), "utf-8")
     alone = instrument.estimate(instrument.read(SurveyFile(source=path), MarketSpec()), MarketSpec(), run=run)
     left = instrument.estimate(counted, MarketSpec(), run=run)
     if isinstance(left, Finding):
@@ -140,8 +149,8 @@ def test_weights_of_people_are_those_of_a_column(name: str, tmp_path: Path, peop
     path.write_text("\n".join([f"{header},weight", *kept]), "utf-8")
     column = instrument.estimate(instrument.read(SurveyFile(source=path), MarketSpec()), MarketSpec(), run=run)
     assert any("4 respondents know as much as 3.0" in note for note in left.notes)
-    assert str(left.figures)[:400] == str(column.figures)[:400]
-    assert [table.rows for table in left.tables] == pytest.approx([table.rows for table in column.tables])
+    assert numbers(left) == pytest.approx(numbers(column), nan_ok=True)
+    assert len(numbers(left)) > 1
 
 
 def test_robots_of_the_choice_survey_count_in_no_other_survey(
