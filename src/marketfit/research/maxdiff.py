@@ -89,14 +89,16 @@ class BestWorstFit:
         return np.asarray(100 * odds / odds.sum())
 
     def share(self, item: int, *, level: float = LEVEL) -> Estimate:
-        """One share with its interval, by the delta method on the scale of log-odds."""
+        """One share with its interval, by the delta method on the scale of log-odds; none where all answer alike."""
         shares = self.shares / 100
         value = float(shares[item])
         if self.covariance is None or self.people < 2 or not 0 < value < 1:
             return Estimate(100 * value, None, None, self.people)
         slope = (np.arange(shares.size) == item).astype(np.float64) - shares
         slope /= 1 - value
-        variance = max(0.0, float(slope @ self.covariance @ slope))  # rounding may leave an exact 0 below it
+        variance = float(slope @ self.covariance @ slope)
+        if variance <= 1e-12:  # everybody answers alike, which tells nothing of how others would
+            return Estimate(100 * value, None, None, self.people)
         reach = math.sqrt(variance) * float(stdtrit(self.people - 1, (1 + level) / 2))
         low, high = (float(expit(logit(value) + sign * reach)) for sign in (-1, 1))
         return Estimate(100 * value, 100 * low, 100 * high, self.people)

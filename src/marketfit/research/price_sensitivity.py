@@ -27,7 +27,7 @@ from marketfit.research.given import Given, everybody_counts_one
 from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints
 
 FEWEST = 10
-"""People below which a bootstrap has no interval."""
+"""People below which a bootstrap has no interval; nor has it where they all answer alike."""
 
 MOST = 2000
 """Groups of people, and prices, that a bootstrap works on at the most."""
@@ -282,6 +282,12 @@ def _estimates(
     tail = (1 - level) / 2
     lows, highs = np.quantile(resampled, (tail, 1 - tail), axis=0).tolist()
     return tuple(
-        Estimate(value, min(low, value), max(high, value), people)
-        for value, low, high in zip(values, lows, highs, strict=True)
+        Estimate(value, *_ends(value, low, high), people) for value, low, high in zip(values, lows, highs, strict=True)
     )
+
+
+def _ends(value: float, low: float, high: float) -> tuple[float | None, float | None]:
+    """The ends of an interval; none where all resamples are alike, and so can't tell how sure the value is."""
+    if high - low <= 1e-9 * max(1.0, abs(value)):
+        return None, None
+    return min(low, value), max(high, value)

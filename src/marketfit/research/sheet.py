@@ -138,7 +138,7 @@ class Sheet:
         wrong = (codes < 0) & pc.is_valid(text).to_numpy()
         if wrong.any():
             example = str(text[int(np.flatnonzero(wrong)[0])].as_py())
-            known = [word for words in vocabularies for word in words]
+            known = dict.fromkeys(word for words in vocabularies for word in words)
             shown = example if len(example) <= 40 else example[:39] + "…"
             self.problem(f"column '{name}', {rows_of(wrong)}", f"is '{shown}'", nearest(example, known), "correct it")
         return codes
