@@ -92,6 +92,15 @@ def test_of_few_people_it_is_said_what_was_not_judged(run: Run) -> None:
     )
 
 
+def test_where_most_look_careless_nobody_goes_and_all_are_named(tmp_path: Path, run: Run) -> None:
+    data = choices(4, 4)
+    file = people_file(tmp_path, [(name, "old", "300" if name < "p04" else "20") for name in names_of(data)])
+    wanted = market(drop_careless=True)
+    counted = count_people(data, read_people(file, wanted), wanted, run=run)
+    assert counted.data is data
+    assert "4 of 8 respondents look careless (p04, p05, p06, p07): too many" in counted.notes[0]
+
+
 def test_the_pace_counts_the_questions_of_all_parts(tmp_path: Path, run: Run) -> None:
     """Our own `survey read` writes the seconds of all questions and how many were answered: robots p10 to p13 hurry."""
     data, path = choices(10, 4), tmp_path / "respondents.csv"

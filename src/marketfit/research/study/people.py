@@ -28,6 +28,8 @@ BOOKKEEPING = (SECONDS, ANSWERED, "external_id", "started", "finished", "complet
 MOST_DROPPED = 0.4
 """Where more would be dropped, the survey can't tell people from robots, and nobody is."""
 
+_SHOWN = 20
+
 
 @dataclass(frozen=True, eq=False)
 class People:
@@ -145,8 +147,10 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
         quality = _judged(data, people, market, run=run)
         dropped = len(quality.dropped)
         if dropped > MOST_DROPPED * quality.respondents:
+            named = ", ".join(verdict.respondent for verdict in quality.dropped[:_SHOWN])
+            more = f" and {dropped - _SHOWN} more" if dropped > _SHOWN else ""
             notes.append(
-                f"{dropped} of {quality.respondents} respondents look careless: too many for the survey "
+                f"{dropped} of {quality.respondents} respondents look careless ({named}{more}): too many for the survey "
                 "to tell people from chance, so nobody is left out. Is the choice too hard, or the file mixed up?"
             )
         else:
