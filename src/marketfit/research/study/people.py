@@ -150,8 +150,9 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
             named = ", ".join(verdict.respondent for verdict in quality.dropped[:_SHOWN])
             more = f" and {dropped - _SHOWN} more" if dropped > _SHOWN else ""
             notes.append(
-                f"{dropped} of {quality.respondents} respondents look careless ({named}{more}): too many for the survey "
-                "to tell people from chance, so nobody is left out. Is the choice too hard, or the file mixed up?"
+                f"{dropped} of {quality.respondents} respondents look careless ({named}{more}): too many for the "
+                "survey to tell people from chance, so nobody is left out. Is the choice too hard, or the "
+                "file mixed up?"
             )
         else:
             data, verdicts = quality.clean(data) if dropped else data, quality.verdicts
