@@ -95,7 +95,7 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
             counted.data, straight.coding, straight.signs, people, price=market.price, simulated=market.simulated,
             seed=run.seed_for("research", "segments"), progress=progress,
         )  # fmt: skip
-    notes = (*done.notes, *done.chosen.notes, *money_notes, *segment_notes)
+    notes = (*counted.notes, *done.notes, *done.chosen.notes, *money_notes, *segment_notes)
     return ChoiceFinding(study=study, findings=(*findings, *([segments] if segments else [])), notes=notes)
 
 
