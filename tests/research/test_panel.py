@@ -46,18 +46,19 @@ def people(tmp_path: Path) -> People:
 
 
 def test_careless_people_are_left_out_by_name_and_strangers_are_told() -> None:
-    panel = Panel({"r1": "hurries; copies", "r9": "hurries"}, ("p1", "r1", "r9"), None, {})
+    panel = Panel(("r1", "r9"), ("p1", "r1", "r9"), None, {})
     standing = panel.standing(respondents("p1", "r1", "x"))
     assert standing.kept.tolist() == [True, False, True]
     assert standing.notes == (
-        "Left out: 1 of 3 respondents, whom the choice survey found careless: r1 (hurries; copies).",
+        "Left out: 1 of 3 respondents, against whom two criteria or more speak in the choice survey, where the reasons "
+        "are listed: r1.",
         "1 of 3 respondents took no part in the choice survey: whether they answered with care was not judged, and "
         "they count.",
     )
 
 
 def test_those_who_count_are_weighted_to_the_market(people: People) -> None:
-    panel = Panel({"r1": "hurries"}, None, people, MARKET.population)
+    panel = Panel(("r1",), None, people, MARKET.population)
     standing = panel.standing(respondents("p4", "p3", "r1", "p2", "p1"))
     assert standing.weights[standing.kept] == pytest.approx([2.0, 2 / 3, 2 / 3, 2 / 3])
     assert standing.notes[-1] == "Weights: age match the market."
@@ -66,7 +67,7 @@ def test_those_who_count_are_weighted_to_the_market(people: People) -> None:
 
 
 def test_people_who_are_not_known_are_not_weighted_unseen(people: People) -> None:
-    panel = Panel({}, None, people, MARKET.population)
+    panel = Panel((), None, people, MARKET.population)
     standing = panel.standing(respondents("a", "b"))
     assert standing.weights.tolist() == [1.0, 1.0]
     assert standing.notes == (
@@ -121,7 +122,7 @@ def read(name: str, folder: Path) -> tuple[Instrument, NamedAnswers]:  # type: i
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_leaving_people_out_is_as_if_they_had_not_answered(name: str, tmp_path: Path, run: Run) -> None:
     instrument, answers = read(name, tmp_path)
-    panel = Panel({"r1": "hurries", "r2": "copies r1"}, None, None, {})
+    panel = Panel(("r1", "r2"), None, None, {})
     counted = answers.counted(panel.standing(answers.who))
     assert counted.who.names.to_pylist() == ["p1", "p2", "p3", "p4"]
     path = tmp_path / f"{name}.csv"
@@ -139,7 +140,7 @@ def test_leaving_people_out_is_as_if_they_had_not_answered(name: str, tmp_path: 
 def test_weights_of_people_are_those_of_a_column(name: str, tmp_path: Path, people: People, run: Run) -> None:
     """Raking to the market gives the findings that the column `weight` gives with the same numbers."""
     instrument, answers = read(name, tmp_path)
-    panel = Panel({"r1": "", "r2": ""}, None, people, MARKET.population)
+    panel = Panel(("r1", "r2"), None, people, MARKET.population)
     left = instrument.estimate(answers.counted(panel.standing(answers.who)), MarketSpec(), run=run)
     assert isinstance(left, Finding)
     path = tmp_path / f"{name}.csv"
@@ -181,7 +182,8 @@ def test_robots_of_the_choice_survey_count_in_no_other_survey(
     assert {one.respondent for one in view.choice.provenance.dropped} == set(robots)
     found = next(one for one in view.findings if one.instrument == "satisfaction")
     assert (found.respondents, found.figures[0].value) == (10, 100.0)
-    assert found.notes[0].startswith("Left out: 5 of 15 respondents, whom the choice survey found careless: p0 (")
+    assert found.notes[0].startswith("Left out: 5 of 15 respondents, against whom two criteria")
+    assert found.notes[0].endswith("listed: p0, p1, p2, p3, p4.")
     assert "Weights: age match the market." in found.notes
     choice = next(one for one in view.findings if one.instrument == "choice")
     assert any(note.startswith("The likelihood of answers was not judged") for note in choice.notes)

@@ -19,7 +19,7 @@ from marketfit.research.surveys import survey_findings
 
 ONE_CODE = "unit,respondent,code\nu1,c1,a\nu1,c2,a\nu2,c1,a\nu2,c2,a\n"
 CONTENT = "respondent,recommend\np1,9\np2,3\n"
-EVERYBODY = Panel({}, None, None, {})
+EVERYBODY = Panel((), None, None, {})
 KINDS = {"codings": Codings, "satisfaction": SatisfactionSurvey, "maxdiff": MaxDiff}
 
 
@@ -60,7 +60,7 @@ def test_a_search_that_does_not_end_is_told_too(
 
 
 def test_of_nobody_who_counts_nothing_is_told(read: Callable[[Mapping[str, str]], dict[str, Survey]], run: Run) -> None:
-    panel = Panel({"p1": "hasty", "p2": "copied"}, None, None, {})
+    panel = Panel(("p1", "p2"), None, None, {})
     (finding,) = survey_findings(read({"satisfaction": CONTENT}), MarketSpec(), panel, run=run)
     assert (finding.figures, finding.respondents) == ((), 0)
-    assert "2 of 2 respondents, whom the choice survey found careless: p1 (hasty), p2 (copied)" in finding.notes[0]
+    assert finding.notes[0].startswith("Left out: 2 of 2 respondents")

@@ -26,11 +26,11 @@ _SHOWN = 20
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """dropped: whose answers are left out, with the reasons. judged: everybody whose answers were looked at, None where
-    nobody's were. people: what is known of them. population: variable → level → share of the market.
+    """dropped: whose answers are left out. judged: everybody whose answers were looked at, None where nobody's were.
+    people: what is known of them. population: variable → level → share of the market.
     """
 
-    dropped: Mapping[str, str]
+    dropped: tuple[str, ...]
     judged: tuple[str, ...] | None
     people: People | None
     population: Mapping[str, Mapping[str, float]]
@@ -40,7 +40,7 @@ class Panel:
         cls, market: MarketSpec, people: People | None, choice: ChoiceAnswers | None, study: ChoiceStudy | None
     ) -> Panel:
         """What the choice survey and the table of respondents say of people; without them everybody counts one."""
-        dropped = {one.respondent: "; ".join(one.reasons) for one in study.provenance.dropped} if study else {}
+        dropped = tuple(one.respondent for one in study.provenance.dropped) if study else ()
         judged = tuple(names_of(choice.data)) if choice and market.drop_careless else None
         return cls(dropped, judged, people, market.population)
 
@@ -50,7 +50,7 @@ class Panel:
         Raises:
             DataError: shares of the market that no weights of those who answered can reach.
         """
-        kept = ~_among(who, tuple(self.dropped))
+        kept = ~_among(who, self.dropped)
         notes = list(self._left_out(who, kept))
         if self.judged is not None and (strangers := int((kept & ~_among(who, self.judged)).sum())):
             notes.append(
@@ -67,10 +67,11 @@ class Panel:
         lost = who.names.take(pa.array(np.flatnonzero(~kept))).to_pylist()
         if not lost:
             return ()
-        named = ", ".join(f"{name} ({self.dropped[name]})" for name in lost[:_SHOWN])
+        named = ", ".join(lost[:_SHOWN])
         more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
         return (
-            f"Left out: {len(lost)} of {who.count} respondents, whom the choice survey found careless: {named}{more}.",
+            f"Left out: {len(lost)} of {who.count} respondents, against whom two criteria or more speak in the choice "
+            f"survey, where the reasons are listed: {named}{more}.",
         )
 
     def _weighted(self, who: Respondents, kept: Flags) -> tuple[Floats, tuple[str, ...]]:

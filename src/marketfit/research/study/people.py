@@ -147,10 +147,10 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
         quality = _judged(data, people, market, run=run)
         dropped = len(quality.dropped)
         if dropped > MOST_DROPPED * quality.respondents:
-            named = ", ".join(verdict.respondent for verdict in quality.dropped[:_SHOWN])
+            listed = ", ".join(verdict.respondent for verdict in quality.dropped[:_SHOWN])
             more = f" and {dropped - _SHOWN} more" if dropped > _SHOWN else ""
             notes.append(
-                f"{dropped} of {quality.respondents} respondents look careless ({named}{more}): too many for the "
+                f"{dropped} of {quality.respondents} respondents look careless ({listed}{more}): too many for the "
                 "survey to tell people from chance, so nobody is left out. Is the choice too hard, or the "
                 "file mixed up?"
             )
