@@ -148,9 +148,9 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
         dropped = len(quality.dropped)
         if dropped > MOST_DROPPED * quality.respondents:
             listed = ", ".join(verdict.respondent for verdict in quality.dropped[:_SHOWN])
-            more = f" and {dropped - _SHOWN} more" if dropped > _SHOWN else ""
+            rest = f" and {dropped - _SHOWN} more" if dropped > _SHOWN else ""
             notes.append(
-                f"{dropped} of {quality.respondents} respondents look careless ({listed}{more}): too many for the "
+                f"{dropped} of {quality.respondents} respondents look careless ({listed}{rest}): too many for the "
                 "survey to tell people from chance, so nobody is left out. Is the choice too hard, or the "
                 "file mixed up?"
             )
