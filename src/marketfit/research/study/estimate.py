@@ -81,7 +81,13 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
     paid = worth_table(worth, steps, price=market.price, people=counted.data.respondents)
     findings = [
         choice_finding(
-            drawn, done.chosen.held_out, counted.verdicts, paid, tasks=counted.data.tasks, simulated=market.simulated
+            drawn,
+            done.chosen.held_out,
+            counted.verdicts,
+            paid,
+            tasks=counted.data.tasks,
+            simulated=market.simulated,
+            notes=counted.notes,
         )
     ]
     with run.reporter.task("segments") as progress:
