@@ -37,7 +37,7 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
     return view.model_copy(update={"notes": (*view.notes, *_satisfaction(batch))})
 
 
-@step(version=10, gives=MarketView, reads=("product", "task", "market", "require", "seed"), name="research")
+@step(version=11, gives=MarketView, reads=("product", "task", "market", "require", "seed"), name="research")
 def study_market(brief: Brief, /, *, run: Run) -> MarketView:
     """What the files of the brief say. Raises as `research` does."""
     market = brief.market
