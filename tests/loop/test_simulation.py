@@ -111,3 +111,21 @@ def test_the_report_shows_what_if_and_price_competition(call: Call, brief: Path)
     for part in ("What if our offer changed", "at which our share is what it is now", "If rivals answer our price",
                  "Bertrand–Nash", "What people would pay for a step"):  # fmt: skip
         assert part in page, part
+
+
+def test_the_market_needs_no_model(call: Call, brief: Path) -> None:
+    """A brief with the product and its market only; a model's sections, and its data, may come later."""
+    alone = brief.with_name("market.yaml")
+    alone.write_text("product: ours\n" + BRIEF[BRIEF.index("market:") :], "utf-8")
+    told = json.loads(call("survey", "simulate", alone, "--json", "--quiet").stdout)
+    whole = json.loads(call("survey", "simulate", brief, "--json", "--quiet").stdout)
+    assert told == whole
+    done = call("survey", "report", alone, "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert Path(json.loads(done.stdout)["report"]).is_file()
+    later = brief.with_name("later.yaml")
+    later.write_text(BRIEF.replace("data.csv", "not-collected-yet.csv"), "utf-8")
+    assert json.loads(call("survey", "simulate", later, "--json", "--quiet").stdout) == whole
+    done = call("check", alone, "--quiet")
+    assert done.returncode == 2
+    assert all(f"'{section}' is missing" in done.stderr for section in ("task", "data", "require"))

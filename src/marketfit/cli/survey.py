@@ -9,13 +9,16 @@ from typing import Annotated
 import typer
 
 from marketfit import engine, loop
-from marketfit.cli.parts import BriefPath, Json, LedgerUrl, Quiet, WorkspaceDir, print_options, print_result
+from marketfit.cli.parts import Json, LedgerUrl, Quiet, WorkspaceDir, print_options, print_result
 from marketfit.errors import InputError, Problem
 
 survey_app = typer.Typer(help="Ask the market: design a survey, serve it, read and report the answers.",
                          no_args_is_help=True)  # fmt: skip
 
 SurveyPath = Annotated[Path, typer.Argument(metavar="SURVEY", help="a survey file, or the folder of its design")]
+MarketPath = Annotated[
+    Path, typer.Argument(metavar="BRIEF", help="the brief, a YAML file; its product and market are enough")
+]
 SurveyWorkspace = Annotated[
     Path | None, typer.Option("--workspace", metavar="DIR", help="where the ledger lives; default: beside the survey")
 ]
@@ -88,7 +91,7 @@ def read(
 
 @survey_app.command()
 def report(
-    brief: BriefPath,
+    brief: MarketPath,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     as_json: Json = False,
@@ -101,7 +104,7 @@ def report(
 
 @survey_app.command()
 def simulate(  # noqa: PLR0913 - a command line has its options as arguments
-    brief: BriefPath,
+    brief: MarketPath,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="[OFFER.]ATTRIBUTE=VALUE", help="what if; default: our offer")
     ] = None,

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from marketfit.brief import Brief, MarketSpec
+from marketfit.brief import MarketBrief, MarketSpec
 from marketfit.demand import Change, Market, Shares, WhatIf, simulate, what_if
 from marketfit.engine import Reporter, Run
 from marketfit.errors import InputError, Problem, nearest
 from marketfit.loop.market import market_run
-from marketfit.loop.place import loaded
+from marketfit.loop.place import loaded_market
 from marketfit.measure.tastes import draws_of
 from marketfit.records.base import Record
 from marketfit.records.findings import Finding
@@ -86,7 +86,7 @@ class SimulatedMarket(Record):
 
 
 def simulate_market(
-    brief: Brief | Path | str,
+    brief: MarketBrief | Path | str,
     *,
     question: MarketQuestion | None = None,
     workspace: Path | str | None = None,
@@ -100,7 +100,7 @@ def simulate_market(
     Raises:
         InputError: no choice survey, a change that names nothing, or a value that was not tested.
     """
-    asked = loaded(brief)
+    asked = loaded_market(brief)
     with market_run(asked, workspace, reporter, ledger, "survey simulate") as run:
         view = research(asked, None, run=run)
         if view.choice is None:

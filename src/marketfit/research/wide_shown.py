@@ -263,8 +263,8 @@ def _places_of(
         if version is None or not (task or "").isdecimal() or not (alternative or "").isdecimal():
             bad[row] = True
         elif there[row]:
-            found = places.setdefault((int(task), int(alternative)), {})
-            again[row] = found.setdefault(version, row) != row
+            taken = places.setdefault((int(task), int(alternative)), {})
+            again[row] = taken.setdefault(version, row) != row
     for rows, found, allowed in (
         (bad, "version, task or alternative is no number", "numbers"),
         (again, "the version has this alternative of the task already", "each once"),
