@@ -24,22 +24,36 @@ SurveyWorkspace = Annotated[
 ]
 
 
+_ASKED = loop.PrecisionAsked()
+
+
+def _asked(name: str) -> str:
+    """The help of an option of the diagnosis, as it is declared."""
+    return loop.PrecisionAsked.model_fields[name].description or ""
+
+
 @survey_app.command()
 def design(
     survey: Annotated[Path | None, typer.Argument(metavar="SURVEY", help="the survey, a YAML file")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="where the design is written; default: beside the file")
     ] = None,
+    respondents: Annotated[int | None, typer.Option("--respondents", metavar="N", help=_asked("respondents"))] = None,
+    notice: Annotated[float, typer.Option("--notice", metavar="SHARE", help=_asked("notice"))] = _ASKED.notice,
+    power: Annotated[float, typer.Option("--power", metavar="SHARE", help=_asked("power"))] = _ASKED.power,
+    margin: Annotated[float, typer.Option("--margin", metavar="SHARE", help=_asked("margin"))] = _ASKED.margin,
     as_json: Json = False,
     options: Annotated[bool, typer.Option("--options", help="list every option of a survey with its help")] = False,
 ) -> None:
-    """Design every part of a survey: what each respondent is asked, as one file to serve and tables to look at."""
+    """Design every part of a survey: what each respondent is asked, as one file to serve and tables to look at; and say
+    what a choice survey will be able to tell, and how many people that takes."""
     if options:
         print_options(loop.survey_file_options(), as_json=as_json)
         return
     if survey is None:
         raise InputError([Problem("command line", "no survey is named", "marketfit survey design SURVEY", "name one")])
-    made = loop.design_survey(survey, out=out)
+    asked = loop.PrecisionAsked.of({"respondents": respondents, "notice": notice, "power": power, "margin": margin})
+    made = loop.design_survey(survey, out=out, asked=asked)
     print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -41,8 +42,22 @@ class _Part(BaseModel):
     instrument: str
 
 
+@dataclass(frozen=True)
+class PlannedPart:
+    """One part: the plan of its instrument, the seed of its design, and what it became."""
+
+    plan: Record
+    seed: int
+    questions: Questionnaire
+
+
 def load_survey(path: Path) -> Survey:
-    """Read a survey file and design every part.
+    """Read a survey file and design every part. Raises as `plan_survey` does."""
+    return plan_survey(path)[0]
+
+
+def plan_survey(path: Path) -> tuple[Survey, tuple[PlannedPart, ...]]:
+    """Read a survey file and design every part, with the plan behind each.
 
     Raises:
         BriefError: every mistake in the file, with its line.
@@ -80,31 +95,33 @@ def load_survey(path: Path) -> Survey:
     return _designed(spec, plans)
 
 
-def _designed(spec: SurveySpec, plans: Sequence[tuple[str, Record]]) -> Survey:
-    parts: list[Questionnaire] = []
+def _designed(spec: SurveySpec, plans: Sequence[tuple[str, Record]]) -> tuple[Survey, tuple[PlannedPart, ...]]:
+    parts: list[PlannedPart] = []
     problems: list[Problem] = []
     for place, (name, plan) in enumerate(plans):
         try:
-            parts.append(_instrument(name).design(plan, seed=spec.seed + place, language=spec.language))
+            questions = _instrument(name).design(plan, seed=spec.seed + place, language=spec.language)
+            parts.append(PlannedPart(plan, spec.seed + place, questions))
         except DataError as error:
             problems += [
                 Problem(f"parts.{place} ({name}): {p.where}", p.found, p.allowed, p.do) for p in error.problems
             ]
-    names = [part.instrument for part in parts]
+    names = [part.questions.instrument for part in parts]
     for name in sorted({name for name in names if names.count(name) > 1}):
         found = f"{names.count(name)} parts are of the instrument '{name}'"
         problems.append(Problem("parts", found, "one part for each instrument", "join them, or make two surveys"))
     if problems:
         raise DataError(problems)
-    return Survey(
+    made = Survey(
         name=spec.survey,
         title=spec.title,
         introduction=spec.introduction,
         thanks=spec.thanks,
         language=spec.language,
         seed=spec.seed,
-        parts=tuple(parts),
+        parts=tuple(part.questions for part in parts),
     )
+    return made, tuple(parts)
 
 
 def _instrument(name: str) -> Instrument[Record, object, Record]:
