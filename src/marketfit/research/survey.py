@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, ClassVar, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic import Field as Option
@@ -15,7 +15,7 @@ from marketfit.brief.lines import line_of, parse_yaml, plain, problems_of
 from marketfit.errors import BriefError, DataError, Problem, nearest
 from marketfit.records.base import Record
 from marketfit.records.questionnaire import Language, Questionnaire, Survey
-from marketfit.research.instruments import Instrument
+from marketfit.research.background import BACKGROUND, Background
 
 
 class SurveySpec(BaseModel):
@@ -77,7 +77,7 @@ def plan_survey(path: Path) -> tuple[Survey, tuple[PlannedPart, ...]]:
         if not isinstance(part, Mapping):
             continue
         name = str(part.get("instrument", ""))
-        known = registry.names("instruments")
+        known = _part_names()
         if name not in known:
             where = f"{path}:{line_of(tree, ('parts', place, 'instrument'))}: parts.{place}.instrument"
             problems.append(Problem(where, f"there is no instrument '{name}'", nearest(name, known), "name one"))
@@ -86,10 +86,10 @@ def plan_survey(path: Path) -> tuple[Survey, tuple[PlannedPart, ...]]:
             key: value for key, value in cast("Mapping[str, object]", plain(part)).items() if key != "instrument"
         }
         try:
-            plans.append((name, _instrument(name).plan.model_validate(options)))
+            plans.append((name, _designer(name).plan.model_validate(options)))
         except ValidationError as error:
             for detail in error.errors():
-                problems.extend(problems_of(detail, tree, path, _instrument(name).plan, at=("parts", place)))
+                problems.extend(problems_of(detail, tree, path, _designer(name).plan, at=("parts", place)))
     if problems or spec is None:
         raise BriefError(problems)
     return _designed(spec, plans)
@@ -100,7 +100,7 @@ def _designed(spec: SurveySpec, plans: Sequence[tuple[str, Record]]) -> tuple[Su
     problems: list[Problem] = []
     for place, (name, plan) in enumerate(plans):
         try:
-            questions = _instrument(name).design(plan, seed=spec.seed + place, language=spec.language)
+            questions = _designer(name).design(plan, seed=spec.seed + place, language=spec.language)
             parts.append(PlannedPart(plan, spec.seed + place, questions))
         except DataError as error:
             problems += [
@@ -124,15 +124,31 @@ def _designed(spec: SurveySpec, plans: Sequence[tuple[str, Record]]) -> tuple[Su
     return made, tuple(parts)
 
 
-def _instrument(name: str) -> Instrument[Record, object, Record]:
-    return cast("type[Instrument[Record, object, Record]]", registry.load("instruments", name))()
+class _Designer(Protocol):
+    """What a part needs of its instrument here."""
+
+    plan: ClassVar[type[Record]]
+
+    def design(self, plan: Record, *, seed: int, language: Language) -> Questionnaire:
+        """What respondents are asked."""
+
+
+def _part_names() -> tuple[str, ...]:
+    """What `instrument` may name: the instruments, and the page that asks people who they are."""
+    return (*registry.names("instruments"), BACKGROUND)
+
+
+def _designer(name: str) -> _Designer:
+    if name == BACKGROUND:
+        return cast("_Designer", Background())
+    return cast("type[_Designer]", registry.load("instruments", name))()
 
 
 def survey_options() -> Iterator[tuple[str, str, str]]:
     """Every option of a survey file: name, default, help. Those of a part carry its instrument's name."""
     yield from _options(SurveySpec, "")
-    for name in registry.names("instruments"):
-        yield from _options(_instrument(name).plan, f"parts[{name}].")
+    for name in _part_names():
+        yield from _options(_designer(name).plan, f"parts[{name}].")
 
 
 def _options(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
