@@ -44,6 +44,13 @@ def balanced_design(
 
     Raises DataError when no design keeps the rules; where prohibitions contradict the balance, it names them.
     """
+    return ChoiceDesign(space, even_places(space, balanced_codes(space, overlap=overlap, rng=rng, progress=progress)))
+
+
+def balanced_codes(
+    space: DesignSpace, *, overlap: Overlap, rng: Rng, progress: Callable[[float], None] | None = None
+) -> IntArray:
+    """The level codes of a balanced design, its alternatives in no particular order. Raises as `balanced_design`."""
     if overlap not in ("minimal", "balanced", "random"):
         allowed = "'minimal', 'balanced' or 'random'"
         raise DataError([Problem("overlap", f"is {overlap!r}", allowed, "choose one of these")])
@@ -56,7 +63,7 @@ def balanced_design(
             _Evening(space, version, shown, rules, minimal=overlap == "minimal").run(units, generator)
             if progress is not None:
                 progress((done + 1) / space.versions)
-    return ChoiceDesign(space, even_places(space, codes))
+    return codes
 
 
 class _Evening:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from marketfit.demand.arrays import Rng
-from marketfit.demand.designs.balanced import balanced_design
+from marketfit.demand.designs.balanced import balanced_codes
 from marketfit.demand.designs.coded import Rows
 from marketfit.demand.designs.design import ChoiceDesign
 from marketfit.demand.designs.efficiency import check_identified, check_room
@@ -56,8 +56,8 @@ def efficient_design(
     agreed = 0
     for start, generator in enumerate(np.random.default_rng(rng).spawn(starts)):
         # The first search begins where little is left to do; every other one anywhere, so that it may end elsewhere.
-        begun = balanced_design(space, overlap="random" if start % 2 else "minimal", rng=generator)
-        search = Exchange(space, rows, prior.draws[:SEARCH_DRAWS], np.array(begun.codes))
+        begun = balanced_codes(space, overlap="random" if start % 2 else "minimal", rng=generator)
+        search = Exchange(space, rows, prior.draws[:SEARCH_DRAWS], begun)
         search.run(generator, _part(progress, start, starts))
         if best is None or search.value < best[0] - SAME:
             best, agreed = (search.value, ChoiceDesign(space, search.codes)), 0

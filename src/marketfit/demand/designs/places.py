@@ -7,7 +7,6 @@ place too (Chrzan 1994). The order changes no task as a set, so what a design te
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from marketfit.demand.arrays import IntArray
 from marketfit.demand.designs.balance import imbalance_of_places, place_counts
@@ -43,6 +42,8 @@ def _reorder(task: IntArray, rows: IntArray, counts: IntArray) -> bool:
 
     rows: (alternatives, attributes) which row of the counts each level has. All three are changed in place.
     """
+    from scipy.optimize import linear_sum_assignment
+
     every = np.arange(len(task))
     places = np.broadcast_to(every[:, None], rows.shape)
     np.subtract.at(counts, (rows, places), 1)
