@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# Compiled modules are kept, whatever the environment says: tests and demo start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 STAMP := .venv/.complete
 # The demo takes neither Ray, nor trackers, nor the developer's tools: where nothing is installed yet, it leaves them out.
 DEMO := $(if $(wildcard $(STAMP)),$(STAMP),.venv/.demo)

@@ -229,7 +229,7 @@ def answers(truth: Truth, people: int, tasks: int, rng: np.random.Generator) -> 
         row=np.arange(count * rows, dtype=np.int64),
         starts=starts,
         sizes=np.full(count, rows, dtype=np.int64),
-        chosen=starts + won,
+        choices=starts + won,
         weights=np.ones(count),
         respondent=np.repeat(np.arange(people, dtype=np.int64), tasks),
         respondent_labels=np.arange(people),

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketfit.demand import ChoiceData, fit_mnl
+from marketfit.demand import (
+    ChoiceData,
+    check_respondents,
+    fit_hb,
+    fit_latent_class,
+    fit_mixed,
+    fit_mnl,
+    hit_rate,
+)
 from marketfit.demand.choices.columns import Codes
 from marketfit.demand.choices.layout import lay_out
 from marketfit.errors import DataError
@@ -147,7 +155,7 @@ def test_none_is_recognised_only_when_empty(read_choices: Maker) -> None:
 
 
 def test_weights_are_one_per_task(read_choices: Maker) -> None:
-    data = read_choices({**GOOD, "w": [2, 2, 1, 1, 0, 0]}, weight="w")
+    data = read_choices({**GOOD, "w": [2, 2, 1, 1, 0, 0]}, weights="w")
     assert data.weights.tolist() == [2, 1, 0]
 
 
@@ -241,8 +249,8 @@ def test_numbers_among_names_are_allowed_in_categories(read_choices: Maker) -> N
         ({"attributes": ["price", "price"]}, "named twice"),
         ({"none": "nobody"}, "no row of column 'alt'"),
         ({"none": "y"}, "has attribute values"),
-        ({"weight": "size"}, "differs"),
-        ({"weight": "brand"}, "type"),
+        ({"weights": "size"}, "differs"),
+        ({"weights": "brand"}, "type"),
         ({"task": "tsk"}, "did you mean 'task'?"),
     ],
 )
@@ -256,7 +264,7 @@ def test_mistakes_in_options(read_choices: Maker, options: dict[str, object], pa
     [([-1, -1, 1, 1, 1, 1], "rows 1, 2"), ([None, None, 1, 1, 1, 1], "missing"), ([0] * 6, "all weights are 0")],
 )
 def test_bad_weights(read_choices: Maker, weights: list[object], part: str) -> None:
-    assert any(part in problem for problem in problems(read_choices, {**GOOD, "w": weights}, weight="w"))
+    assert any(part in problem for problem in problems(read_choices, {**GOOD, "w": weights}, weights="w"))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +287,7 @@ def test_rows_that_were_not_available_are_left_out(
     barred = (pl.col("alt") == "y") & (pl.col("won") == 0) & (pl.col("task") < 3)
     empty = [pl.when(barred).then(None).otherwise(pl.col(name)).alias(name) for name in ("price", "size", "brand")]
     marked = table.with_columns((~barred).alias("open"), *empty)
-    data, fewer = read_choices(marked, available="open"), read_choices(table.filter(~barred))
+    data, fewer = read_choices(marked, availability="open"), read_choices(table.filter(~barred))
     for name in ("alternative", "is_none", "starts", "sizes", "chosen", "weights", "respondent"):
         np.testing.assert_array_equal(getattr(data, name), getattr(fewer, name), err_msg=name)
     for mine, theirs in zip(data.attributes, fewer.attributes, strict=True):
@@ -314,7 +322,7 @@ def test_rows_that_were_not_available_are_left_out(
     ],
 )
 def test_bad_availability(read_choices: Maker, open_: list[object], parts: list[str]) -> None:
-    found = problems(read_choices, {**GOOD, "open": open_}, available="open")
+    found = problems(read_choices, {**GOOD, "open": open_}, availability="open")
     assert any(all(part in problem for part in parts) for problem in found), found
 
 
@@ -351,8 +359,8 @@ def test_the_order_of_the_rows_says_nothing(
 ) -> None:
     table = make_table(3, people=6, none=True).with_columns(income=pl.col("person") * 1.5, open=pl.lit(True))
     order = np.random.default_rng(seed).permutation(len(table))
-    first = read_choices(table, covariates=["income"], available="open")
-    second = read_choices(table[order.tolist()], covariates=["income"], available="open")
+    first = read_choices(table, covariates=["income"], availability="open")
+    second = read_choices(table[order.tolist()], covariates=["income"], availability="open")
     np.testing.assert_array_equal(first.row, order[second.row])
     for name in ("alternative", "is_none", "starts", "sizes", "chosen", "weights", "respondent"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
@@ -375,7 +383,7 @@ def test_keys_too_many_to_number_jointly_are_sorted_too() -> None:
 
 def test_a_table_is_read_and_not_borrowed(read_choices: Maker) -> None:
     sizes, weights = np.arange(6.0), np.ones(6)
-    data = read_choices({**GOOD, "size": sizes, "w": weights, "i": weights}, weight="w", covariates=["i"])
+    data = read_choices({**GOOD, "size": sizes, "w": weights, "i": weights}, weights="w", covariates=["i"])
     sizes += 1
     weights += 1
     assert data.attributes[1].values.tolist() == [0, 1, 2, 3, 4, 5]
@@ -386,3 +394,77 @@ def test_repeated_column(read_choices: Maker) -> None:
     frame = pd.DataFrame(GOOD)
     frame = pd.concat([frame, frame[["price"]]], axis=1)
     assert any("is in the table 2 times" in problem for problem in problems(read_choices, frame))
+
+
+@pytest.mark.parametrize(
+    ("part", "given"),
+    [("task", None), ("alternative", None), ("attributes", None), ("attributes", [1]), ("chosen", 3), ("weights", [1])],
+)
+def test_parts_name_columns(read_choices: Maker, part: str, given: object) -> None:
+    (found,) = problems(read_choices, GOOD, **{part: given})
+    assert found.startswith(f"{part}: is {given!r}; ")
+    assert "column" in found
+
+
+def test_all_parts_are_told_at_once(read_choices: Maker) -> None:
+    assert len(problems(read_choices, GOOD, task=None, alternative=None, attributes=None)) == 3
+
+
+@pytest.mark.parametrize(("wrong", "meant"), [("weight", "weights"), ("available", "availability"), ("nobody", "task")])
+def test_a_misspelt_part_is_named(read_choices: Maker, wrong: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=rf"from_table\(\) takes no argument '{wrong}': .*{meant}"):
+        read_choices(GOOD, **{wrong: "size"})
+
+
+def test_data_without_choices_are_predicted_on_and_nothing_else(
+    read_choices: Maker, make_table: Callable[..., pl.DataFrame]
+) -> None:
+    table = make_table(4, people=30, none=True)
+    full = read_choices(table)
+    bare = read_choices(table.drop("won"), chosen=None)
+    model = fit_mnl(full)
+    for fitted in (model, fit_latent_class(full, classes=1)):
+        np.testing.assert_array_equal(fitted.predict(bare), fitted.predict(full))
+    part = bare.take(np.arange(7))
+    assert (part.tasks, part.choices) == (7, None)
+    for refused in (
+        lambda: fit_mnl(bare),
+        lambda: fit_hb(bare, iterations=20),
+        lambda: fit_mixed(bare, random={"price": "normal"}),
+        lambda: fit_latent_class(bare, classes=1),
+        lambda: hit_rate(bare, model.predict(bare)),
+        lambda: check_respondents(bare, rng=0),
+    ):
+        with pytest.raises(DataError, match=r"do not say what was chosen.*name the column of choices"):
+            refused()
+
+
+def test_prices_that_were_read_as_text_are_no_levels(
+    read_choices: Maker, make_table: Callable[..., pl.DataFrame]
+) -> None:
+    table = make_table(5).with_columns(price=(pl.int_range(pl.len()) % 13 / 2).cast(pl.String))
+    (found,) = problems(read_choices, table)
+    assert "column 'price': text, but all of its 13 values are numbers, such as '0.0'" in found
+    assert "convert the column to numbers" in found
+    few = table.with_columns(price=(pl.int_range(pl.len()) % 12).cast(pl.String))
+    assert read_choices(few).attributes[0].levels is not None
+    assert read_choices(table.with_columns(pl.col("price").cast(pl.Categorical))).attributes[0].levels is not None
+
+
+@pytest.mark.parametrize("name", ["None", "NONE", "nothing"])
+def test_a_none_option_of_another_name_is_guessed(
+    read_choices: Maker, make_table: Callable[..., pl.DataFrame], name: str
+) -> None:
+    table = make_table(5, people=3, none=True).with_columns(pl.col("alt").replace({"none": name}))
+    (found,) = problems(read_choices, table)
+    first = table["alt"].to_list().index(name) + 1
+    assert found.startswith(f"alternative '{name}', rows {first}, ")
+    assert f'say none="{name}"' in found
+    assert read_choices(table, none=name).none == name
+
+
+def test_one_filled_cell_makes_an_alternative_a_product(read_choices: Maker) -> None:
+    table = changed(price={2: None, 4: None, 6: None}, size={2: None, 4: None}, brand={2: None, 4: None, 6: None})
+    found = problems(read_choices, table)
+    assert not any("none=" in problem for problem in found)
+    assert "column 'price', rows 2, 4, 6: a value is missing" in found[0]

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketfit.demand import ChoiceData, Coding, Levels, Piecewise
+from marketfit.demand import ChoiceData, Coding, Levels, Piecewise, fit_mnl
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
 from marketfit.errors import DataError
 
 Maker = Callable[..., ChoiceData]
+Tables = Callable[..., pl.DataFrame]
 finite = st.floats(-1e6, 1e6)
 
 
@@ -186,5 +188,32 @@ def test_other_data_must_fit_the_coding(data: ChoiceData, data_with_none: Choice
         Coding.from_data(data, constants=True).design(read_choices(table, attributes=["price", "brand"]))
     for part in ("'size'", "unknown level 'a'", "unknown alternative 'q'"):
         assert part in messages(caught.value)
-    with pytest.raises(DataError, match="have a none option"):
+    with pytest.raises(DataError, match=r"rows \d.*the none option 'none'"):
         Coding.from_data(data).design(data_with_none)
+
+
+def test_unknown_levels_and_alternatives_name_their_rows(read_choices: Maker, make_table: Tables) -> None:
+    table = make_table(2, none=True)
+    model = fit_mnl(read_choices(table), constants=True)
+    place = pl.int_range(pl.len())
+    marked = table.sample(fraction=1.0, shuffle=True, seed=1).with_columns(
+        brand=pl.when(place.is_in([7, 3]) & pl.col("brand").is_not_null()).then(pl.lit("bold")).otherwise("brand"),
+        alt=pl.col("alt").replace({"y": "q"}),
+    )
+    wrong = [index + 1 for index, brand in enumerate(marked["brand"].to_list()) if brand == "bold"]
+    others = [index + 1 for index, name in enumerate(marked["alt"].to_list()) if name == "q"]
+    with pytest.raises(DataError) as caught:
+        model.predict(read_choices(marked))
+    found = [str(problem) for problem in caught.value.problems]
+    named = f"row{'s' if len(wrong) > 1 else ''} {', '.join(map(str, wrong))}"
+    assert f"attribute 'brand', {named}: unknown level 'bold'; did you mean 'bolt'?" in found[0]
+    first = ", ".join(map(str, others[:5]))
+    assert f"column 'alt', rows {first} and {len(others) - 5} more: unknown alternative 'q'" in found[1]
+
+
+def test_levels_that_name_the_row_are_refused(read_choices: Maker, make_table: Tables) -> None:
+    table = make_table(2).with_columns(brand="item " + pl.int_range(pl.len()).cast(pl.String))
+    with pytest.raises(DataError, match=r"attribute 'brand': has \d+ levels in \d+ rows, such as 'item 0' and"):
+        fit_mnl(read_choices(table))
+    with pytest.raises(DataError, match=r"attribute 'size': has .*code numbers 'linear'"):
+        fit_mnl(read_choices(make_table(2)), coding={"size": "levels"})

@@ -246,7 +246,7 @@ def test_weights_move_the_population_and_not_the_people(read_choices: Maker) -> 
     table = pl.concat([keen, easy])
     heavy = table.with_columns(weight=pl.when(pl.col("person") < 60).then(9.0).otherwise(1.0))
     plain = fit_hb(read_choices(table, attributes=list(NAMES)), iterations=400)
-    weighted = fit_hb(read_choices(heavy, attributes=list(NAMES), weight="weight"), iterations=400)
+    weighted = fit_hb(read_choices(heavy, attributes=list(NAMES), weights="weight"), iterations=400)
     assert plain.coefficients["price"] == pytest.approx(-1.5, abs=0.5)
     assert weighted.coefficients["price"] < plain.coefficients["price"] - 0.6
     np.testing.assert_allclose(

@@ -195,7 +195,7 @@ def test_without_answers_the_prior_comes_back(
         row=np.arange(6),
         starts=np.arange(0, 6, 2),
         sizes=sizes,
-        chosen=np.arange(0, 6, 2),
+        choices=np.arange(0, 6, 2),
         weights=np.ones(3),
         respondent=np.arange(3),
         respondent_labels=np.arange(3),

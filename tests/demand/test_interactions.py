@@ -41,7 +41,7 @@ def table_of(tables: Tables, seed: int, *, none: bool = False, people: int = 30)
 @pytest.fixture(scope="module")
 def crossed(read_choices: Maker, make_table: Tables) -> dict[bool, ChoiceData]:
     """With and without a none option."""
-    parts = {"covariates": ["income", "group"], "available": "open"}
+    parts = {"covariates": ["income", "group"], "availability": "open"}
     return {none: read_choices(table_of(make_table, 5, none=none), **parts) for none in (False, True)}
 
 

@@ -16,7 +16,7 @@ from scipy import special
 from marketfit.demand import ChoiceData, Errors, LatentClassResult, fit_latent_class, fit_mnl, simulate
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.models.em import begin, climb, run_em
-from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.likelihood import probabilities
 from marketfit.demand.models.mixture import Mixture, derivatives, moved, parameters_of
 from marketfit.demand.models.panel import Panel, people_of
 from marketfit.demand.segments.agreement import adjusted_rand
@@ -182,7 +182,9 @@ def test_clustered_errors_by_their_formula(three: LatentClassResult, planted: Pl
     bread, people = three.covariances["classical"], panel.people
     sandwich = people / (people - 1) * bread @ scores.T @ scores @ bread
     np.testing.assert_allclose(three.covariances["clustered"], sandwich, rtol=1e-2, atol=1e-5)
-    assert three.errors == "clustered"
+    assert (three.errors, three.interval_errors) == ("classical", "clustered")
+    np.testing.assert_array_equal(three.covariance, three.covariances["clustered"])
+    assert three.standard_errors == three.standard_errors_of("classical")
 
 
 def test_errors_are_the_spread_over_samples(planted: Planted, planted_classes: tuple[FloatArray, FloatArray]) -> None:
@@ -237,7 +239,7 @@ def test_whole_weights_are_repeated_people(planted: Planted) -> None:
             for one, two in zip(data.attributes, twice.attributes, strict=True)
         ),
         starts=np.concatenate([data.starts, twice.starts + data.rows]),
-        chosen=np.concatenate([data.chosen, twice.chosen + data.rows]),
+        choices=np.concatenate([data.chosen, twice.chosen + data.rows]),
         respondent=np.concatenate([data.respondent, twice.respondent + 60]),
         respondent_labels=np.arange(80),
     )
@@ -267,7 +269,7 @@ def test_signs_hold_in_every_class(planted: Planted) -> None:
 def test_prediction_averages_the_classes(three: LatentClassResult, planted: Planted) -> None:
     data, _ = planted(11)
     design = three.coding.design(data).matrix
-    parts = [Likelihood.of(data, design, data.weights).probabilities(point) for point in three.class_estimates]
+    parts = [probabilities(design, point, data.starts, data.sizes) for point in three.class_estimates]
     new = three.predict(data)[data.row]
     np.testing.assert_allclose(new, three.shares @ np.array(parts))
     known = three.predict_known(data)[data.row]
@@ -307,7 +309,7 @@ def test_membership_of_people(three: LatentClassResult, planted: Planted) -> Non
 
 def test_draws_have_the_covariance(three: LatentClassResult) -> None:
     values, shares = three.draws(100_000, np.random.default_rng(1))
-    errors = three.standard_errors
+    errors = three.standard_errors_of("clustered")
     for index in range(3):
         own = [errors[f"class{index + 1}_{name}"] for name in three.coding.columns]
         np.testing.assert_allclose(values[:, index].mean(axis=0), three.class_estimates[index], atol=0.02 * max(own))
@@ -353,7 +355,7 @@ def test_a_class_that_never_errs_has_no_finite_coefficients(planted: Planted) ->
     cheapest = data.starts + price.reshape(-1, 3).argmin(axis=1)
     assert data.respondent is not None
     chosen = np.where(data.respondent < 50, cheapest, data.chosen)
-    sure = replace(data, chosen=chosen, attributes=(replace(data.attributes[0], values=price), *data.attributes[1:]))
+    sure = replace(data, choices=chosen, attributes=(replace(data.attributes[0], values=price), *data.attributes[1:]))
     with pytest.raises(DataError, match="no finite coefficients of 'price'"):
         fit_latent_class(sure, classes=3, starts=6)
 
@@ -382,6 +384,19 @@ def test_people_must_be_known_and_weighed_as_a_whole(data: ChoiceData, read_choi
                                  + (np.arange(data.tasks) == 0)), classes=2)  # fmt: skip
 
 
+def test_errors_that_are_asked_for(planted: Planted) -> None:
+    data = planted(8, people=80)[0]
+    for kind in KINDS:
+        result = fit_latent_class(data, classes=2, starts=2, errors=kind)
+        assert (result.errors, result.interval_errors) == (kind, kind)
+        assert f"{kind} s.e." in str(result)
+    with pytest.raises(DataError, match=r"'robust' is not to be had here; allowed: classical, clustered"):
+        fit_latent_class(data, classes=2, errors="robust")
+    # Four parameters: their covariance cannot be told from the scores of four people.
+    assert fit_latent_class(data.take(np.arange(40)), classes=1).interval_errors == "classical"
+    assert fit_latent_class(data.take(np.arange(50)), classes=1).interval_errors == "clustered"
+
+
 def test_progress_and_summary(planted: Planted) -> None:
     done: list[float] = []
     result = fit_latent_class(planted(8, people=80)[0], classes=range(1, 4), starts=4, progress=done.append)
@@ -391,6 +406,6 @@ def test_progress_and_summary(planted: Planted) -> None:
     for name, value in result.coefficients.items():
         if name.startswith("class"):
             assert f"{value:.6g}" in text
-    assert "standard errors: clustered" in text
+    assert "standard errors: classical; intervals and draws: clustered" in text
     assert "* least BIC" in text
     assert f"share {result.shares[0]:.4f}" in text

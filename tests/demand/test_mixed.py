@@ -17,7 +17,6 @@ from marketfit.demand import (
     ChoiceModel,
     Coding,
     Distribution,
-    MixedOptions,
     MixedResult,
     fit_mixed,
     fit_mnl,
@@ -176,7 +175,7 @@ def test_tasks_without_respondents_are_people(table: pl.DataFrame) -> None:
     first, second = (fit_mixed(data, random={"size": "normal"}, draws=50, panel=False) for data in (alone, known))
     np.testing.assert_allclose(first.estimates, second.estimates, rtol=1e-8)
     assert set(first.covariances) == {"classical", "robust"}
-    assert second.errors == "clustered"
+    assert (first.interval_errors, second.interval_errors) == ("robust", "clustered")
     assert (first.covariances["robust"] != second.covariances["clustered"]).any()
     assert (first.respondents, first.sample_size, second.sample_size) == (0, alone.tasks, 120)
     assert first.log_likelihood != pytest.approx(
@@ -186,11 +185,14 @@ def test_tasks_without_respondents_are_people(table: pl.DataFrame) -> None:
 
 
 def test_people_are_the_independent_units(panel: ChoiceData, fitted: MixedResult) -> None:
-    assert fitted.errors == "clustered"
+    assert (fitted.errors, fitted.interval_errors) == ("classical", "clustered")
     np.testing.assert_allclose(fitted.covariances["clustered"], fitted.covariances["robust"], rtol=1e-10)
-    robust = fit_mixed(panel, random=NORMAL, draws=100, options=MixedOptions(errors="classical"))
-    assert robust.errors == "classical"
-    assert robust.standard_errors != fitted.standard_errors
+    np.testing.assert_array_equal(fitted.covariance, fitted.covariances["clustered"])
+    assert fitted.standard_errors == fitted.standard_errors_of("classical") != fitted.standard_errors_of("clustered")
+    assert "clustered s.e." in str(fitted)
+    asked = fit_mixed(panel, random=NORMAL, draws=100, errors="clustered")
+    assert (asked.errors, asked.interval_errors) == ("clustered", "clustered")
+    assert asked.standard_errors == fitted.standard_errors_of("clustered")
 
 
 def test_standard_errors_are_the_spread_over_samples() -> None:
@@ -202,14 +204,14 @@ def test_standard_errors_are_the_spread_over_samples() -> None:
 
 
 def test_weights_count_people(panel: ChoiceData, fitted: MixedResult) -> None:
-    double = fit_mixed(panel, random=NORMAL, draws=100, options=MixedOptions(weights=np.full(panel.tasks, 2.0)))
+    double = fit_mixed(panel, random=NORMAL, draws=100, weights=np.full(panel.tasks, 2.0))
     np.testing.assert_allclose(double.estimates, fitted.estimates, rtol=1e-6)
     assert double.log_likelihood == pytest.approx(2 * fitted.log_likelihood)
     np.testing.assert_allclose(double.covariances["classical"], fitted.covariances["classical"] / 2, rtol=1e-4)
     np.testing.assert_allclose(double.covariances["clustered"], fitted.covariances["clustered"], rtol=1e-4)
     assert panel.respondent is not None
     nobody = np.where(panel.respondent < 60, 1.0, 0.0)
-    half = fit_mixed(panel, random=NORMAL, draws=100, options=MixedOptions(weights=nobody))
+    half = fit_mixed(panel, random=NORMAL, draws=100, weights=nobody)
     first = fit_mixed(panel.take(panel.respondent < 60), random=NORMAL, draws=100)  # the same people, the same draws
     np.testing.assert_allclose(half.estimates, first.estimates, rtol=1e-5)
     assert half.log_likelihood == pytest.approx(first.log_likelihood)
@@ -259,7 +261,7 @@ def test_utility_draws_are_new_people(fitted: MixedResult) -> None:
     spreads = [fitted.coefficients["sd_price"], fitted.coefficients["sd_size"], 0.0]
     np.testing.assert_allclose(drawn.values.std(axis=1).mean(axis=0), spreads, rtol=0.03, atol=1e-12)
     between = drawn.values.mean(axis=1).std(axis=0)
-    errors = [fitted.standard_errors[name] for name in NAMES]
+    errors = [fitted.standard_errors_of("clustered")[name] for name in NAMES]
     np.testing.assert_allclose(between, errors, rtol=0.08)  # hardly more than the error of estimation
     again = fitted.utility_draws(2000, np.random.default_rng(1))
     np.testing.assert_array_equal(again.values, drawn.values)
@@ -267,8 +269,9 @@ def test_utility_draws_are_new_people(fitted: MixedResult) -> None:
 
 def test_mean_draws(fitted: MixedResult, panel: ChoiceData) -> None:
     drawn = fitted.mean_draws(20_000, np.random.default_rng(1))
+    errors = [fitted.standard_errors_of("clustered")[name] for name in NAMES]
     np.testing.assert_allclose(drawn.mean(axis=0), fitted.means, atol=0.005)
-    np.testing.assert_allclose(drawn.std(axis=0), [fitted.standard_errors[name] for name in NAMES], rtol=0.05)
+    np.testing.assert_allclose(drawn.std(axis=0), errors, rtol=0.05)
     np.testing.assert_allclose(fitted.mean_covariance, fitted.covariance[:3, :3])
     skewed = fit_mixed(panel, random={"price": "log-normal"}, draws=100)
     assert (skewed.mean_draws(1000, np.random.default_rng(1))[:, 0] < 0).all()
@@ -301,7 +304,7 @@ def test_levels_none_and_constants(read_choices: object, make_table: object) -> 
         data,
         random={"brand": "normal", "none": "normal", "asc_w": "uniform"},
         draws=50,
-        options=MixedOptions(constants=True),
+        constants=True,
     )
     spreads = [name for name in result.coefficients if name.startswith("sd_")]
     assert spreads == ["sd_brand_bolt", "sd_brand_crow", "sd_asc_w", "sd_none"]
@@ -325,7 +328,7 @@ def test_a_sign_holds_a_fixed_coefficient(panel: ChoiceData, fitted: MixedResult
 
 def test_reports_progress(panel: ChoiceData) -> None:
     seen: list[float] = []
-    fit_mixed(panel, random=NORMAL, draws=50, options=MixedOptions(progress=seen.append))
+    fit_mixed(panel, random=NORMAL, draws=50, progress=seen.append)
     assert seen == sorted(seen)
     assert 0 <= seen[0] < 0.2
     assert seen[-1] == 1.0
@@ -355,7 +358,7 @@ def test_refusals(panel: ChoiceData) -> None:
     with pytest.raises(DataError, match="'price_2' is normal elsewhere"):
         fit_mixed(panel, random=random, coding={"price": "levels"})
     with pytest.raises(DataError, match="not to be had"):
-        fit_mixed(replace(panel, respondent=None), random=NORMAL, options=MixedOptions(errors="clustered"))
+        fit_mixed(replace(panel, respondent=None), random=NORMAL, errors="clustered")
     table = answers(normal_tastes(1, 20), 2).with_columns(sd_price=pl.col("size"))
     with pytest.raises(DataError, match="'sd_price': two coefficients have this name"):
         fit_mixed(choices(table, attributes=("price", "sd_price")), random={"price": "normal"})

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from marketfit.demand import ChoiceData, Coding, MNLResult, fit_mnl
+from marketfit.demand import ChoiceData, Coding, Errors, MNLResult, fit_mnl
 from marketfit.demand.arrays import FloatArray
-from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.likelihood import Likelihood, probabilities
 from marketfit.demand.models.newton import maximise
 from marketfit.errors import DataError
 
@@ -88,10 +88,11 @@ def test_likelihood_and_derivatives(seed: int) -> None:
 def test_probabilities_sum_to_one_and_ignore_a_shift(seed: int, shift: float) -> None:
     likelihood = random_likelihood(seed)
     point = np.array([2.0, -1.0, 0.5])
-    chances = likelihood.probabilities(point)
+    chances = probabilities(likelihood.design, point, likelihood.starts, likelihood.sizes)
     np.testing.assert_allclose(np.add.reduceat(chances, likelihood.starts), 1.0, atol=1e-12)
-    moved = replace(likelihood, design=likelihood.design + np.array([shift, 0.0, 0.0]))
-    np.testing.assert_allclose(moved.probabilities(point), chances, atol=1e-10)
+    moved = likelihood.design + np.array([shift, 0.0, 0.0])
+    again = probabilities(moved, point, likelihood.starts, likelihood.sizes)
+    np.testing.assert_allclose(again, chances, atol=1e-10)
 
 
 def test_huge_utilities_do_not_overflow() -> None:
@@ -144,7 +145,33 @@ def test_robust_and_clustered_by_their_formulas(data: ChoiceData) -> None:
     people = [np.flatnonzero(weighted.respondent == person).tolist() for person in np.unique(weighted.respondent)]
     np.testing.assert_allclose(result.covariances["robust"], slow_sandwich(weighted, result, each), rtol=1e-8)
     np.testing.assert_allclose(result.covariances["clustered"], slow_sandwich(weighted, result, people), rtol=1e-8)
-    assert result.errors == "clustered"
+    assert (result.errors, result.interval_errors) == ("classical", "clustered")
+
+
+def test_what_is_shown_is_classical_and_what_decides_is_cautious(data: ChoiceData) -> None:
+    result = fit_mnl(data)
+    shown = dict(zip(result.coding.columns, np.sqrt(np.diag(result.covariances["classical"])), strict=True))
+    assert result.standard_errors == pytest.approx(shown)
+    np.testing.assert_array_equal(result.mean_covariance, result.covariances["clustered"])
+    drawn = result.mean_draws(40_000, np.random.default_rng(1)).std(axis=0)
+    cautious = result.standard_errors_of("clustered")
+    np.testing.assert_allclose(drawn, list(cautious.values()), rtol=0.02)
+    assert max(abs(cautious[name] / shown[name] - 1) for name in shown) > 0.05
+    # Both kinds are printed, each in columns of its own, with its z.
+    line = next(line for line in str(result).splitlines() if line.startswith("price"))
+    for error in (shown["price"], cautious["price"]):
+        assert f" {error:.4g} " in line
+        assert f" {result.coefficients['price'] / error:.2f} " in line
+    assert "standard errors: classical; intervals and draws: clustered" in str(result)
+
+
+@pytest.mark.parametrize("kind", ["classical", "robust", "clustered"])
+def test_errors_that_are_asked_for_are_shown_and_decide(data: ChoiceData, kind: Errors) -> None:
+    result = fit_mnl(data, errors=kind)
+    assert (result.errors, result.interval_errors) == (kind, kind)
+    assert result.standard_errors == result.standard_errors_of(kind)
+    np.testing.assert_array_equal(result.mean_covariance, result.covariances[kind])
+    assert [other for other in ("classical", "robust", "clustered") if f"{other} s.e." in str(result)] == [kind]
 
 
 def test_clusters_of_one_task_are_the_robust_errors(read_choices: Maker, make_table: Tables) -> None:
@@ -340,6 +367,7 @@ def test_errors_without_respondents(read_choices: Maker, make_table: Tables) -> 
     table = make_table(10).with_columns(task=pl.col("person") * 10 + pl.col("task"))
     data = read_choices(table, respondent=None)
     result = fit_mnl(data)
-    assert (result.errors, result.respondents, result.sample_size) == ("robust", 0, data.tasks)
+    assert (result.errors, result.interval_errors) == ("classical", "robust")
+    assert (result.respondents, result.sample_size) == (0, data.tasks)
     with pytest.raises(DataError, match="name the respondent column"):
         fit_mnl(data, errors="clustered")

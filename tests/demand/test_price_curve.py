@@ -29,20 +29,37 @@ def test_each_point_is_its_own_simulation(model: MNLResult) -> None:
         assert curve.share_low[index] == pytest.approx(shares.low[0], abs=1e-6)
         assert curve.share_high[index] == pytest.approx(shares.high[0], abs=1e-6)
     margin = np.array(PRICES) - 0.5
-    np.testing.assert_allclose(curve.profit, 1000 * curve.share * margin, rtol=1e-6)
-    np.testing.assert_allclose(curve.profit_low, 1000 * curve.share_low * margin, rtol=1e-5)
-    np.testing.assert_allclose(curve.profit_draws, 1000 * curve.share_draws * margin, rtol=1e-6)
+    assert curve.profit is not None
+    np.testing.assert_allclose(curve.profit.mean, 1000 * curve.share * margin, rtol=1e-6)
+    np.testing.assert_allclose(curve.profit.low, 1000 * curve.share_low * margin, rtol=1e-5)
+    np.testing.assert_allclose(curve.profit.draws, 1000 * curve.share_draws * margin, rtol=1e-6)
     assert curve.sample_size == model.respondents
 
 
 def test_prices_beyond_the_tested_range_do_not_win(model: MNLResult) -> None:
     curve = price_curve(model, OFFERS, offer="ours", prices=PRICES, unit_cost=0.5, audience=1000)
     assert curve.extrapolated.tolist() == [False] * 5 + [True] * 2
-    assert curve.profit.argmax() == 6  # clamped demand, sixty a piece
-    assert curve.best_price == PRICES[int(curve.profit[:5].argmax())]
-    assert curve.chance_best[5:].tolist() == [0, 0]
-    assert curve.chance_best.sum() == pytest.approx(1)
+    assert curve.profit is not None
+    assert curve.profit.mean.argmax() == 6  # clamped demand, sixty a piece
+    assert curve.best_price == PRICES[int(curve.profit.mean[:5].argmax())]
+    assert curve.profit.chance_best[5:].tolist() == [0, 0]
+    assert curve.profit.chance_best.sum() == pytest.approx(1)
     assert curve.others_extrapolated == {}
+
+
+def test_shares_need_no_cost(model: MNLResult) -> None:
+    curve = price_curve(model, OFFERS, offer="ours", prices=PRICES)
+    paid = price_curve(model, OFFERS, offer="ours", prices=PRICES, unit_cost=0.5)
+    np.testing.assert_array_equal(curve.share_draws, paid.share_draws)
+    assert curve.profit is None
+    with pytest.raises(DataError, match="give price_curve the unit_cost"):
+        _ = curve.best_price
+    assert paid.profit is not None
+    np.testing.assert_allclose(paid.profit.mean, paid.share * (np.array(PRICES) - 0.5), rtol=1e-6)
+    assert "profit" not in str(curve)
+    line = repr(paid).splitlines()[2].split()
+    told = [PRICES[0], 100 * paid.share[0], 100 * paid.share_low[0], 100 * paid.share_high[0], paid.profit.mean[0]]
+    assert [float(cell) for cell in line[:5]] == pytest.approx(told, rel=2e-3)
 
 
 def test_demand_falls_with_price(model: MNLResult) -> None:

@@ -59,3 +59,13 @@ def test_every_misfit_is_named() -> None:
     told = str(error.value)
     for said in ("the shares sum to 0.9", "1 respondents are 'x'", "nobody is 'z'", "no such variable"):
         assert said in told
+
+
+def test_raking_begins_at_the_weights_of_a_sampling_plan() -> None:
+    """Within a level, people keep the ratio of the weights that they began with."""
+    ages, targets = {"age": ["a", "a", "a", "b"]}, {"age": {"a": 0.5, "b": 0.5}}
+    found = rake(ages, targets, start=np.array([4.0, 2.0, 2.0, 9.0]))
+    assert found.weights == pytest.approx([1.0, 0.5, 0.5, 2.0])
+    for wrong in (np.ones(3), np.array([1.0, 0.0, 1.0, 1.0])):
+        with pytest.raises(DataError, match="start: "):
+            rake(ages, targets, start=wrong)

@@ -49,7 +49,7 @@ def lowest_price(data: ChoiceData, person: int) -> ChoiceData:
     for task in np.flatnonzero(np.asarray(data.respondent) == person).tolist():
         begin = int(data.starts[task])
         chosen[task] = begin + int(np.argmin(price[begin : begin + OFFERS]))
-    return replace(data, chosen=chosen)
+    return replace(data, choices=chosen)
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +101,12 @@ def test_straight_lines_and_turns() -> None:
     assert found[-ROBOTS // 2 :].all()
     assert found[: PEOPLE + ROBOTS // 2].sum() == 0
     turns = data.starts + np.arange(data.tasks) % TASKS % OFFERS
-    assert straight_lining(replace(data, chosen=turns)).all()
+    assert straight_lining(replace(data, choices=turns)).all()
 
 
 def test_always_taking_nothing_is_a_taste(data_with_none: ChoiceData) -> None:
     nothing = np.flatnonzero(data_with_none.is_none)
-    assert not straight_lining(replace(data_with_none, chosen=nothing)).any()
+    assert not straight_lining(replace(data_with_none, choices=nothing)).any()
 
 
 def test_price_only_is_remarked_and_not_dropped(data: ChoiceData, judged: RespondentQuality) -> None:
@@ -142,8 +142,41 @@ def test_speed_is_per_task_and_unknown_is_no_speed() -> None:
     assert speeders(seconds, np.array([10, 20, 10, 10])).tolist() == [False, False, True, False]
 
 
+def test_a_time_for_all_parts_of_a_survey_is_held_against_all_its_questions() -> None:
+    """Two people take 10 s a question; one answered the choice tasks only, the other 30 further questions too."""
+    data = survey().take(np.asarray(survey().respondent) < 4)
+    seconds, answered = np.array([100.0, 400.0, 400.0, 400.0]), np.array([10.0, 40.0, 40.0, 40.0])
+    slow = check_respondents(data, seconds=seconds, answered=answered)
+    assert not any("speed" in verdict.criteria for verdict in slow.verdicts)
+    by_task = check_respondents(data, seconds=seconds)  # as if all the time were that of the ten tasks
+    assert [verdict.respondent for verdict in by_task.verdicts if "speed" in verdict.criteria] == ["p000"]
+    assert speeders(np.array([5.0, 10.0]), np.array([0, 10])).tolist() == [False, False]
+
+
+def test_few_people_are_judged_by_what_needs_no_population() -> None:
+    """A robot that takes one place and hurries is caught among six; the likelihood is not judged, and that is said."""
+    data = survey()
+    few = data.take(np.isin(np.asarray(data.respondent), [0, 1, 2, 3, 4, PEOPLE + ROBOTS - 1]))
+    seconds = np.array([100.0, 110.0, 90.0, 100.0, 120.0, 3.0])
+    judged = check_respondents(few, seconds=seconds)
+    (verdict,) = judged.dropped
+    assert verdict.criteria == ("straight-lining", "speed")
+    assert judged.not_judged == (
+        "The likelihood of answers was not judged: it takes 25 respondents to know what people want, here are 6.",
+    )
+    silent = check_respondents(few.take(np.arange(few.tasks) % TASKS < 4))
+    assert silent.verdicts == ()
+    assert [note.split(" not judged")[0] for note in silent.not_judged] == [
+        "The likelihood of answers was",
+        "Straight lines and copies were",
+        "Speed was",
+    ]
+
+
 def test_answers_of_nobody_are_refused(data: ChoiceData) -> None:
     with pytest.raises(DataError, match="do not say who"):
         check_respondents(replace(data, respondent=None))
     with pytest.raises(DataError, match="one time for each"):
         check_respondents(data, seconds=np.zeros(3))
+    with pytest.raises(DataError, match=r"answered: has shape \(2,\).*one number for each"):
+        check_respondents(data, answered=np.zeros(2))

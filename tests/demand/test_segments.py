@@ -95,7 +95,7 @@ def test_latent_segments_and_clusters_agree_with_the_truth(fitted: LatentClassRe
 
 def test_a_latent_segment_in_numbers(fitted: LatentClassResult) -> None:
     found = latent_segments(fitted, draws=4000)
-    errors = fitted.standard_errors
+    errors = fitted.standard_errors_of(fitted.interval_errors)
     for index, segment in enumerate(found.segments):
         assert segment.people == pytest.approx(fitted.membership[:, index].sum())
         assert segment.share.value == pytest.approx(fitted.shares[index])

@@ -60,7 +60,7 @@ def test_simulated_interval_follows_its_definition(model: MNLResult) -> None:
 def test_the_printed_table_shows_every_value(model: MNLResult) -> None:
     worth = willingness_to_pay(model)
     lines = str(worth).splitlines()
-    assert lines[0] == f"Willingness to pay in units of price, n = {model.respondents}"
+    assert lines[0] == f"Willingness to pay for one unit more, in units of price, n = {model.respondents}"
     for line, (name, value) in zip(lines[2:], worth.values.items(), strict=True):
         assert line.startswith(name)
         assert f"{value.value:.5g}" in line

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from marketfit.demand import ChoiceData, Distribution, MixedOptions, fit_mixed
+from marketfit.demand import ChoiceData, Distribution, fit_mixed
 from marketfit.demand.models.mixed.blocks import units_of
 from marketfit.demand.models.mixed.likelihood import SimulatedLikelihood
 from marketfit.demand.models.mixed.tastes import Tastes
@@ -41,7 +41,7 @@ def check(
     data: ChoiceData, random: dict[str, Distribution], draws: int, published: str, log_likelihood: float, digits: float
 ) -> None:
     """published: lines of a name and its estimate. digits: of the log-likelihood, half of the last one printed."""
-    result = fit_mixed(data, random=random, draws=draws, options=MixedOptions(errors="classical"))
+    result = fit_mixed(data, random=random, draws=draws)
     values = dict(line.split() for line in published.strip().splitlines())
     assert result.coefficients == pytest.approx({name: float(value) for name, value in values.items()}, rel=3e-5)
     assert result.log_likelihood == pytest.approx(log_likelihood, abs=digits)
@@ -178,5 +178,5 @@ def test_standard_errors(electricity: ChoiceData) -> None:
     # xlogit 0.2.7, from its numerical Hessian.
     published = "0.03541 0.02157 0.10335 0.07737 0.30591 0.29238 0.01534 0.02041 0.08742 0.08431 0.14439 0.17350"
     result = fit_mixed(electricity, random=dict.fromkeys(NAMES, "normal"), draws=100)
-    errors = np.sqrt(np.diag(result.covariances["classical"]))
+    errors = np.array(list(result.standard_errors.values()))
     np.testing.assert_allclose(errors, np.array(published.split(), dtype=np.float64), atol=6e-6)

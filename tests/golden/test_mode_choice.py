@@ -31,7 +31,7 @@ def fit(table: pd.DataFrame, **parts: str) -> MNLResult:
         covariates=["hinc"],
         **parts,  # type: ignore[arg-type]
     )
-    return fit_mnl(data, constants=True, base="car", interactions=[("asc_air", "hinc")], errors="classical")
+    return fit_mnl(data, constants=True, base="car", interactions=[("asc_air", "hinc")])
 
 
 def digits(values: dict[str, float], shape: tuple[int, ...]) -> list[str]:
@@ -58,7 +58,7 @@ def test_constants_alone(table: pd.DataFrame) -> None:
 def test_choice_based_sampling_is_corrected_by_weights(table: pd.DataFrame) -> None:
     took = table[table["choice"] == 1].set_index("individual")["alt"]
     weight = took.map(TRUE_SHARES) / took.map(took.value_counts(normalize=True))
-    result = fit(table.assign(weight=table["individual"].map(weight)), weight="weight")
+    result = fit(table.assign(weight=table["individual"].map(weight)), weights="weight")
     assert f"{result.log_likelihood:.4f}" == "-147.5896"
     shown = digits(result.coefficients, (5, 5, 4, 4, 4, 5))
     assert shown == ["-0.01333", "-0.13405", "6.5940", "3.3218", "3.6190", "-0.00108"]

@@ -72,7 +72,7 @@ def test_read_prints_one_document_and_the_folder_of_a_design_is_the_same_survey(
         (3, 9, []), (1, 1, []), (1, 1, []),
     ]  # fmt: skip
     text = (folder / "answers" / "interviews.csv").read_text("utf-8")
-    assert text == '"respondent","text"\n"r001","it is, in short, 0042"\n'
+    assert text == '"respondent","question","text"\n"r001","Why?","it is, in short, 0042"\n'
 
 
 def test_what_an_instrument_refuses_is_said_and_the_file_stays(call: Call, file: Path, ledger: Ledger) -> None:

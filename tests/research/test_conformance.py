@@ -45,7 +45,9 @@ CASES: dict[str, InstrumentCase[Record]] = {
     "codings": InstrumentCase(
         CodingPlan(units=tuple(f"answer {n}" for n in range(20)), codes=("price", "speed"), coders=3), MARKET
     ),
-    "interviews": InstrumentCase(InterviewPlan(questions=("What do you like?", "What is missing?")), MARKET),
+    "interviews": InstrumentCase(
+        InterviewPlan(questions=("What do you like?", "What is missing?")), MARKET, optional=("question",)
+    ),
     "competitors": InstrumentCase(
         CompetitorPlan(attributes={"speed": (), "colour": ("red", "green"), "price": ()}), MARKET
     ),

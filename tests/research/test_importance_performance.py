@@ -105,3 +105,17 @@ def test_missing_performance_counts_for_importance_only() -> None:
 def test_nobody_rated_performance() -> None:
     grid = importance_performance(rated(np.ones((2, 2)), np.full((2, 2), np.nan)))
     assert (grid.positions, grid.performance_cut) == ((None, None), None)
+
+
+def test_equal_ratings_of_two_people_place_nothing() -> None:
+    answers = RatedAnswers(
+        np.array([5.0, 5, 3, 3]), np.array([2.0, 2, 4, 4]), np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), scale=5
+    )
+    first = importance_performance(answers).positions[0]
+    assert first is not None
+    assert (first.quadrant, first.placed) == ("concentrate here", False)
+    assert first.importance.low is not None
+    assert first.importance.low < 3
+    unknown = importance_performance(RatedAnswers(**{**vars(answers), "scale": None})).positions[0]
+    assert unknown is not None
+    assert (unknown.importance.low, unknown.placed) == (None, False)

@@ -82,6 +82,16 @@ def test_strengths_and_fong_by_hand() -> None:
     assert fong_distinct(36, 25, 100)
 
 
+def test_two_people_prove_nothing() -> None:
+    """The same answers of two people: neither category nor quadrant; five are the fewest (exact sign test, 90 %)."""
+    two = feature({"M": 2})
+    assert (two.category, two.distinct, two.placed) == ("M", False, False)
+    assert two.dysfunctional.low is not None
+    assert two.dysfunctional.low < 2 < two.dysfunctional.value == 4.0
+    assert [fong_distinct(n, 0, n) for n in (1, 2, 3, 4, 5)] == [False, False, False, False, True]
+    assert [fong_distinct(7, 2, 20), fong_distinct(8, 1, 20)] == [False, True]  # both ways 0.180 and 0.039
+
+
 def test_ties_go_to_must_be_first() -> None:
     assert feature({"I": 5, "A": 5, "O": 5, "M": 5}).category == "M"
     assert feature({"I": 5, "A": 5, "Q": 5}).category == "A"

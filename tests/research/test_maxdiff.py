@@ -177,5 +177,12 @@ def test_a_variance_that_is_zero_but_for_rounding_is_no_error() -> None:
     barely = np.diag([-1e-17, -1e-17, -1e-17])
     fit = BestWorstFit(np.zeros(3), barely, log_likelihood=-2.0, log_likelihood_null=-2.0, people=2)
     share = fit.share(0)
-    assert share.low == pytest.approx(100 / 3)
-    assert share.high == pytest.approx(100 / 3)
+    assert (share.value, share.low, share.high) == (pytest.approx(100 / 3), None, None)
+
+
+def test_people_who_all_answer_alike_prove_nothing() -> None:
+    """Two people give the same three answers, in which every item wins and loses once."""
+    shown = np.array([[0, 1, 2]] * 6)
+    answers = BestWorst(shown, np.array([0, 1, 2] * 2), np.array([1, 2, 0] * 2), np.repeat([0, 1], 3))
+    found = fit_best_worst(answers).share(0)
+    assert (found.value, found.low, found.high) == (pytest.approx(100 / 3), None, None)

@@ -21,8 +21,13 @@ def answers(seed: int, people: int, truth: np.ndarray = FITS, *, fits_only: bool
 
 def test_means_are_shares_of_people() -> None:
     found = mean_perceptions(answers(0, 400))
-    np.testing.assert_allclose(found.value.reshape(4, 3), FITS, atol=0.08)
-    assert (found.people == 400).all()
+    np.testing.assert_allclose(np.reshape([one.value for one in found], (4, 3)), FITS, atol=0.08)
+    assert {one.n for one in found} == {400}
+
+
+def test_shares_of_few_people_are_rates() -> None:
+    found = mean_perceptions(answers(0, 2))
+    assert all(one.low is not None and one.high is not None and 0 <= one.low < one.high <= 1 for one in found)
 
 
 @pytest.mark.parametrize("fits_only", [True, False])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from marketfit.errors import DataError
 from marketfit.research.price_sensitivity import (
     PriceAnswers,
     best_price,
@@ -93,7 +94,9 @@ def test_the_bootstrap_of_groups_agrees_with_that_of_people(monkeypatch: pytest.
 
 def test_few_people_have_no_interval() -> None:
     assert price_points(people(0, 9)).optimal.low is None
-    assert price_points(people(0, 10)).optimal.low is not None
+    assert price_points(people(0, 10)).indifference.low is not None
+    # Nobody refuses around the optimum, whoever is drawn again: resamples can't tell how sure it is.
+    assert price_points(people(0, 10)).optimal.low is None
 
 
 def test_demand_by_hand() -> None:
@@ -143,5 +146,10 @@ def test_prices_must_rise() -> None:
 
 
 def test_without_chances_there_is_no_demand() -> None:
-    with pytest.raises(ValueError, match="no chances"):
+    with pytest.raises(DataError, match="no chances"):
         best_price(people(0, 3))
+
+
+def test_people_who_all_answer_alike_have_no_interval() -> None:
+    found = price_points(PriceAnswers(np.array([[1.0, 2.0, 3.0, 4.0]] * 12)))
+    assert (found.optimal.value, found.optimal.low, found.optimal.high) == (2.5, None, None)

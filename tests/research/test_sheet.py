@@ -80,7 +80,7 @@ def test_the_file_may_call_columns_otherwise(survey: Survey) -> None:
     file = survey("Q1,extra\na,1\n").model_copy(update={"columns": {"who": "Q1"}})
     sheet = Sheet.of(file, needs=("who",))
     assert sheet.names("who").labels == ("a",)
-    assert sheet.notes(np.ones(1)) == ("answers.csv: columns that were not used: 'extra'.",)
+    assert sheet.notes() == ("answers.csv: columns that were not used: 'extra'.",)
 
 
 def test_a_million_rows_take_seconds(tmp_path: Path) -> None:

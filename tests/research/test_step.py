@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from marketfit.brief import Brief, load_brief
-from marketfit.demand import model_from_json
+from marketfit.demand import MNLResult, model_from_json
 from marketfit.engine import Run, start
 from marketfit.errors import DataError
 from marketfit.records.data import FeedbackBatch
@@ -65,6 +65,9 @@ def test_the_stored_model_reads_back_with_the_same_draws(estimated: tuple[Market
     model, again = model_from_json(text), model_from_json(text)
     values = tuple(p.value for p in view.choice.part_worths)
     assert tuple(model.coefficients.values()) == values  # bit for bit
+    assert isinstance(model, MNLResult)
+    errors = tuple(p.standard_error for p in view.choice.part_worths)
+    assert errors == tuple(model.standard_errors_of("clustered").values())  # of what decides, not what tables print
     draws = [m.mean_draws(50, np.random.default_rng(1)) for m in (model, again)]
     assert np.array_equal(*draws)
 

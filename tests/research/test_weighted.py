@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.research.weighted import Estimate, effective_size, means, share
+from marketfit.research.weighted import Estimate, effective_size, means, share, share_of_answers
 
 
 def covers(estimate: Estimate, truth: float) -> bool:
@@ -90,3 +90,72 @@ def test_intervals_cover_under_weights_and_clusters() -> None:
         hits_share += covers(share(rng.random(80) < 0.3, weights), 0.3)
     assert 0.93 <= hits_mean / rounds <= 0.97
     assert 0.94 <= hits_share / rounds <= 0.99  # Clopper–Pearson is on the safe side
+
+
+def test_equal_answers_are_no_proof() -> None:
+    """Of n equal answers another one may still come from 1 − (α/2)^(1/n) of people (Clopper & Pearson)."""
+    same = means(np.full(2, 4.0), np.zeros(2, dtype=int), np.arange(2), np.ones(2), items=1, within=(1.0, 5.0)).item(0)
+    others = 1 - 0.025**0.5
+    assert (same.low, same.high) == pytest.approx((4 - 3 * others, 4 + others))
+    unknown = means(np.full(2, 4.0), np.zeros(2, dtype=int), np.arange(2), np.ones(2), items=1).item(0)
+    assert (unknown.value, unknown.low, unknown.high) == (4.0, None, None)
+
+
+def test_a_mean_never_leaves_its_scale() -> None:
+    got = means(np.array([5.0, 5.0, 4.0]), np.zeros(3, dtype=int), np.arange(3), np.ones(3), items=1, within=(1, 5))
+    assert got.item(0).high == 5.0
+    assert got.item(0).low == pytest.approx(14 / 3 - 4.30265 / 3, abs=1e-4)
+
+
+def test_an_item_without_variance_leaves_a_difference_in_doubt() -> None:
+    """Two people all say 5 to one item, a hundred vary around 4.5 on the other: the two prove no difference."""
+    values = np.concatenate([np.full(2, 5.0), np.tile([4.0, 5.0], 50)])
+    item, person = np.repeat([0, 1], [2, 100]), np.arange(102)
+    got = means(values, item, person, np.ones(102), items=2, within=(1.0, 5.0)).contrast(np.array([1.0, -1.0]))
+    assert got.low is not None
+    assert got.low < 0 < got.value
+
+
+def test_a_difference_that_does_not_vary_is_no_proof() -> None:
+    """Both people rate one item 2 above the other, each at another height."""
+    values, item, person = np.array([5.0, 3.0, 4.0, 2.0]), np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    found = means(values, item, person, np.ones(2), items=2, within=(1.0, 5.0)).contrast(np.array([1.0, -1.0]))
+    assert found.value == 2.0
+    assert found.low is not None
+    assert found.low < 0
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=30))
+def test_intervals_of_a_scale_hold_their_mean_and_do_not_collapse(values: list[int]) -> None:
+    n = len(values)
+    got = means(np.array(values, float), np.zeros(n, dtype=int), np.arange(n), np.ones(n), items=1, within=(1, 5))
+    one = got.item(0)
+    assert one.low is not None
+    assert one.high is not None
+    assert 1 <= one.low <= one.value <= one.high <= 5
+    assert one.high - one.low > 0.1
+
+
+def test_shares_of_several_answers_each_count_people_and_stay_rates() -> None:
+    person = np.repeat(np.arange(10), 4)
+    none = share_of_answers(np.zeros(40, dtype=bool), person, np.ones(10))
+    assert (none.low, none.high) == pytest.approx((0.0, clopper_pearson(0, 10, confidence=0.975).high))
+    torn = share_of_answers(person < 2, person, np.ones(10))  # two people always, eight never: 2 of 10
+    exact = clopper_pearson(1.8, 9, confidence=0.975)  # p (1 − p) / variance is 9, for the variance divides by n − 1
+    assert (torn.value, torn.low, torn.high) == pytest.approx((0.2, exact.low, exact.high))
+    one = share_of_answers(np.arange(40) == 0, person, np.ones(10))
+    assert one.low is not None
+    assert 0 <= one.low < one.value < 0.2
+
+
+def test_intervals_of_short_scales_cover() -> None:
+    """Few answers on five steps, most of them the same: 95 % of the intervals and more should hold the truth."""
+    rng = np.random.default_rng(4)
+    for n in (2, 4, 8):
+        hits = 0
+        for _ in range(400):
+            values = rng.choice([4.0, 3.0, 5.0], size=n, p=[0.9, 0.06, 0.04])
+            got = means(values, np.zeros(n, dtype=int), np.arange(n), np.ones(n), items=1, within=(1, 5)).item(0)
+            hits += covers(got, 4 * 0.9 + 3 * 0.06 + 5 * 0.04)
+        assert hits / 400 >= 0.93, n

@@ -40,7 +40,8 @@ from marketfit.demand.market.competitive_value import CompetitiveValue, competit
 from marketfit.demand.market.elasticity import Elasticities, elasticities
 from marketfit.demand.market.importance import Importance, importance
 from marketfit.demand.market.line_search import Line, LineSearch, search_line
-from marketfit.demand.market.price_curve import PriceCurve, price_curve
+from marketfit.demand.market.offers import Offers
+from marketfit.demand.market.price_curve import PriceCurve, ProfitCurve, price_curve
 from marketfit.demand.market.price_game import PriceGame
 from marketfit.demand.market.randomised_fit import RandomisedFit, fit_randomised
 from marketfit.demand.market.reaction import PriceReaction, price_after_reaction
@@ -49,6 +50,7 @@ from marketfit.demand.market.scene import Adjustments, Market, MarketSource
 from marketfit.demand.market.simulate import Shares, simulate
 from marketfit.demand.market.what_if import Change, VolumeSource, WhatIf, what_if
 from marketfit.demand.market.willingness_to_pay import MoneyValue, WillingnessToPay, willingness_to_pay
+from marketfit.demand.models.arguments import Specification
 from marketfit.demand.models.class_count import ClassesTried
 from marketfit.demand.models.covariance import Errors
 from marketfit.demand.models.cross_validation import CrossValidation, cross_validate, cross_validate_scaled
@@ -57,7 +59,6 @@ from marketfit.demand.models.hierarchical.result import HBResult
 from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, fold_tasks, hit_rate, log_loss, split_tasks
 from marketfit.demand.models.latent_class import fit_latent_class
 from marketfit.demand.models.latent_class_result import LatentClassResult
-from marketfit.demand.models.mixed.arguments import MixedOptions
 from marketfit.demand.models.mixed.fit import fit_mixed
 from marketfit.demand.models.mixed.result import MixedResult
 from marketfit.demand.models.mixed.tastes import Distribution
@@ -114,12 +115,12 @@ __all__ = [
     "MNLResult",
     "Market",
     "MarketSource",
-    "MixedOptions",
     "MixedResult",
     "MoneyValue",
     "Needed",
     "Offer",
     "OfferSpace",
+    "Offers",
     "Overlap",
     "Piecewise",
     "PriceCurve",
@@ -128,6 +129,7 @@ __all__ = [
     "Prior",
     "Profile",
     "Profit",
+    "ProfitCurve",
     "Prohibition",
     "Raking",
     "RandomisedFirstChoice",
@@ -141,6 +143,7 @@ __all__ = [
     "Segments",
     "ShareSampleSize",
     "Shares",
+    "Specification",
     "TaskSplit",
     "TunedScale",
     "UnitCost",

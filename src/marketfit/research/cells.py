@@ -46,5 +46,17 @@ def numbers(raw: RawFile, name: str, problems: list[Problem], *, allowed: str = 
     return pc.if_else(wrong, "0", text).cast(pa.float64())
 
 
+def are_numbers(raw: RawFile, name: str) -> bool:
+    """Whether a column holds numbers: by its type or, in csv and tsv, because all cells that are filled are numbers."""
+    column = raw.table.column(name)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        return True
+    if raw.path.suffix.lower() not in (".csv", ".tsv"):
+        return False
+    text = as_text(column)
+    fits = pc.match_substring_regex(text, _NUMBER)
+    return text.null_count < len(text) and bool(pc.all(fits).as_py())
+
+
 def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"

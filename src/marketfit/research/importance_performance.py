@@ -7,11 +7,12 @@ that the cuts come from the same people.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from marketfit.research.given import Given, everybody_counts_one
 from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints, Means, means
 
 Quadrant: TypeAlias = Literal["concentrate here", "keep up the good work", "low priority", "possible overkill"]
@@ -20,15 +21,38 @@ Quadrant: TypeAlias = Literal["concentrate here", "keep up the good work", "low 
 @dataclass(frozen=True, eq=False)
 class RatedAnswers:
     """Ratings, one row each: importance, performance (answers,), NaN where not given; `attribute` and `person`
-    (answers,) codes; weights (people,). attributes: how many there are.
+    (answers,) codes; weights (people,), all 1 unless given. attributes: how many there are, as many as the codes need
+    unless given. scale: the highest rating, the lowest being 1; where it is not known, ratings that are all the same
+    have no interval.
+
+    Raises:
+        DataError: ratings off the scale, codes that are none, lengths that differ, weights that are not above 0.
     """
 
     importance: Floats
     performance: Floats
     attribute: Ints
     person: Ints
-    weights: Floats
-    attributes: int
+    weights: Floats = field(default_factory=everybody_counts_one)
+    attributes: int = 0
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        given = Given()
+        rows = (np.size(self.attribute),)
+        low, high = (-np.inf, np.inf) if self.scale is None else (1.0, self.scale)
+        ratings = {
+            name: given.numbers(name, values, low=low, high=high, missing=True, shape=rows)
+            for name, values in (("importance", self.importance), ("performance", self.performance))
+        }
+        codes, weights = given.keys(
+            {"attribute": (self.attribute, self.attributes)}, self.person, self.weights, shape=rows
+        )
+        given.check()
+        given.once({"person": codes["person"], "attribute": codes["attribute"]})
+        given.check()
+        attributes = self.attributes or int(codes["attribute"].max(initial=-1)) + 1
+        given.settle(self, **ratings, **codes, weights=weights, attributes=attributes)
 
 
 @dataclass(frozen=True)
@@ -67,9 +91,11 @@ def importance_performance(answers: RatedAnswers) -> Grid:
     >>> grid.positions[0].quadrant, grid.positions[0].gap.value, grid.importance_cut, grid.performance_cut
     ('concentrate here', -3.5, 4.0, 3.0)
     """
-    importance = _means(answers, answers.importance)
-    performance = _means(answers, answers.performance)
-    gap = _means(answers, answers.performance - answers.importance)
+    scale = None if answers.scale is None else (1.0, answers.scale)
+    widest = None if answers.scale is None else (1.0 - answers.scale, answers.scale - 1.0)
+    importance = _means(answers, answers.importance, scale)
+    performance = _means(answers, answers.performance, scale)
+    gap = _means(answers, answers.performance - answers.importance, widest)
     rated = (importance.people > 1) & (performance.people > 1)
     positions = tuple(
         _position(index, rated, (importance, performance, gap)) if is_rated else None
@@ -80,11 +106,10 @@ def importance_performance(answers: RatedAnswers) -> Grid:
     return Grid(positions, float(importance.value[rated].mean()), float(performance.value[rated].mean()))
 
 
-def _means(answers: RatedAnswers, values: Floats) -> Means:
+def _means(answers: RatedAnswers, values: Floats, within: tuple[float, float] | None) -> Means:
     given = np.isfinite(values)
-    return means(
-        values[given], answers.attribute[given], answers.person[given], answers.weights, items=answers.attributes
-    )
+    attribute, person = answers.attribute[given], answers.person[given]
+    return means(values[given], attribute, person, answers.weights, items=answers.attributes, within=within)
 
 
 def _position(index: int, rated: Flags, sides: tuple[Means, Means, Means]) -> AttributePosition:

@@ -3,21 +3,25 @@
 Everybody says how they would feel with a feature (functional) and without it (dysfunctional), each as one of five
 answers. *Discrete*: the table of Berger et al. (1993) turns the pair into a category, and the most frequent one is the
 feature's, ties going to M > O > A > I > R > Q. Fong's test (1996) says whether the two most frequent ones can be told
-apart; category strength is the difference of their shares, total strength the share of A, O and M together (Lee &
-Newcomb 1997). Better = (A + O) / (A + O + M + I) and Worse = −(O + M) / (A + O + M + I) are Timko's coefficients
-(Berger et al. 1993). *Continuous* (DuMouchel, in Berger et al. 1993): both answers become numbers from −2 to 4, whose
-means place the feature in a grid cut at 2.
+apart. It is a normal approximation, so with fewer than five expected in each of the two (Cochran 1954) the exact sign
+test takes its place, which tells nothing from fewer than five answers. Category strength is the difference of their
+shares, total strength the share of A, O and M together (Lee & Newcomb 1997). Better = (A + O) / (A + O + M + I) and
+Worse = −(O + M) / (A + O + M + I) are Timko's coefficients (Berger et al. 1993). *Continuous* (DuMouchel, in Berger et
+al. 1993): both answers become numbers from −2 to 4, whose means place the feature in a grid cut at 2.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betainc
 
+from marketfit.research.given import Given, everybody_counts_one
 from marketfit.research.weighted import LEVEL, Estimate, Floats, Ints, effective_size, means, share
 
 Category: TypeAlias = Literal["M", "O", "A", "I", "R", "Q"]
@@ -40,6 +44,9 @@ _TABLE = (  # rows: functional answer, columns: dysfunctional answer
 _CATEGORY_OF = np.array([["MOAIRQ".index(cell) for cell in row] for row in _TABLE])
 _WITH = np.array([4.0, 2.0, 0.0, -1.0, -2.0])
 _WITHOUT = _WITH[::-1]
+_SCALE = (float(_WITH.min()), float(_WITH.max()))
+_EXPECTED = 5.0
+"""Answers expected in each of two categories from which their difference is nearly normal (Cochran 1954)."""
 
 CROSSHAIR = 2.0
 Quadrant: TypeAlias = Literal["must-be", "performance", "attractive", "indifferent"]
@@ -48,15 +55,34 @@ Quadrant: TypeAlias = Literal["must-be", "performance", "attractive", "indiffere
 @dataclass(frozen=True, eq=False)
 class KanoAnswers:
     """Answers as codes, one row each: `functional` and `dysfunctional` (answers,) places in ANSWERS, `feature` and
-    `person` (answers,); `weights` (people,). A person answers on a feature once. features: how many there are.
+    `person` (answers,); `weights` (people,), all 1 unless given. A person answers on a feature once. features: how many
+    there are, as many as the codes need unless given.
+
+    Raises:
+        DataError: codes that are none, lengths that differ, weights that are not above 0, features nobody answers on.
     """
 
     functional: Ints
     dysfunctional: Ints
     feature: Ints
     person: Ints
-    weights: Floats
-    features: int
+    weights: Floats = field(default_factory=everybody_counts_one)
+    features: int = 0
+
+    def __post_init__(self) -> None:
+        given = Given()
+        rows = (np.size(self.feature),)
+        coded = {
+            "functional": given.codes("functional", self.functional, count=len(ANSWERS), shape=rows),
+            "dysfunctional": given.codes("dysfunctional", self.dysfunctional, count=len(ANSWERS), shape=rows),
+        }
+        keys, weights = given.keys({"feature": (self.feature, self.features)}, self.person, self.weights, shape=rows)
+        given.check()
+        features = self.features or int(keys["feature"].max(initial=-1)) + 1
+        given.used("feature", keys["feature"], features)
+        given.once({"person": keys["person"], "feature": keys["feature"]})
+        given.check()
+        given.settle(self, **coded, **keys, weights=weights, features=features)
 
 
 @dataclass(frozen=True)
@@ -84,33 +110,56 @@ class KanoFeature:
     n: int
 
 
-def categories(functional: Ints, dysfunctional: Ints) -> Ints:
+def categories(functional: ArrayLike, dysfunctional: ArrayLike) -> Ints:
     """(answers,) places in CATEGORIES, by the evaluation table.
 
-    >>> [CATEGORIES[code] for code in categories(np.array([0, 0, 1]), np.array([2, 4, 4]))]
+    >>> [CATEGORIES[code] for code in categories([0, 0, 1], [2, 4, 4])]
     ['A', 'O', 'M']
+
+    Raises:
+        DataError: codes that are no places in ANSWERS.
     """
+    given = Given()
+    functional = given.codes("functional", functional, count=len(ANSWERS))
+    dysfunctional = given.codes("dysfunctional", dysfunctional, count=len(ANSWERS), shape=functional.shape)
+    given.check()
     return np.asarray(_CATEGORY_OF[functional, dysfunctional], dtype=np.int64)
 
 
 def fong_distinct(first: float, second: float, n: float) -> bool:
     """Whether two of the frequencies of n answers differ, at 90 % confidence (Fong 1996).
 
+    With fewer than 10 in both together the exact sign test decides: were both as likely, the chance of a split at least
+    as uneven, both ways.
+
     >>> fong_distinct(35, 22, 100), fong_distinct(40, 22, 100)
     (True, True)
     >>> fong_distinct(30, 22, 100)  # 8 < 1.65 √(52 · 148 / 200) = 10.2
     False
+    >>> fong_distinct(2, 0, 2), fong_distinct(4, 0, 4), fong_distinct(5, 0, 5)  # 2 · 0.5⁴ = 0.125
+    (False, False, True)
+
+    Raises:
+        DataError: frequencies below 0, or above n together.
     """
     together = first + second
+    given = Given()
+    given.numbers("frequencies", [first, second], low=0.0)
+    given.numbers("n", [n], low=together * (1 - 1e-9))
+    given.check()
+    if together < 2 * _EXPECTED:
+        most, least = max(first, second), min(first, second)
+        return most > least and 2 * float(betainc(most, least + 1, 0.5)) <= 0.10
     return abs(first - second) >= 1.65 * math.sqrt(together * (2 * n - together) / (2 * n))
 
 
 def kano(answers: KanoAnswers) -> tuple[KanoFeature, ...]:
-    """Every feature, in the order of the codes; each has at least one answer."""
+    """Every feature, in the order of the codes."""
     category = categories(answers.functional, answers.dysfunctional)
-    size = {"items": answers.features}
-    functional = means(_WITH[answers.functional], answers.feature, answers.person, answers.weights, **size)
-    without = means(_WITHOUT[answers.dysfunctional], answers.feature, answers.person, answers.weights, **size)
+    functional, without = (
+        means(scores, answers.feature, answers.person, answers.weights, items=answers.features, within=_SCALE)
+        for scores in (_WITH[answers.functional], _WITHOUT[answers.dysfunctional])
+    )
     order = np.argsort(answers.feature, kind="stable")
     cuts = np.searchsorted(answers.feature[order], np.arange(answers.features + 1))
     found = []

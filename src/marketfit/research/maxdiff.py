@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, logit, stdtrit
 
 from marketfit.errors import DataError, Problem, RunError
+from marketfit.research.given import Given, everybody_counts_one
 from marketfit.research.weighted import LEVEL, Estimate, Floats, Ints, Means, means
 
 BestWorstModel: TypeAlias = Literal["sequential", "maxdiff"]
@@ -32,15 +33,39 @@ class BestWorst:
     """Answers as codes, one row for each task of each person.
 
     shown: (answers, k) the different items of the task. best, worst: (answers,) their places among those shown, which
-    differ. person: (answers,). weights: (people,). items: how many there are in all.
+    differ. person: (answers,). weights: (people,), all 1 unless given. items: how many there are in all, as many as the
+    codes need unless given.
+
+    Raises:
+        DataError: codes or places that are none, an item shown twice in a task, a best that is the worst, lengths that
+            differ, weights that are not above 0.
     """
 
     shown: Ints
     best: Ints
     worst: Ints
     person: Ints
-    weights: Floats
-    items: int
+    weights: Floats = field(default_factory=everybody_counts_one)
+    items: int = 0
+
+    def __post_init__(self) -> None:
+        given = Given()
+        rows = (np.size(self.best),)
+        codes, weights = given.keys({}, self.person, self.weights, shape=rows)
+        shown = given.codes("shown", self.shown, count=self.items or None, shape=(*rows, None))
+        given.check()
+        size = shown.shape[1]
+        places = {
+            name: given.codes(name, values, count=size, shape=rows)
+            for name, values in (("best", self.best), ("worst", self.worst))
+        }
+        given.check()
+        twice = (np.diff(np.sort(shown, axis=1), axis=1) == 0).any(axis=1)
+        given.where("shown", twice, "shows an item twice", "different items")
+        given.where("best", places["best"] == places["worst"], "is the worst too", "two different items")
+        given.check()
+        items = self.items or int(shown.max(initial=-1)) + 1
+        given.settle(self, shown=shown, **places, **codes, weights=weights, items=items)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +89,16 @@ class BestWorstFit:
         return np.asarray(100 * odds / odds.sum())
 
     def share(self, item: int, *, level: float = LEVEL) -> Estimate:
-        """One share with its interval, by the delta method on the scale of log-odds."""
+        """One share with its interval, by the delta method on the scale of log-odds; none where all answer alike."""
         shares = self.shares / 100
         value = float(shares[item])
         if self.covariance is None or self.people < 2 or not 0 < value < 1:
             return Estimate(100 * value, None, None, self.people)
         slope = (np.arange(shares.size) == item).astype(np.float64) - shares
         slope /= 1 - value
-        variance = max(0.0, float(slope @ self.covariance @ slope))  # rounding may leave an exact 0 below it
+        variance = float(slope @ self.covariance @ slope)
+        if variance <= 1e-12:  # everybody answers alike, which tells nothing of how others would
+            return Estimate(100 * value, None, None, self.people)
         reach = math.sqrt(variance) * float(stdtrit(self.people - 1, (1 + level) / 2))
         low, high = (float(expit(logit(value) + sign * reach)) for sign in (-1, 1))
         return Estimate(100 * value, 100 * low, 100 * high, self.people)
@@ -84,7 +111,8 @@ def best_worst_counts(answers: BestWorst) -> Means:
     score[rows, answers.best] = 1.0
     score[rows, answers.worst] = -1.0
     person = np.repeat(answers.person, answers.shown.shape[1])
-    return means(score.ravel(), answers.shown.ravel(), person, answers.weights, items=answers.items)
+    shown = answers.shown.ravel()
+    return means(score.ravel(), shown, person, answers.weights, items=answers.items, within=(-1.0, 1.0))
 
 
 def comparable(answers: BestWorst) -> Ints:
@@ -110,7 +138,7 @@ def fit_best_worst(
     Four people see the same three items; 0 is best twice and worst once, 1 the reverse, 2 each once.
 
     >>> shown = np.array([[0, 1, 2]] * 4)
-    >>> answers = BestWorst(shown, np.array([0, 0, 1, 2]), np.array([1, 2, 0, 1]), np.arange(4), np.ones(4), 3)
+    >>> answers = BestWorst(shown, np.array([0, 0, 1, 2]), np.array([1, 2, 0, 1]), np.arange(4))
     >>> fit_best_worst(answers, model="maxdiff").shares.round(1)
     array([42.2, 25.2, 32.6])
 
@@ -118,6 +146,9 @@ def fit_best_worst(
         DataError: some items never lost, or never won, against all others, so that no best utilities are finite.
         RunError: the search does not end.
     """
+    given = Given()
+    given.some("best–worst answers", answers.best.size)
+    given.check()
     groups = comparable(answers)
     if (groups != groups[0]).any():
         found = f"fall into {int(groups.max()) + 1} groups, between which one side always won"

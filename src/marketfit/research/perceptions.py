@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from marketfit.research.given import Given, everybody_counts_one
 from marketfit.research.perceptual_map import PerceptualMap, correspondence_analysis, pca_biplot, varying
-from marketfit.research.weighted import LEVEL, Flags, Floats, Ints, Means, means
+from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints, means, share
 
 FEWEST, MOST = 10, 2000
 """People below which a bootstrap has no interval, and groups of people that it draws at the most."""
@@ -18,17 +19,39 @@ _RESAMPLES = 1000
 @dataclass(frozen=True, eq=False)
 class PerceptionAnswers:
     """Ratings (answers,), or 1 and 0 for whether an attribute fits; codes of `offer`, `attribute` and `person`
-    (answers,); weights (people,). offers, attributes: how many there are; each pair has an answer.
+    (answers,); weights (people,), all 1 unless given. offers, attributes: how many there are, as many as the codes need
+    unless given; each pair has an answer, and a person judges it once. scale: the highest rating, the lowest being 1;
+    where it is not known, ratings that are all the same have no interval.
+
+    Raises:
+        DataError: ratings off the scale, codes that are none, pairs that nobody judged, lengths that differ, weights
+            that are not above 0.
     """
 
     rating: Floats
     offer: Ints
     attribute: Ints
     person: Ints
-    weights: Floats
-    offers: int
-    attributes: int
-    fits_only: bool
+    weights: Floats = field(default_factory=everybody_counts_one)
+    offers: int = 0
+    attributes: int = 0
+    fits_only: bool = False
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        given = Given()
+        rows = (np.size(self.offer),)
+        low, high = (1.0, self.scale) if self.scale is not None else (-np.inf, np.inf)
+        low, high = (0.0, 1.0) if self.fits_only else (low, high)
+        rating = given.numbers("rating", self.rating, low=low, high=high, whole=self.fits_only, shape=rows)
+        names = {"offer": (self.offer, self.offers), "attribute": (self.attribute, self.attributes)}
+        codes, weights = given.keys(names, self.person, self.weights, shape=rows)
+        given.check()
+        offers, attributes = (count or int(codes[name].max(initial=-1)) + 1 for name, (_, count) in names.items())
+        given.settle(self, rating=rating, **codes, weights=weights, offers=offers, attributes=attributes)
+        given.used("pair of offer and attribute", self.pair, offers * attributes)
+        given.once({"person": self.person, "pair": self.pair})
+        given.check()
 
     @property
     def pair(self) -> Ints:
@@ -50,10 +73,17 @@ class PerceptionMap:
     high: Floats | None
 
 
-def mean_perceptions(answers: PerceptionAnswers) -> Means:
-    """The mean rating, or the share of people who say it fits, of each pair of offer and attribute."""
+def mean_perceptions(answers: PerceptionAnswers) -> tuple[Estimate, ...]:
+    """The mean rating, or the share of people who say it fits, of each pair of offer and attribute, by `pair`."""
     pairs = answers.offers * answers.attributes
-    return means(answers.rating, answers.pair, answers.person, answers.weights, items=pairs)
+    if not answers.fits_only:
+        within = None if answers.scale is None else (1.0, answers.scale)
+        found = means(answers.rating, answers.pair, answers.person, answers.weights, items=pairs, within=within)
+        return tuple(found.item(pair) for pair in range(pairs))
+    order = np.argsort(answers.pair, kind="stable")
+    cuts = np.searchsorted(answers.pair[order], np.arange(pairs + 1))
+    rows = [order[cuts[pair] : cuts[pair + 1]] for pair in range(pairs)]
+    return tuple(share(answers.rating[some] > 0, answers.weights[answers.person[some]]) for some in rows)
 
 
 def perception_map(answers: PerceptionAnswers, *, seed: int = 0) -> PerceptionMap:

@@ -18,14 +18,16 @@ it draws random groups of people, on as many prices.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from marketfit.errors import DataError, Problem
+from marketfit.research.given import Given, everybody_counts_one
 from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints
 
 FEWEST = 10
-"""People below which a bootstrap has no interval."""
+"""People below which a bootstrap has no interval; nor has it where they all answer alike."""
 
 MOST = 2000
 """Groups of people, and prices, that a bootstrap works on at the most."""
@@ -38,14 +40,32 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True, eq=False)
 class PriceAnswers:
-    """Four prices of each person (people, 4), rising: too cheap, cheap, expensive, too expensive; weights (people,).
+    """Four prices of each person (people, 4), rising: too cheap, cheap, expensive, too expensive; weights (people,),
+    all 1 unless given.
 
-    chances: (people, 2), to buy at the cheap and at the expensive price; or None.
+    chances: (people, 2) from 0 to 1, to buy at the cheap and at the expensive price; or None.
+
+    Raises:
+        DataError: prices that do not rise or are below 0, chances that are none, weights that are not above 0.
     """
 
     prices: Floats
-    weights: Floats
+    weights: Floats = field(default_factory=everybody_counts_one)
     chances: Floats | None = None
+
+    def __post_init__(self) -> None:
+        given = Given()
+        prices = given.numbers("prices", self.prices, low=0.0, shape=(None, 4))
+        people = len(prices)
+        weights = given.weights("weights", self.weights, people)
+        chances = self.chances
+        if chances is not None:
+            chances = given.numbers("chances", chances, low=0.0, high=1.0, shape=(people, 2))
+        given.check()
+        order = "too cheap < cheap < expensive < too expensive"
+        given.where("prices", ~rises(prices), lambda place: f"are {_listed(prices[place[0]])}", order)
+        given.check()
+        given.settle(self, prices=prices, weights=weights, chances=chances)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +110,16 @@ def rises(prices: Floats) -> Flags:
     return np.asarray((np.diff(prices, axis=1) > 0).all(axis=1))
 
 
+def _listed(prices: Floats) -> str:
+    return ", ".join(f"{price:g}" for price in prices.tolist())
+
+
 def price_curves(answers: PriceAnswers) -> PriceCurves:
-    """The four curves at every price that somebody named."""
+    """The four curves at every price that somebody named.
+
+    Raises:
+        DataError: there are no answers.
+    """
     all_in_one = _everybody(answers)
     shares = _opinions(answers, all_in_one)[:, 0] / answers.weights.sum()
     return PriceCurves(all_in_one.grid, *shares)
@@ -101,7 +129,7 @@ def trial_curve(answers: PriceAnswers) -> tuple[Floats, Floats]:
     """Prices (points,) where the curve bends, and the share of people who buy there.
 
     Raises:
-        ValueError: the answers hold no chances to buy.
+        DataError: there are no answers, or they hold no chances to buy.
     """
     all_in_one = _everybody(answers)
     return all_in_one.grid, _buyers(answers, all_in_one)[0] / answers.weights.sum()
@@ -111,9 +139,12 @@ def price_points(answers: PriceAnswers, *, seed: int = 0, level: float = LEVEL) 
     """Where the curves cross.
 
     >>> people = np.array([[1.0, 3, 5, 7], [2, 4, 6, 8], [3, 5, 7, 9]])
-    >>> points = price_points(PriceAnswers(people, np.ones(3)))
+    >>> points = price_points(PriceAnswers(people))
     >>> points.optimal  # nobody finds 4 to 6 too cheap or too expensive
     Estimate(value=5.0, low=None, high=None, n=3)
+
+    Raises:
+        DataError: there are no answers.
     """
 
     def crossings(grid: Floats, shares: Floats) -> Floats:
@@ -133,7 +164,7 @@ def best_price(answers: PriceAnswers, *, seed: int = 0, level: float = LEVEL) ->
     """The price of the highest revenue: exact, since between two bends revenue is a parabola.
 
     Raises:
-        ValueError: the answers hold no chances to buy.
+        DataError: there are no answers, or they hold no chances to buy.
     """
 
     def best(grid: Floats, trial: Floats) -> Floats:
@@ -168,7 +199,10 @@ class _Groups:
 
 
 def _everybody(answers: PriceAnswers) -> _Groups:
-    """One group, at every price that was named."""
+    """One group, at every price that was named; DataError where there is nobody."""
+    given = Given()
+    given.some("prices", len(answers.prices))
+    given.check()
     return _Groups(np.unique(answers.prices), np.zeros(len(answers.prices), dtype=np.int64), 1)
 
 
@@ -196,7 +230,8 @@ def _opinions(answers: PriceAnswers, groups: _Groups) -> Floats:
 def _buyers(answers: PriceAnswers, groups: _Groups) -> Floats:
     """(groups, points) weight of those who buy: lines that start at 0 and bend four times each."""
     if answers.chances is None:
-        raise ValueError("these answers hold no chances to buy")
+        found, do = "these answers hold no chances to buy", "ask for the chance to buy at two of the prices"
+        raise DataError([Problem("chances", found, "(people, 2) from 0 to 1", do)])
     people = len(answers.prices)
     heights = np.concatenate([np.zeros((people, 1)), answers.chances, np.zeros((people, 1))], axis=1)
     slopes = np.diff(heights, axis=1) / np.diff(answers.prices, axis=1)
@@ -247,6 +282,12 @@ def _estimates(
     tail = (1 - level) / 2
     lows, highs = np.quantile(resampled, (tail, 1 - tail), axis=0).tolist()
     return tuple(
-        Estimate(value, min(low, value), max(high, value), people)
-        for value, low, high in zip(values, lows, highs, strict=True)
+        Estimate(value, *_ends(value, low, high), people) for value, low, high in zip(values, lows, highs, strict=True)
     )
+
+
+def _ends(value: float, low: float, high: float) -> tuple[float | None, float | None]:
+    """The ends of an interval; none where all resamples are alike, and so can't tell how sure the value is."""
+    if high - low <= 1e-9 * max(1.0, abs(value)):
+        return None, None
+    return min(low, value), max(high, value)

@@ -20,6 +20,7 @@ from marketfit.research.instruments.choice import ChoiceAnswers
 from marketfit.research.instruments.competitors import CompetitorPlan, CompetitorTable
 from marketfit.research.instruments.opinions import OpinionAnswers, OpinionPlan
 from marketfit.research.study.estimate import ChoiceFinding
+from marketfit.research.study.people import People, read_people
 
 AnswersT = TypeVar("AnswersT")
 
@@ -51,12 +52,13 @@ class Survey:
 
 @dataclass(frozen=True)
 class Answers:
-    """The files of the brief, read; what is not given is None."""
+    """The files of the brief, read; what is not given is None. people: the table of respondents."""
 
     choice: ChoiceAnswers | None
     competitors: CompetitorTable | None
     opinions: OpinionAnswers | None
     surveys: Mapping[str, Survey]
+    people: People | None
     notes: tuple[str, ...]
 
 
@@ -84,9 +86,13 @@ def read_answers(brief: MarketBrief, instruments: Instruments) -> Answers:
         fit = check_levels(market, choice.data, competitors.offers if competitors else ())
         problems += fit.problems
         notes += fit.notes
+    # A choice survey reads the table of respondents itself.
+    people = choice.people if choice else None
+    if market.choices is None:
+        people = _attempt(read_people, market.respondents, market, problems)
     if problems:
         raise DataError(problems)
-    return Answers(choice, competitors, opinions, surveys, tuple(notes))
+    return Answers(choice, competitors, opinions, surveys, people, tuple(notes))
 
 
 def _class(name: str) -> object:

@@ -18,7 +18,7 @@ from marketfit.brief import SurveyFile
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.research import cells
 from marketfit.research.files import Column, RawFile, name_rows, read_raw
-from marketfit.research.weighted import effective_size
+from marketfit.research.respondents import Respondents
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -138,7 +138,7 @@ class Sheet:
         wrong = (codes < 0) & pc.is_valid(text).to_numpy()
         if wrong.any():
             example = str(text[int(np.flatnonzero(wrong)[0])].as_py())
-            known = [word for words in vocabularies for word in words]
+            known = dict.fromkeys(word for words in vocabularies for word in words)
             shown = example if len(example) <= 40 else example[:39] + "…"
             self.problem(f"column '{name}', {rows_of(wrong)}", f"is '{shown}'", nearest(example, known), "correct it")
         return codes
@@ -186,6 +186,10 @@ class Sheet:
             self.problem(f"column '{WEIGHT}', {rows_of(differs)}", found, "one weight a respondent", "correct it")
         return of_person
 
+    def respondents(self, person: Names) -> Respondents:
+        """Who answered, and how much each counts."""
+        return Respondents(person.words, self.weights(person))
+
     def problem(self, where: str, found: str, allowed: str, do: str) -> None:
         """Add a mistake of the file; `where` is the place inside it."""
         self._problems.append(Problem(f"{self._raw.path}: {where}", found, allowed, do))
@@ -195,17 +199,13 @@ class Sheet:
         if self._problems:
             raise DataError(self._problems)
 
-    def notes(self, weights: Floats) -> tuple[str, ...]:
-        """What a reader should know of the file: columns that nobody asked for, and weights."""
-        notes = []
-        if self._raw.unused:
-            named = ", ".join(f"'{name}'" for name in self._raw.unused[:20])
-            more = f" and {len(self._raw.unused) - 20} more" if len(self._raw.unused) > 20 else ""
-            notes.append(f"{self._raw.path.name}: columns that were not used: {named}{more}.")
-        if self.has(WEIGHT):
-            size = effective_size(weights)
-            notes.append(f"Weighted: {weights.size} respondents know as much as {size:.1f} of equal weight.")
-        return tuple(notes)
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the file: columns that nobody asked for."""
+        if not self._raw.unused:
+            return ()
+        named = ", ".join(f"'{name}'" for name in self._raw.unused[:20])
+        more = f" and {len(self._raw.unused) - 20} more" if len(self._raw.unused) > 20 else ""
+        return (f"{self._raw.path.name}: columns that were not used: {named}{more}.",)
 
 
 def rows_of(mask: Flags) -> str:

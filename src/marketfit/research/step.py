@@ -13,11 +13,13 @@ from marketfit.records.market import ChoiceStudy, MarketView, Offer
 from marketfit.records.market import Opinions as OpinionRecord
 from marketfit.research.competition import competition
 from marketfit.research.instruments.choice import ChoiceAnswers
-from marketfit.research.reading import Instruments, read_answers
+from marketfit.research.panel import Panel
+from marketfit.research.reading import Answers, Instruments, read_answers
 from marketfit.research.study.changes import change_finding, levels_shown
 from marketfit.research.study.offer import market_finding
 from marketfit.research.study.reaction import reaction_finding
 from marketfit.research.study.stage import set_stage
+from marketfit.research.surveys import survey_findings
 
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
@@ -35,7 +37,7 @@ def research(brief: MarketBrief, batch: FeedbackBatch | None, /, *, run: Run) ->
     return view.model_copy(update={"notes": (*view.notes, *_satisfaction(batch))})
 
 
-@step(version=9, gives=MarketView, reads=("product", "market", "require", "seed"), name="research")
+@step(version=10, gives=MarketView, reads=("product", "market", "require", "seed"), name="research")
 def study_market(brief: MarketBrief, /, *, run: Run) -> MarketView:
     """What the files of the brief say. Raises as `research` does."""
     market = brief.market
@@ -53,14 +55,28 @@ def study_market(brief: MarketBrief, /, *, run: Run) -> MarketView:
         ours, said = _ours(brief, read.choice, study, competitors, run=run)
         findings += [*finding.findings, *ours]
         notes += [*_study_notes(study), *finding.notes, *_market_without_us(study, drawn, competitors), *said]
-    opinions = instruments.opinions.estimate(read.opinions, market, run=run) if read.opinions else None
+    panel = Panel.of(market, read.people, read.choice, study)
+    opinions, said = _opinions(instruments, read, market, panel, run=run)
     findings += [competition(competitors, market, product=brief.product)] if competitors else []
-    findings += [survey.instrument.estimate(survey.answers, market, run=run) for survey in read.surveys.values()]
-    notes += _opinion_notes(opinions)
+    findings += survey_findings(read.surveys, market, panel, run=run)
+    notes += [*_opinion_notes(opinions), *said]
     notes += _absent(market, competitors)
     return MarketView(
         choice=study, competitors=competitors, opinions=opinions, findings=tuple(findings), notes=tuple(notes)
     )
+
+
+def _opinions(
+    instruments: Instruments, read: Answers, market: MarketSpec, panel: Panel, *, run: Run
+) -> tuple[OpinionRecord | None, tuple[str, ...]]:
+    """The consensus of those who count, and who does not. Nobody is weighted to the market: reliability weighs them."""
+    if read.opinions is None:
+        return None, ()
+    standing = panel.standing(read.opinions.who, weigh=False)
+    notes = tuple(f"Opinions: {note[0].lower()}{note[1:]}" for note in standing.notes)
+    if not standing.kept.any():
+        return None, notes
+    return instruments.opinions.estimate(read.opinions.counted(standing), market, run=run), notes
 
 
 def _ours(
@@ -122,6 +138,8 @@ def _absent(market: MarketSpec, competitors: tuple[Offer, ...]) -> list[str]:
     notes = []
     if not market.choices:
         notes.append("No choice survey: nothing is known of what buyers would trade off.")
+        if market.surveys:
+            notes.append("Without a choice survey nobody judges whether respondents answered with care: all count.")
         if competitors:
             notes.append("Competitors are listed only: without a choice survey their shares can't be predicted.")
     elif not competitors:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketfit.measure.clusters import best_clusters, clusters
-from marketfit.measure.intervals import clopper_pearson
+from marketfit.research.weighted import Floats, share
 from marketfit.task import FloatMatrix, normalise_text
 
 FEWEST_STATEMENTS = 12  # below, statements are listed and not grouped
@@ -23,16 +23,21 @@ _ENDS = re.compile(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])\s*|\n+")  # 
 
 @dataclass(frozen=True)
 class Statement:
-    """One sentence of an answer. respondent: index of who said it; row: of the file, from 1."""
+    """One sentence of an answer. respondent: index of who said it; row: of the answers, from 1; question: index of what
+    was asked.
+    """
 
     text: str
     respondent: int
     row: int
+    question: int = 0
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Statements that belong together. share of people who made one, with its 95 % interval (Clopper–Pearson)."""
+    """Statements that belong together. share of people who made one, weighted, with its 95 % interval
+    (Clopper–Pearson).
+    """
 
     name: str
     statements: int
@@ -54,39 +59,46 @@ class Grouped:
     silhouette: float
 
 
-def statements_of(texts: Sequence[str], respondents: Sequence[int]) -> tuple[Statement, ...]:
-    """Split answers into sentences; what has no letter is left out.
+def statements_of(
+    texts: Sequence[str], respondents: Sequence[int], questions: Sequence[int] | None = None
+) -> tuple[Statement, ...]:
+    """Split answers into sentences; what has no letter is left out. All answer question 0 unless `questions` are given.
 
     >>> [s.text for s in statements_of(["Too slow. I like the price!", "ok"], [0, 1])]
     ['Too slow.', 'I like the price!', 'ok']
     """
     found = []
-    for row, (text, respondent) in enumerate(zip(texts, respondents, strict=True), start=1):
+    asked = [0] * len(texts) if questions is None else questions
+    for row, (text, respondent, question) in enumerate(zip(texts, respondents, asked, strict=True), start=1):
         for part in _ENDS.split(text):
             clean = normalise_text(part)
             if re.search(r"[^\W\d_]", clean):
-                found.append(Statement(clean, respondent, row))
+                found.append(Statement(clean, respondent, row, question))
     return tuple(found)
 
 
-def themes_by_meaning(statements: Sequence[Statement], embeddings: FloatMatrix, *, people: int) -> Grouped:
+def themes_by_meaning(
+    statements: Sequence[Statement], embeddings: FloatMatrix, *, people: int, weights: Floats | None = None
+) -> Grouped:
     """Group statements by their embeddings; the number of groups has the largest silhouette. No randomness.
 
     A statement nearer on average to another group than to the rest of its own, or alone in it, fits nowhere: its
     silhouette width is not positive (Rousseeuw 1987).
 
-    embeddings: (statements, dim) of unit length. people: who were asked, also those who said nothing of use.
+    embeddings: (statements, dim) of unit length. people: who were asked, also those who said nothing of use. weights:
+    (respondents,) how much each counts, 0 for those who were not asked; all asked count 1 unless given.
     """
+    counts = np.ones(people) if weights is None else weights
     most = min(MOST_THEMES, len(statements) // 4)
     if len(statements) < FEWEST_STATEMENTS or most < 2:
         everything = clusters(embeddings, 1)[1]
-        return Grouped(_named(statements, everything, embeddings, people), None, 0.0)
+        return Grouped(_named(statements, everything, embeddings, counts), None, 0.0)
     _, groups, apart = best_clusters(embeddings, range(2, most + 1))
     fit = _fits(embeddings, groups)
     inside = [statement for statement, fits in zip(statements, fit.tolist(), strict=True) if fits]
     outside = [statement for statement, fits in zip(statements, fit.tolist(), strict=True) if not fits]
-    themes = _named(inside, groups[fit], embeddings[fit], people)
-    return Grouped(themes, _theme("other", outside, outside, people) if outside else None, apart)
+    themes = _named(inside, groups[fit], embeddings[fit], counts)
+    return Grouped(themes, _theme("other", outside, outside, counts) if outside else None, apart)
 
 
 def _fits(embeddings: FloatMatrix, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -105,17 +117,19 @@ def _fits(embeddings: FloatMatrix, groups: NDArray[np.int64]) -> NDArray[np.bool
 
 
 def themes_by_rules(
-    statements: Sequence[Statement], rules: Mapping[str, Sequence[str]], *, people: int
+    statements: Sequence[Statement], rules: Mapping[str, Sequence[str]], *, people: int, weights: Floats | None = None
 ) -> tuple[Theme, ...]:
     """Code statements by words and phrases: a statement belongs to every code one of whose phrases it holds.
 
-    rules: code → phrases; `*` at the end of a word stands for any ending. Upper and lower case are the same.
+    rules: code → phrases; `*` at the end of a word stands for any ending. Upper and lower case are the same. people,
+    weights: as in `themes_by_meaning`.
     """
+    counts = np.ones(people) if weights is None else weights
     found = []
     for name, phrases in rules.items():
         pattern = re.compile("|".join(_phrase(phrase) for phrase in phrases), re.IGNORECASE)
         mine = [statement for statement in statements if pattern.search(statement.text)]
-        found.append(_theme(name, mine, mine, people))
+        found.append(_theme(name, mine, mine, counts))
     return tuple(sorted(found, key=lambda theme: (-theme.people, theme.name)))
 
 
@@ -125,7 +139,7 @@ def _phrase(phrase: str) -> str:
 
 
 def _named(
-    statements: Sequence[Statement], groups: NDArray[np.int64], embeddings: FloatMatrix, people: int
+    statements: Sequence[Statement], groups: NDArray[np.int64], embeddings: FloatMatrix, weights: Floats
 ) -> tuple[Theme, ...]:
     names = sorted(set(groups.tolist()))
     words = {name: Counter[str]() for name in names}
@@ -138,17 +152,21 @@ def _named(
         centre = embeddings[rows].mean(axis=0)
         order = rows[np.argsort(-(embeddings[rows] @ centre), kind="stable")]
         mine = [statements[row] for row in rows.tolist()]
-        found.append(_theme(_name(words[name], counted), mine, [statements[row] for row in order.tolist()], people))
+        found.append(_theme(_name(words[name], counted), mine, [statements[row] for row in order.tolist()], weights))
     return tuple(sorted(found, key=lambda theme: (-theme.people, theme.name)))
 
 
-def _theme(name: str, mine: Sequence[Statement], typical: Sequence[Statement], people: int) -> Theme:
+def _theme(name: str, mine: Sequence[Statement], typical: Sequence[Statement], weights: Floats) -> Theme:
     who = {statement.respondent for statement in mine}
-    bounds = clopper_pearson(len(who), people, confidence=0.975)
+    made = np.zeros(weights.size, dtype=np.bool_)
+    made[list(who)] = True
+    asked = weights > 0
+    rate = share(made[asked], weights[asked])
     quotes: dict[int, str] = {}
     for statement in typical:  # at most one of a person
         quotes.setdefault(statement.respondent, statement.text)
-    return Theme(name, len(mine), len(who), bounds.value, bounds.low, bounds.high, tuple(quotes.values())[:_QUOTES])
+    low, high = rate.low or 0.0, 1.0 if rate.high is None else rate.high
+    return Theme(name, len(mine), len(who), rate.value, low, high, tuple(quotes.values())[:_QUOTES])
 
 
 def _words(text: str) -> set[str]:

@@ -24,16 +24,21 @@ from marketfit.records.base import Record
 from marketfit.records.questionnaire import LANGUAGES, Answer, Cell, Field, Question, Questionnaire
 from marketfit.research.files import Table
 from marketfit.research.instruments import Instrument
+from marketfit.research.respondents import NamedAnswers, Standing
 
 PlanT = TypeVar("PlanT", bound=Record)
 
 
 @dataclass(frozen=True)
 class InstrumentCase(Generic[PlanT]):
-    """A plan that the instrument can design, and the market section under which its answers are read."""
+    """A plan that the instrument can design, and the market section under which its answers are read.
+
+    optional: columns of its questionnaires that a file may lack.
+    """
 
     plan: PlanT
     market: MarketSpec
+    optional: tuple[str, ...] = ()
 
 
 def check_instrument(
@@ -83,12 +88,33 @@ def check_reading(
         _demand(back == finding, f"the estimate is lost in JSON ({type(finding).__name__})")
         found.append(finding)
     _demand(all(finding == found[0] for finding in found), "the same answers in another kind of file, another estimate")
+    path = _written(table, folder)[0]
+    check_counting(instrument, instrument.read(SurveyFile(source=path), case.market), case, run=run)
+
+
+def check_counting(
+    instrument: Instrument[PlanT, object, Record], answers: object, case: InstrumentCase[PlanT], *, run: Run
+) -> None:
+    """Answers that know who gave them (`who`) can leave people out (`counted`): nobody changes nothing, one is gone."""
+    if not isinstance(answers, NamedAnswers):
+        return
+    everybody = Standing(np.ones(answers.who.count, dtype=np.bool_), answers.who.weights)
+    before = instrument.estimate(answers, case.market, run=run)
+    after = instrument.estimate(answers.counted(everybody), case.market, run=run)
+    _demand(before == after, "leaving nobody out changes the estimate")
+    fewer = np.arange(answers.who.count) > 0
+    names = answers.counted(Standing(fewer, answers.who.weights, ("one is out",))).who.names.to_pylist()
+    _demand(names == answers.who.names.to_pylist()[1:], "counted() keeps other people than those who count")
 
 
 def check_mistakes(instrument: Instrument[PlanT, object, Record], case: InstrumentCase[PlanT], *, folder: Path) -> None:
     """Every mistake is a DataError that names the file and the row or the column; several are told together."""
     table = simulated_answers(instrument.design(case.plan, seed=1), seed=2)
-    for name in table.column_names:
+    for name in case.optional:
+        path = folder / "optional.csv"
+        pa_csv.write_csv(table.drop_columns([name]), path)
+        instrument.read(SurveyFile(source=path), case.market)
+    for name in [name for name in table.column_names if name not in case.optional]:
         text = _refusal(instrument, case, table.drop_columns([name]), folder / "lacking.csv")
         _demand(f"'{name}'" in text, f"a file without the column '{name}' is refused in other words: {text}")
     key = table.column_names[0]

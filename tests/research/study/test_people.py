@@ -79,10 +79,52 @@ def test_careless_people_are_left_out_and_told(tmp_path: Path, run: Run, monkeyp
     assert any("straight-lining" in v.criteria and "speed" in v.criteria for v in counted.dropped)
 
 
-def test_too_few_people_to_judge_are_all_kept(run: Run) -> None:
+def test_of_few_people_it_is_said_what_was_not_judged(run: Run) -> None:
     data = choices(10, 6)
     counted = count_people(data, None, market(drop_careless=True), run=run)
     assert counted.data is data
+    assert [verdict.respondent for verdict in counted.verdicts if verdict.criteria] == [f"p{n}" for n in range(10, 16)]
+    assert counted.notes == (
+        f"Respondents: 0 of 16 left out for two reasons or more, each listed; {len(counted.verdicts)} more have one "
+        "reason or a remark, and count.",
+        "The likelihood of answers was not judged: it takes 25 respondents to know what people want, here are 16.",
+        "Speed was not judged: no times are known.",
+    )
+
+
+def test_where_most_look_careless_nobody_goes_and_all_are_named(tmp_path: Path, run: Run) -> None:
+    data = choices(4, 4)
+    file = people_file(tmp_path, [(name, "old", "300" if name < "p04" else "20") for name in names_of(data)])
+    wanted = market(drop_careless=True)
+    counted = count_people(data, read_people(file, wanted), wanted, run=run)
+    assert counted.data is data
+    assert "4 of 8 respondents look careless (p04, p05, p06, p07): too many" in counted.notes[0]
+
+
+def test_the_pace_counts_the_questions_of_all_parts(tmp_path: Path, run: Run) -> None:
+    """Our own `survey read` writes the seconds of all questions and how many were answered: robots p10 to p13 hurry."""
+    data, path = choices(10, 4), tmp_path / "respondents.csv"
+    rows = [(name, 300.0, 30) if name < "p05" else (name, 100.0, 10) for name in names_of(data)]
+    rows[10:] = [(name, 60.0, 30) for name in names_of(data)[10:]]
+    pl.DataFrame(rows, schema=["respondent", "seconds", "answered"], orient="row").write_csv(path)
+    wanted = market(drop_careless=True)
+    counted = count_people(data, read_people(SurveyFile(source=path), wanted), wanted, run=run)
+    assert [verdict.respondent for verdict in counted.dropped] == ["p10", "p11", "p12", "p13"]
+
+
+def test_numbers_stay_numbers_and_bookkeeping_is_nothing_known_of_people(tmp_path: Path) -> None:
+    path = tmp_path / "respondents.csv"
+    header = "respondent,external_id,started,finished,seconds,answered,complete,age,zip,plan,tier\n"
+    path.write_text(header + "r1,,x,y,9,3,1,41,0815,pro,1\nr2,7,x,,8,2,0,,12 a,free,2\n", "utf-8")
+    people = read_people(SurveyFile(source=path), market(population={"tier": {"1": 0.5, "2": 0.5}}))
+    assert people.columns == ("age", "zip", "plan", "tier")
+    assert people.of(["r1", "r2", "r3"], "age") == [41.0, None, None]
+    assert people.of(["r1", "r2"], "zip") == ["0815", "12 a"]
+    assert people.of(["r2"], "tier") == ["2"]  # a variable of the population is a name
+    typed = tmp_path / "respondents.parquet"
+    pl.DataFrame({"respondent": ["r1"], "code": ["1"], "age": [41]}).write_parquet(typed)
+    people = read_people(SurveyFile(source=typed), market())
+    assert (people.of(["r1"], "code"), people.of(["r1"], "age")) == (["1"], [41.0])
 
 
 def test_mistakes_in_the_table_come_at_once(tmp_path: Path) -> None:

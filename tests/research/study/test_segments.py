@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.demand import ChoiceData, Coding
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
+from marketfit.records.findings import Finding
 from marketfit.research.choice_model import fit_choices
+from marketfit.research.study.people import read_people
 from marketfit.research.study.segments import segment_finding
 from marketfit.research.study.steps import steps_of
 
@@ -48,18 +51,28 @@ def two_kinds() -> ChoiceData:
     )
 
 
-def test_each_segment_says_what_it_would_pay_though_the_price_bends(
-    two_kinds: ChoiceData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Four and five classes of two kinds of people crawl; tests/demand/test_latent_class.py looks for the right number.
-    monkeypatch.setattr("marketfit.research.study.segments.CLASSES", (1, 2, 3))
+@pytest.fixture(scope="module")
+def finding(two_kinds: ChoiceData, tmp_path_factory: pytest.TempPathFactory) -> Finding:
+    """Segments of people of whom it is known how old they are, what they chose to pay, and when they answered."""
+    rng = np.random.default_rng(2)
+    path = tmp_path_factory.mktemp("people") / "respondents.csv"
+    age = np.where(np.arange(120) < 60, rng.normal(30, 6, 120), rng.normal(50, 6, 120)).round().astype(int)
+    rows = [f"{n},2026-11-30T00:59:{n % 60:02d}Z,{10 + n},{age[n]},{'pro' if n < 60 else 'free'}" for n in range(120)]
+    path.write_text("respondent,started,answered,age,plan\n" + "\n".join(rows) + "\n", "utf-8")
     fitted = fit_choices(two_kinds, signs={"price": -1}, price="price", progress=lambda _: None)
     straight = fitted.straight_price
-    finding, notes = segment_finding(
-        two_kinds, straight.coding, straight.signs, None, price="price", simulated=False, seed=0,
-        progress=lambda _: None,
-    )  # fmt: skip
-    assert finding is not None, notes
+    with pytest.MonkeyPatch.context() as patch:
+        # Four and five classes of two kinds of people crawl; tests/demand/test_latent_class.py looks for the number.
+        patch.setattr("marketfit.research.study.segments.CLASSES", (1, 2, 3))
+        found, notes = segment_finding(
+            two_kinds, straight.coding, straight.signs, read_people(SurveyFile(source=path), MarketSpec()),
+            price="price", simulated=False, seed=0, progress=lambda _: None,
+        )  # fmt: skip
+    assert found is not None, notes
+    return found
+
+
+def test_each_segment_says_what_it_would_pay_though_the_price_bends(finding: Finding) -> None:
     paid = next(one for one in finding.tables if one.title.startswith("What each segment would pay"))
     worth = {str(row[0]): row for row in paid.rows if row[1] == "place: cloud → device"}
     assert set(worth) == {"Segment 1", "Segment 2"}
@@ -73,3 +86,20 @@ def test_each_segment_says_what_it_would_pay_though_the_price_bends(
     assert finding.lead.startswith("2 segments: Segment 1, ")
     shares = finding.tables[0]
     assert sum(float(str(row[1])) for row in shares.rows) == pytest.approx(100, abs=0.2)
+
+
+def test_numbers_known_of_people_are_means_and_words_are_levels(finding: Finding) -> None:
+    who = next(one for one in finding.tables if one.title.startswith("Who is in them: what is commoner"))
+    assert {str(row[1]).split(":")[0] for row in who.rows} == {"plan"}  # no "age: 45 is twice as common", no times
+    numbers = next(one for one in finding.tables if one.title == "Who is in them, in numbers")
+    assert [(row[0], row[1], row[8]) for row in numbers.rows] == [
+        ("age", "Segment 1", "yes"),
+        ("age", "Segment 2", "yes"),
+        ("age", "everybody", "yes"),
+    ]
+    means = sorted(float(str(row[2])) for row in numbers.rows)
+    assert means == pytest.approx([30, 40, 50], abs=3)
+    for row in numbers.rows:
+        mean, low, high, first, median, third = (float(str(cell)) for cell in row[2:8])
+        assert low < mean < high
+        assert first < median < third

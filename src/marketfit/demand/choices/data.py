@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
 from marketfit.demand.choices.attribute import Attribute
+from marketfit.demand.keywords import check_keywords
+from marketfit.errors import DataError, Problem
 
 
 class OptionalParts(TypedDict, total=False):
@@ -22,16 +24,16 @@ class OptionalParts(TypedDict, total=False):
     respondent: who chose; a task number may be used again by another respondent.
     covariates: what describes who chooses or when (income, age, group): the same on all rows of a task. They enter
         through interactions.
-    weight: the weight of the task, the same on all its rows.
-    available: 0/1, booleans or yes/no; alternatives with 0 are left out of their task, and may have empty cells.
+    weights: the weight of the task, the same on all its rows.
+    availability: 0/1, booleans or yes/no; alternatives with 0 are left out of their task, and may have empty cells.
     none: no column, but the name of the none option among the alternatives; its rows have empty attribute cells.
         Without it, an alternative called "none" whose attribute cells are all empty is taken as the none option.
     """
 
     respondent: str | None
     covariates: Sequence[str]
-    weight: str | None
-    available: str | None
+    weights: str | None
+    availability: str | None
     none: str | None
 
 
@@ -51,7 +53,8 @@ class ChoiceData:
     Tasks:
         covariates: each with (tasks,) values; they describe who chooses or when, not what is on offer.
         starts: (tasks,) first row of each task; sizes: (tasks,) number of alternatives.
-        chosen: (tasks,) the row that was chosen.
+        choices: (tasks,) the row that was chosen; None where the table does not say. `chosen` is the same, and an
+        error where there are none.
         weights: (tasks,) ones unless a weight column is named.
         respondent: (tasks,) code into `respondent_labels`, or None.
     Rows that were not available are no rows here; left_out, left_out_task: (rows left out,) their rows in the source
@@ -68,7 +71,7 @@ class ChoiceData:
     row: IntArray
     starts: IntArray
     sizes: IntArray
-    chosen: IntArray
+    choices: IntArray | None
     weights: FloatArray
     respondent: IntArray | None
     respondent_labels: NDArray[np.generic] | None
@@ -83,7 +86,7 @@ class ChoiceData:
         *,
         task: str,
         alternative: str,
-        chosen: str,
+        chosen: str | None,
         attributes: Sequence[str],
         **parts: Unpack[OptionalParts],
     ) -> ChoiceData:
@@ -92,9 +95,10 @@ class ChoiceData:
         table: a pandas, polars or pyarrow table, or a mapping of column names to sequences.
         task, alternative: columns that identify.
         chosen: column of 0/1, booleans or yes/no, exactly one yes per task; or of text, the name of the chosen
-            alternative on every row of the task.
-        attributes: columns of numbers, booleans or text (levels). Text that is all numbers stays text.
-        parts: columns for respondent, covariates, weight and availability, and the none option: see `OptionalParts`.
+            alternative on every row of the task. None for data that are only predicted on.
+        attributes: columns of numbers, booleans or text (levels). Text that is all numbers stays text, as
+            long as it has few levels.
+        parts: columns for respondent, covariates, weights and availability, and the none option: see `OptionalParts`.
 
         Raises DataError with every mistake in the table; the first row is row 1.
 
@@ -107,6 +111,7 @@ class ChoiceData:
         # Arrow is needed to read tables only; shares are simulated without it.
         from marketfit.demand.choices.table import ColumnNames, read_choice_table
 
+        check_keywords(cls.from_table, parts, OptionalParts.__annotations__)
         read = read_choice_table(table, ColumnNames(task, alternative, chosen, attributes, **parts))
         layout = read.layout
         return cls(
@@ -119,7 +124,7 @@ class ChoiceData:
             row=layout.order,
             starts=layout.starts,
             sizes=layout.sizes,
-            chosen=read.chosen,
+            choices=read.choices,
             weights=read.weights,
             respondent=layout.respondent,
             respondent_labels=layout.respondent_labels,
@@ -156,6 +161,16 @@ class ChoiceData:
         return 0 if self.respondent is None else int(np.count_nonzero(np.diff(self.respondent, prepend=-1)))
 
     @property
+    def chosen(self) -> IntArray:
+        """(tasks,) the row that was chosen. Raises DataError where the table did not say."""
+        if self.choices is None:
+            found = "do not say what was chosen: they were read with chosen=None"
+            allowed = "such data can be predicted on; fits and scores need to know the choices"
+            do = "name the column of choices in ChoiceData.from_table"
+            raise DataError([Problem("the choice data", found, allowed, do)])
+        return self.choices
+
+    @property
     def task_of_row(self) -> IntArray:
         """(rows,) the task that each row belongs to."""
         return np.repeat(np.arange(self.tasks, dtype=np.int64), self.sizes)
@@ -179,7 +194,7 @@ class ChoiceData:
             row=self.row[rows],
             starts=new_row[self.starts[keep]],
             sizes=self.sizes[keep],
-            chosen=new_row[self.chosen[keep]],
+            choices=None if self.choices is None else new_row[self.choices[keep]],
             weights=self.weights[keep],
             respondent=None if self.respondent is None else self.respondent[keep],
             covariates=tuple(covariate.take(keep) for covariate in self.covariates),

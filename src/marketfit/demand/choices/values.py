@@ -9,6 +9,9 @@ from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.columns import Codes, Column, is_number, is_text, read_codes, read_numbers
 from marketfit.errors import Problem
 
+MOST_NUMBERS = 12
+"""Levels of a text column whose names are all numbers; more are prices and the like that were read as text."""
+
 
 def read_values(name: str, column: Column, empty: BoolArray, need: str, problems: list[Problem]) -> Attribute:
     """One attribute or covariate; missing, infinite and mixed cells are problems.
@@ -55,6 +58,15 @@ def _levels(name: str, codes: Codes, empty: BoolArray, problems: list[Problem]) 
                 f"in a column of {'numbers' if words else 'text'}",
                 allowed="numbers only, or names only",
                 do="correct the cells; if all are names of levels, make the column categorical",
+            )
+        )
+    if codes.codes.size and numeric.all() and numeric.size > MOST_NUMBERS and not codes.declared:
+        problems.append(
+            Problem(
+                where=f"column '{name}'",
+                found=f"text, but all of its {numeric.size} values are numbers, such as '{codes.names[0]}'",
+                allowed=f"numbers; or names of levels (at most {MOST_NUMBERS} where all of them are numbers)",
+                do="convert the column to numbers; if they are names of levels, make the column categorical",
             )
         )
     used = np.flatnonzero(np.bincount(codes.codes[(codes.codes >= 0) & ~empty], minlength=len(codes.names)))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray
+from marketfit.demand.arrays import FloatArray, rows_text
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.columns import NONE_COLUMN
 from marketfit.demand.coding.declaration import Declaration
@@ -37,14 +37,16 @@ class Coding(Declaration):
         """Code the rows of choice data. Raises DataError for attributes, levels or alternatives that are unknown."""
         problems: list[Problem] = []
         everybody = np.ones(data.tasks, dtype=np.bool_)
-        of_tasks = data_values(self.covariates, data.covariates, everybody, "covariate", problems)
-        values = data_values(self.terms, data.attributes, ~data.is_none, "attribute", problems)
+        of_tasks = data_values(
+            self.covariates, data.covariates, data.row[data.starts], everybody, "covariate", problems
+        )
+        values = data_values(self.terms, data.attributes, data.row, ~data.is_none, "attribute", problems)
         values |= {name: np.repeat(numbers, data.sizes) for name, numbers in of_tasks.items()}
         alternative = data_alternatives(data, self.alternatives, problems)
         if data.none is not None and self.none is None:
-            problems.append(
-                Problem("the choice data", "have a none option", "the model was fitted without one", "drop its rows")
-            )
+            where = f"column '{data.alternative_column}', {rows_text(data.row[data.is_none])}"
+            found, do = f"the none option '{data.none}'", "drop its rows"
+            problems.append(Problem(where, found, "the model was fitted without one", do))
         if problems:
             raise DataError(problems)
         return self._coded(Inputs(values, self.alternatives, alternative, data.is_none))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, label
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, label, rows_text
 from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.columns import NONE_COLUMN, indicator
@@ -59,18 +59,24 @@ class Inputs:
 
 
 def data_values(
-    terms: Iterable[Term], given: Iterable[Attribute], used: BoolArray, kind: str, problems: list[Problem]
+    terms: Iterable[Term],
+    given: Iterable[Attribute],
+    rows: IntArray,
+    used: BoolArray,
+    kind: str,
+    problems: list[Problem],
 ) -> dict[str, FloatArray]:
     """What the terms encode, from attributes (or covariates) of choice data; what does not fit is a problem.
 
-    used: (rows,) rows that have a value. kind: what error messages call the things.
+    rows: (rows,) rows of the source table. used: (rows,) those that have a value. kind: what error messages call the
+    things.
     """
     by_name = {attribute.name: attribute for attribute in given}
     values = {}
     for term in terms:
         where = f"{kind} '{term.attribute}'"
         if term.attribute in by_name:
-            values[term.attribute] = _term_input(term, by_name[term.attribute], used, where, problems)
+            values[term.attribute] = _term_input(term, by_name[term.attribute], (rows, used), where, problems)
         else:
             problems.append(missing(where, tuple(by_name)))
     return values
@@ -81,12 +87,12 @@ def data_alternatives(data: ChoiceData, alternatives: tuple[str, ...], problems:
     if not alternatives:
         return np.full(data.rows, -1, dtype=np.int64)
     place = {name: index for index, name in enumerate(alternatives)}
-    column = f"column '{data.alternative_column}'"
-    problems.extend(
-        Problem(column, f"unknown alternative '{name}'", nearest(name, alternatives), "use a fitted alternative")
-        for name in data.alternatives
-        if name not in place and name != data.none
-    )
+    for code, name in enumerate(data.alternatives):
+        at = data.row[data.alternative == code]
+        if name not in place and name != data.none and at.size:
+            where = f"column '{data.alternative_column}', {rows_text(at)}"
+            found, do = f"unknown alternative '{name}'", "use a fitted alternative"
+            problems.append(Problem(where, found, nearest(name, alternatives), do))
     return np.array([place.get(name, -1) for name in data.alternatives], dtype=np.int64)[data.alternative]
 
 
@@ -127,20 +133,27 @@ def missing(where: str, given: Sequence[str]) -> Problem:
     return Problem(where, "is missing", f"given: {', '.join(given) or 'nothing'}", "give its value")
 
 
-def _term_input(term: Term, attribute: Attribute, used: BoolArray, where: str, problems: list[Problem]) -> FloatArray:
-    """(rows,) what `term.encode` takes."""
+def _term_input(
+    term: Term, attribute: Attribute, at: tuple[IntArray, BoolArray], where: str, problems: list[Problem]
+) -> FloatArray:
+    """(rows,) what `term.encode` takes. at: (rows,) rows of the source table, and which of them have a value."""
     if not isinstance(term, LevelsTerm):
         if attribute.levels is None:
             return attribute.numbers
         problems.append(_not_a_number(where, "holds text", term.kind))
         return np.full(attribute.values.size, np.nan)
     if attribute.levels is not None:
-        names, codes, shown = attribute.levels, attribute.codes, attribute.take(used).present
+        names, codes = attribute.levels, attribute.codes
     else:
         distinct, codes = np.unique(attribute.numbers, return_inverse=True)
         names = tuple(label(number) for number in distinct.tolist())
-        shown = tuple(names[code] for code in np.unique(codes[used]).tolist())
-    problems.extend(_unknown_level(where, name, term) for name in shown if name not in term.levels)
+    rows, used = at
+    for code, name in enumerate(names):
+        if name in term.levels:
+            continue
+        shown = rows[used & (codes == code)]
+        if shown.size:
+            problems.append(_unknown_level(f"{where}, {rows_text(shown)}", name, term))
     # The extra slot at the end is for code −1, the cell of a none option.
     lookup = [float(term.levels.index(name)) if name in term.levels else -1.0 for name in names]
     return np.array([*lookup, -1.0])[codes]

@@ -100,6 +100,11 @@ def _levels_term(used: Attribute, base: str | None, problems: list[Problem]) -> 
     if len(levels) < 2:
         problems.append(Problem(where, f"has the single level '{levels[0]}'", "two or more", "drop the attribute"))
         return None
+    if len(levels) > MOST_KNOTS and 2 * len(levels) > used.values.size:
+        found = f"has {len(levels)} levels in {used.values.size} rows, such as '{levels[0]}' and '{levels[1]}'"
+        do = "merge levels, code numbers 'linear' or 'piecewise', or drop what names the row"
+        problems.append(Problem(where, found, "levels that come up again and again", do))
+        return None
     base = levels[0] if base is None else label(base)
     if base not in levels:
         problems.append(Problem(where, f"unknown base level '{base}'", nearest(base, levels), "name a tested level"))

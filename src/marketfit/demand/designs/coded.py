@@ -49,7 +49,7 @@ def as_choices(
         row=np.arange(count * size, dtype=np.int64),
         starts=starts,
         sizes=np.full(count, size, dtype=np.int64),
-        chosen=starts if chosen is None else starts + chosen,
+        choices=starts if chosen is None else starts + chosen,
         weights=np.ones(count),
         respondent=respondent,
         respondent_labels=None if respondent is None else np.arange(int(respondent.max(initial=-1)) + 1),

@@ -11,13 +11,14 @@ from marketfit.demand.arrays import BoolArray, IntArray, frozen, label
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.designs.rules import prohibition_table
 from marketfit.demand.designs.space import DesignSpace
+from marketfit.demand.printing import Printed, table_rows
 from marketfit.errors import DataError, Problem
 
 SHOWN = 5
 
 
-@dataclass(frozen=True, eq=False)
-class ChoiceDesign:
+@dataclass(frozen=True, eq=False, repr=False)
+class ChoiceDesign(Printed):
     """What every version shows in every task.
 
     codes: (versions, tasks, alternatives, attributes) places in the levels of each attribute; read-only.
@@ -42,6 +43,18 @@ class ChoiceDesign:
     def offers(self, version: int, task: int) -> tuple[Offer, ...]:
         """The alternatives of a task, both counted from 0: attribute → level."""
         return offers_of(self.space, self.codes[version, task])
+
+    def __str__(self) -> str:
+        versions, tasks, alternatives, _ = self.codes.shape
+        rows = [
+            (f"{task + 1}.{place + 1}", *(label(offer[name]) for name in self.space.names))
+            for task in range(min(tasks, SHOWN))
+            for place, offer in enumerate(self.offers(0, task))
+        ]
+        what = f"{alternatives} alternatives{' and none' if self.space.none else ''}"
+        lines = table_rows(("task", *self.space.names), rows) if versions else []
+        more = ["…"] if versions > 1 or tasks > SHOWN else []
+        return "\n".join([f"Choice design: {versions} versions of {tasks} tasks of {what}", *lines, *more])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ChoiceDesign):

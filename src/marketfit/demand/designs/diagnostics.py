@@ -32,14 +32,15 @@ from marketfit.demand.designs.information import log_determinants, mean_d_error
 from marketfit.demand.designs.prior import Prior, vague_prior
 from marketfit.demand.designs.rules import Rules
 from marketfit.demand.designs.space import DesignSpace
+from marketfit.demand.printing import Printed
 from marketfit.errors import DataError, Problem, nearest
 
 BASELINES = 3  # random designs that a design is measured against
 QUANTILE = 1.959963984540054  # of the normal distribution at 97.5 %
 
 
-@dataclass(frozen=True, eq=False)
-class DesignReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class DesignReport(Printed):
     """Diagnostics of a design under a prior. They are computed, not sampled, so that they have no interval.
 
     levels: attribute → level → how often it is shown. pairs: two attributes → (levels, levels) how often both are.

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray, Rng
-from marketfit.demand.coding.coding import Offer
 from marketfit.demand.market.moments import share_moments
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.rules import LOGIT_VARIANCE, RandomisedFirstChoice, Rule, choosing_of
 from marketfit.demand.market.scene import Adjustments, MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.market.shares import Choosing, share_draws
@@ -28,7 +28,7 @@ SCALES = (0.02, 50.0)
 
 def calibrate(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     known: Mapping[str, float],
     scale: float | Literal["fit"] = 1.0,
@@ -64,6 +64,7 @@ def calibrate(
     >>> simulate(Market(draws, adjustments=adjustments), offers).mean["ours"]
     0.8000
     """
+    offers = named_offers(offers, source.coding)
     bare = replace(market_of(source), adjustments=Adjustments())
     scene = scene_of(bare, offers, none=none)
     _check(known, scene, rule, scale)

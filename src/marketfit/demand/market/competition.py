@@ -9,12 +9,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng
-from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import Estimate, check_level, interval
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.price_game import Board, PriceGame, Settled, board_of, settle
 from marketfit.demand.market.pricing import PricedDemand, demand_of
 from marketfit.demand.market.scene import MarketSource, draw_demand
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import (
+    Printed,
+    estimate_cells,
+    extrapolated_lines,
+    level_heads,
+    percent,
+    rounded,
+    table_rows,
+)
 from marketfit.errors import Problem
 
 MOST_PEOPLE = 20_000
@@ -25,8 +34,8 @@ RANDOM_STARTS = 3
 APART = 1e-4  # of the range of prices: equilibria that are closer are the same
 
 
-@dataclass(frozen=True, eq=False)
-class Equilibrium:
+@dataclass(frozen=True, eq=False, repr=False)
+class Equilibrium(Printed):
     """Prices from which no firm gains by departing alone.
 
     prices: offer → price of the mean demand's equilibrium, with the interval over worlds; offers without an owner keep
@@ -54,10 +63,29 @@ class Equilibrium:
     extrapolated: Mapping[str, tuple[str, ...]]
     sample_size: int
 
+    def __str__(self) -> str:
+        unpriced = Estimate(math.nan, math.nan, math.nan)
+        rows = [
+            (name, *estimate_cells(self.prices.get(name, unpriced)), percent(share.value), self.at_bound.get(name, ""))
+            for name, share in self.shares.items()
+        ]
+        settled = "prices settled" if self.converged else "NOT SETTLED: no equilibrium was found"
+        others = f", {len(self.others)} more from other starts" if self.others else ""
+        left_out = f", {self.unsettled} more did not settle" if self.unsettled else ""
+        earned = ", ".join(f"{firm} {rounded(profit.value)}" for firm, profit in self.profits.items())
+        return "\n".join(
+            [
+                f"Price equilibrium: {settled}{others}; n = {self.sample_size}, {self.worlds} worlds{left_out}",
+                *table_rows(("offer", "price", *level_heads(self.level), "share, %", "at bound"), rows),
+                f"profits: {earned}",
+                *extrapolated_lines(self.extrapolated),
+            ]
+        )
+
 
 def equilibrium(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     game: PriceGame,
     worlds: int = 200,
@@ -81,6 +109,7 @@ def equilibrium(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     problems = [] if worlds >= 1 else [Problem("worlds", f"is {worlds}", "at least 1", "correct it")]
     board = board_of(source, offers, game, problems)
     told = progress or (lambda _: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -13,6 +13,7 @@ from marketfit.demand.arrays import FloatArray, SingleArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.coding.terms import PiecewiseTerm, Value
 from marketfit.demand.intervals import Estimate, check_level, estimate, interval
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.prices import (
     PriceTerm,
     check_tested,
@@ -23,14 +24,23 @@ from marketfit.demand.market.prices import (
 )
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import share_curve_draws
+from marketfit.demand.printing import (
+    Printed,
+    estimate_cells,
+    extrapolated_lines,
+    level_heads,
+    rounded,
+    share_cells,
+    table_rows,
+)
 from marketfit.errors import DataError, Problem
 
 POINTS = 129  # prices that the share curve is taken at; in between, log odds are linear, as a single person's are
 FAR = 1e300  # stands for infinity where quantiles are interpolated
 
 
-@dataclass(frozen=True, eq=False)
-class CompetitiveValue:
+@dataclass(frozen=True, eq=False, repr=False)
+class CompetitiveValue(Printed):
     """What a change of an offer is worth in its market.
 
     value: price at which the changed offer has its old share, less the old price. Infinite where no tested price
@@ -60,10 +70,21 @@ class CompetitiveValue:
         """Whether value and interval are numbers that tested prices show."""
         return all(math.isfinite(number) for number in (self.value.value, self.value.low, self.value.high))
 
+    def __str__(self) -> str:
+        rows = [
+            ("value", *estimate_cells(self.value)),
+            ("share before, %", *share_cells(*astuple(self.base_share))),
+            ("share at the old price, %", *share_cells(*astuple(self.changed_share))),
+        ]
+        table = table_rows(("", "mean", *level_heads(self.level)), rows)
+        tested = f"tested prices can show {rounded(self.lowest)} to {rounded(self.highest)}"
+        head = f"What the change is worth among its rivals, n = {self.sample_size}"
+        return "\n".join([head, *table, tested, *extrapolated_lines(self.extrapolated)])
+
 
 def competitive_value(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     offer: str,
     change: Mapping[str, Value],
@@ -81,6 +102,7 @@ def competitive_value(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     scene, grid, prices, old = _checked(source, offers, (offer, change, price), none)
     drawn = draw_demand(source)
     rivals, choosing = one_against_rest(scene, scene.names.index(offer))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, frozen
-from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
 from marketfit.demand.market.moments import Chances
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.prices import (
     PriceTerm,
     check_tested,
@@ -22,11 +22,12 @@ from marketfit.demand.market.prices import (
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import blocks, weights_of
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, rounded, table_rows
 from marketfit.errors import DataError, Problem
 
 
-@dataclass(frozen=True, eq=False)
-class Elasticities:
+@dataclass(frozen=True, eq=False, repr=False)
+class Elasticities(Printed):
     """By how many percent each share changes when the price of one offer rises by one percent.
 
     offer, price: whose price moves, and from where. offers: names, none last where it takes part.
@@ -50,10 +51,17 @@ class Elasticities:
         """Offer → elasticity of its share with respect to the price."""
         return dict(zip(self.offers, self.elasticity.tolist(), strict=True))
 
+    def __str__(self) -> str:
+        ends = zip(self.elasticity.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
+        rows = [(name, *map(rounded, told)) for name, told in zip(self.offers, ends, strict=True)]
+        table = table_rows(("offer", "elasticity", *level_heads(self.level)), rows)
+        head = f"Elasticity of shares by the price of {self.offer}, at {rounded(self.price)}, n = {self.sample_size}"
+        return "\n".join([head, *table, *extrapolated_lines(self.extrapolated)])
+
 
 def elasticities(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     offer: str,
     at: float | None = None,
@@ -70,6 +78,7 @@ def elasticities(
     Raises DataError with everything that is wrong; a price beyond the tested range has no slope.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     problems: list[Problem] = []
     term = price_term(source.coding, price, problems)
     point = offer_price(offers, offer, price, problems) if at is None else at

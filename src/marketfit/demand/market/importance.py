@@ -11,10 +11,11 @@ from marketfit.demand.arrays import FloatArray, Rng, frozen
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
 from marketfit.demand.intervals import check_level, interval
 from marketfit.demand.models.utilities import DRAWS, UtilitySource, draw_utilities
+from marketfit.demand.printing import Printed, level_heads, share_cells, table_rows
 
 
-@dataclass(frozen=True, eq=False)
-class Importance:
+@dataclass(frozen=True, eq=False, repr=False)
+class Importance(Printed):
     """Importance of each attribute, in percent; all attributes together are 100.
 
     percent_draws: (draws, attributes), each row sums to 100. percent, low, high: (attributes,) mean over draws and ends
@@ -33,6 +34,13 @@ class Importance:
     def mean(self) -> dict[str, float]:
         """Attribute → percent."""
         return dict(zip(self.attributes, self.percent.tolist(), strict=True))
+
+    def __str__(self) -> str:
+        ends = (self.percent, self.low, self.high)
+        told = zip(*((end / 100).tolist() for end in ends), strict=True)
+        rows = [(name, *share_cells(*one)) for name, one in zip(self.attributes, told, strict=True)]
+        table = table_rows(("attribute", "importance, %", *level_heads(self.level)), rows)
+        return "\n".join([f"Importance of attributes, n = {self.sample_size}", *table])
 
 
 def importance(source: UtilitySource, *, draws: int = DRAWS, rng: Rng = 0, level: float = 0.95) -> Importance:

@@ -15,8 +15,17 @@ from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import Estimate, check_level, estimate
 from marketfit.demand.market.candidates import LineCandidates, OfferSpace, Profit, margins
 from marketfit.demand.market.line_goals import Field, Goal
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import (
+    Printed,
+    estimate_cells,
+    extrapolated_lines,
+    level_heads,
+    percent,
+    table_rows,
+)
 from marketfit.errors import DataError, Problem
 
 MOST_LINES = 2_000_000
@@ -40,8 +49,8 @@ class Line:
     goal_draws: FloatArray
 
 
-@dataclass(frozen=True, eq=False)
-class LineSearch:
+@dataclass(frozen=True, eq=False, repr=False)
+class LineSearch(Printed):
     """The best lines. lines: by expected goal, the best first. best_of_size: number of offers → its best line.
 
     candidates: name → offer. enumerated: lines that were compared. extrapolated: offer → its clamped attributes.
@@ -56,12 +65,21 @@ class LineSearch:
     level: float
     sample_size: int
 
+    def __str__(self) -> str:
+        rows = [
+            (" + ".join(line.offers), *estimate_cells(line.goal), percent(line.share.value), percent(line.chance_best))
+            for line in self.lines
+        ]
+        heads = ("line", "goal", *level_heads(self.level), "share, %", "best in % of draws")
+        head = f"The best {len(self.lines)} of {self.enumerated} lines, n = {self.sample_size}"
+        return "\n".join([head, *table_rows(heads, rows), *extrapolated_lines(self.extrapolated)])
+
 
 def search_line(
     source: MarketSource,
-    rivals: Mapping[str, Offer],
+    rivals: Offers,
     *,
-    candidates: Mapping[str, Offer] | OfferSpace | LineCandidates,
+    candidates: Offers | OfferSpace | LineCandidates,
     size: int = 1,
     goal: Literal["share"] | Profit = "share",
     shown: int = 10,
@@ -86,7 +104,8 @@ def search_line(
     check_level(level)
     allowed = candidates.allowed if isinstance(candidates, LineCandidates) else None
     named = candidates.offers if isinstance(candidates, LineCandidates) else candidates
-    offers = named.candidates() if isinstance(named, OfferSpace) else dict(named)
+    offers = named.candidates() if isinstance(named, OfferSpace) else named_offers(named, source.coding)
+    rivals = named_offers(rivals, source.coding)
     scene, margin = _checked(source, rivals, offers, size, goal, shown)
     drawn = draw_demand(source)
     count = sum(math.comb(len(offers), own) for own in range(1, size + 1))

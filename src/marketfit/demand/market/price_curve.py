@@ -10,21 +10,46 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, FloatArray, SingleArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
-from marketfit.demand.market.offers import code_offers
+from marketfit.demand.market.offers import Offers, code_offers, named_offers
 from marketfit.demand.market.prices import one_against_rest
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import share_curve_draws
+from marketfit.demand.printing import (
+    Printed,
+    extrapolated_lines,
+    level_heads,
+    rounded,
+    share_cells,
+    table_rows,
+)
 from marketfit.errors import DataError, Problem, nearest
 
 
 @dataclass(frozen=True, eq=False)
-class PriceCurve:
-    """Demand and profit along a grid of prices.
+class ProfitCurve:
+    """What each price of a grid earns, in the unit of price times people.
 
-    prices: (points,) in the unit of the price attribute. share, profit: (points,) means over draws, each with the
-    ends of its interval at `level`; profit is in that unit times people.
-    share_draws, profit_draws: (draws, points): integrate a decision over these.
+    mean, low, high: (points,) over draws, with the ends of the interval. draws: (draws, points).
     chance_best: (points,) share of draws in which the price earns most of those within the tested range.
+    best_price: the tested price of the highest expected profit. Prices beyond the tested range do not run: demand is
+    held constant there, so profit would grow for ever.
+    """
+
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    draws: FloatArray
+    chance_best: FloatArray
+    best_price: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PriceCurve(Printed):
+    """Demand along a grid of prices, and profit where the cost of a unit is known.
+
+    prices: (points,) in the unit of the price attribute. share, share_low, share_high: (points,) mean over draws, with
+    the ends of its interval at `level`. share_draws: (draws, points): integrate a decision over these.
+    profit: None where no cost was given.
     extrapolated: (points,) whether the price is beyond the tested range, where demand is held at its end.
     others_extrapolated: offer → its clamped attributes; for the offer itself, those other than price.
     sample_size: people behind the fit.
@@ -34,12 +59,8 @@ class PriceCurve:
     share: FloatArray
     share_low: FloatArray
     share_high: FloatArray
-    profit: FloatArray
-    profit_low: FloatArray
-    profit_high: FloatArray
     share_draws: SingleArray
-    profit_draws: FloatArray
-    chance_best: FloatArray
+    profit: ProfitCurve | None
     extrapolated: BoolArray
     others_extrapolated: Mapping[str, tuple[str, ...]]
     level: float
@@ -47,34 +68,49 @@ class PriceCurve:
 
     @property
     def best_price(self) -> float:
-        """The tested price of the highest expected profit.
+        """The tested price of the highest expected profit. Raises DataError where no cost of a unit was given."""
+        if self.profit is None:
+            do = "give price_curve the unit_cost"
+            raise DataError([Problem("best price", "no cost of a unit was given", "a price that earns most", do)])
+        return self.profit.best_price
 
-        Prices beyond the tested range do not run: demand is held constant there, so profit would grow for ever.
-        """
-        return float(self.prices[np.argmax(np.where(self.extrapolated, -np.inf, self.profit))])
+    def __str__(self) -> str:
+        heads = ["price", "share, %", *level_heads(self.level)]
+        ends = (self.share.tolist(), self.share_low.tolist(), self.share_high.tolist())
+        rows = [[rounded(point), *share_cells(*told)] for point, *told in zip(self.prices.tolist(), *ends, strict=True)]
+        if self.profit is not None:
+            heads += ["profit", *level_heads(self.level)]
+            money = (self.profit.mean.tolist(), self.profit.low.tolist(), self.profit.high.tolist())
+            rows = [[*row, *map(rounded, earned)] for row, *earned in zip(rows, *money, strict=True)]
+        for row, beyond in zip(rows, self.extrapolated.tolist(), strict=True):
+            row[0] += " (beyond what was tested)" if beyond else ""
+        lines = [f"Price curve, n = {self.sample_size}, {len(self.share_draws)} draws", *table_rows(heads, rows)]
+        return "\n".join([*lines, *extrapolated_lines(self.others_extrapolated)])
 
 
 def price_curve(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     offer: str,
     prices: Sequence[float],
-    unit_cost: float,
-    audience: float,
+    unit_cost: float | None = None,
+    audience: float = 1.0,
     price: str = "price",
     level: float = 0.95,
 ) -> PriceCurve:
-    """Share and profit of one offer over a grid of prices.
+    """Share of one offer over a grid of prices, and its profit where `unit_cost` is given.
 
     source: a fitted model, draws of its coefficients (from `draw_utilities`, to choose their number and scale), or a
         `Market` around either.
     offers: name → attributes; the price of `offer` itself is replaced. The none option takes part where known.
-    unit_cost: cost of serving one buyer, in the unit of price. audience: number of people who choose.
+    unit_cost: cost of serving one buyer, in the unit of price. audience: number of people who choose; by default
+        profit is that of one.
 
     Raises DataError with everything that is wrong with the offers, the grid or the price attribute.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     _check(source, offers, offer, prices, (unit_cost, audience), price)
     scene, grid, clamped = _designs(source, offers, offer, prices, price)
     drawn = draw_demand(source)
@@ -82,25 +118,34 @@ def price_curve(
     shares = share_curve_draws(grid, rivals, drawn, choosing)
     points = np.array(prices, dtype=np.float64)
     beyond = np.array([price in clamped.pop(_at(offer, point), ()) for point in prices], dtype=np.bool_)
-    profits = shares * (audience * (points - unit_cost))
     share_low, share_high = interval(shares, level)
-    profit_low, profit_high = interval(profits, level)
-    best = np.where(beyond, -np.inf, profits).argmax(axis=1)
+    earned = None if unit_cost is None else shares * (audience * (points - unit_cost))
     return PriceCurve(
         prices=frozen(points),
         share=frozen(shares.mean(axis=0, dtype=np.float64)),
         share_low=frozen(share_low),
         share_high=frozen(share_high),
-        profit=frozen(profits.mean(axis=0)),
-        profit_low=frozen(profit_low),
-        profit_high=frozen(profit_high),
         share_draws=frozen(shares),
-        profit_draws=frozen(profits),
-        chance_best=frozen(np.bincount(best, minlength=points.size) / best.size),
+        profit=None if earned is None else _profit_curve(points, earned, beyond, level),
         extrapolated=frozen(beyond),
         others_extrapolated=clamped,
         level=level,
         sample_size=drawn.sample_size,
+    )
+
+
+def _profit_curve(prices: FloatArray, draws: FloatArray, beyond: BoolArray, level: float) -> ProfitCurve:
+    """draws: (draws, points) of the profit; beyond: (points,) whether the price was not tested."""
+    mean = draws.mean(axis=0)
+    low, high = interval(draws, level)
+    best = np.where(beyond, -np.inf, draws).argmax(axis=1)
+    return ProfitCurve(
+        mean=frozen(mean),
+        low=frozen(low),
+        high=frozen(high),
+        draws=frozen(draws),
+        chance_best=frozen(np.bincount(best, minlength=prices.size) / best.size),
+        best_price=float(prices[np.argmax(np.where(beyond, -np.inf, mean))]),
     )
 
 
@@ -132,7 +177,7 @@ def _check(
     offers: Mapping[str, Offer],
     offer: str,
     prices: Sequence[float],
-    money: tuple[float, float],
+    money: tuple[float | None, float],
     price: str,
 ) -> None:
     problems = []
@@ -143,8 +188,9 @@ def _check(
         problems.append(Problem(f"price='{price}'", "no such attribute", allowed, "name the price attribute"))
     if not len(prices) or not np.isfinite(prices).all() or (np.diff(prices) <= 0).any():
         problems.append(Problem("prices", "are none, not finite or not ascending", "ascending numbers", "sort them"))
-    if not np.isfinite(money).all() or money[1] <= 0:
-        found = f"unit_cost={money[0]:g}, audience={money[1]:g}"
+    cost, audience = money
+    if not np.isfinite([cost or 0.0, audience]).all() or audience <= 0:
+        found = f"unit_cost={cost}, audience={audience:g}"
         problems.append(Problem("profit", found, "finite numbers, an audience above 0", "correct them"))
     if problems:
         raise DataError(problems)

@@ -12,15 +12,17 @@ from marketfit.demand.arrays import BoolArray, FloatArray, frozen
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import Estimate, check_level, estimate, interval
 from marketfit.demand.market.competition import MOST_PEOPLE, WORLD_PEOPLE, bound_flags, world_draws
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.price_game import Board, PriceGame, board_of, settle
 from marketfit.demand.market.prices import check_tested, price_term
 from marketfit.demand.market.pricing import PricedDemand, demand_of
 from marketfit.demand.market.scene import MarketSource, draw_demand
+from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, percent, rounded, table_rows
 from marketfit.errors import Problem, nearest
 
 
-@dataclass(frozen=True, eq=False)
-class PriceReaction:
+@dataclass(frozen=True, eq=False, repr=False)
+class PriceReaction(Printed):
     """Our firm's profit, all its offers together, at each candidate price of one of them.
 
     prices: (points,). before: rivals keep their prices. after: rivals settle on prices that are a Nash equilibrium
@@ -66,10 +68,26 @@ class PriceReaction:
         """Whether the price that looks best before the reaction is the best after it, and all reactions are known."""
         return self.best_before == self.best_after and bool(self.converged.all())
 
+    def __str__(self) -> str:
+        profits = (self.before, self.after, self.after_low, self.after_high)
+        rows = [
+            (rounded(price), *map(rounded, told), percent(best), "" if settled else "NOT SETTLED")
+            for price, *told, best, settled in zip(
+                self.prices.tolist(),
+                *(profit.tolist() for profit in profits),
+                self.chance_best.tolist(),
+                self.converged.tolist(),
+                strict=True,
+            )
+        ]
+        heads = ("price", "profit before", "after", *level_heads(self.level), "best in % of worlds", "")
+        head = f"Our profit before and after rivals answer, n = {self.sample_size}, {self.worlds} worlds"
+        return "\n".join([head, *table_rows(heads, rows), *extrapolated_lines(self.extrapolated)])
+
 
 def price_after_reaction(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     offer: str,
     prices: Sequence[float],
@@ -89,6 +107,7 @@ def price_after_reaction(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     board, index = _checked(source, offers, (offer, prices, worlds), game)
     drawn, rng = draw_demand(source), np.random.default_rng(0)
     candidates = np.array(prices, dtype=np.float64)

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng, SingleArray, frozen
-from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.rules import Rule, choosing_of
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.shares import share_draws
 from marketfit.demand.models.utilities import DRAWS, UtilityDraws
+from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, share_cells, table_rows
 
 
-@dataclass(frozen=True, eq=False)
-class Shares:
+@dataclass(frozen=True, eq=False, repr=False)
+class Shares(Printed):
     """Shares of offers that compete with each other.
 
     offers: names, in the order given, the none option last where it takes part.
@@ -45,10 +46,17 @@ class Shares:
         """Offer → share."""
         return dict(zip(self.offers, self.share.tolist(), strict=True))
 
+    def __str__(self) -> str:
+        ends = zip(self.share.tolist(), self.low.tolist(), self.high.tolist(), strict=True)
+        rows = [(name, *share_cells(*told)) for name, told in zip(self.offers, ends, strict=True)]
+        table = table_rows(("offer", "share, %", *level_heads(self.level)), rows)
+        head = f"Shares of {len(self.offers)} offers, n = {self.sample_size}, {self.draws} draws"
+        return "\n".join([head, *table, *extrapolated_lines(self.extrapolated)])
+
 
 def simulate(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     rule: Rule = "preference",
     none: bool | None = None,
@@ -61,7 +69,8 @@ def simulate(
 
     source: a fitted model, draws of its coefficients (then `draws` plays no part), or a `Market` around either, which
         says who can get which offer and corrects to known shares.
-    offers: name → attributes, and the alternative where the model has constants.
+    offers: name → attributes, and the alternative where the model has constants; a list or a table of them will do,
+        here and wherever offers are asked for (see `Offers`).
     rule: share of preference (the logit's probabilities; Train 2009, chapter 2), first choice, or randomised first
         choice (Orme & Huber 2000), which does not overstate similar offers.
     none: whether people may take nothing (default: where the model knows the none option).
@@ -71,6 +80,7 @@ def simulate(
     Raises DataError with everything that is wrong with the offers.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     scene = scene_of(source, offers, none=none)
     generator = np.random.default_rng(rng)
     drawn = draw_demand(source, draws=draws, rng=generator, scale=scale)

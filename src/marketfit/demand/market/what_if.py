@@ -12,9 +12,11 @@ from marketfit.demand.arrays import BoolArray, FloatArray, Rng, SingleArray, fro
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.coding.terms import Value
 from marketfit.demand.intervals import Estimate, check_level, estimate, interval
+from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.rules import Rule
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
 from marketfit.demand.market.simulate import Shares, simulate_scene
+from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, percent, share_cells, table_rows
 from marketfit.errors import DataError, Problem, nearest
 
 
@@ -42,8 +44,8 @@ class VolumeSource:
     fair_part: float
 
 
-@dataclass(frozen=True, eq=False)
-class WhatIf:
+@dataclass(frozen=True, eq=False, repr=False)
+class WhatIf(Printed):
     """Shares before and after a change, paired: draw d is the same people before and after.
 
     difference, difference_low, difference_high: (offers,) after − before, mean over draws and ends of the interval at
@@ -66,10 +68,30 @@ class WhatIf:
     level: float
     sample_size: int
 
+    def __str__(self) -> str:
+        ends = (self.difference, self.difference_low, self.difference_high)
+        rows = [
+            (name, percent(before), percent(after), *share_cells(*told))
+            for name, before, after, told in zip(
+                self.before.offers,
+                self.before.share.tolist(),
+                self.after.share.tolist(),
+                zip(*(end.tolist() for end in ends), strict=True),
+                strict=True,
+            )
+        ]
+        lines = table_rows(("offer", "before, %", "after, %", "change", *level_heads(self.level)), rows)
+        if self.own is not None and self.cannibalised is not None:
+            lines.append(
+                f"ours together: {percent(self.own.value)}; from our own: {percent(self.cannibalised.value)} %"
+            )
+        head = f"Shares before and after, n = {self.sample_size}, {self.before.draws} draws"
+        return "\n".join([head, *lines, *extrapolated_lines(self.after.extrapolated)])
+
 
 def what_if(
     source: MarketSource,
-    offers: Mapping[str, Offer],
+    offers: Offers,
     *,
     changes: Sequence[Change],
     ours: Collection[str] = (),
@@ -87,6 +109,7 @@ def what_if(
     Raises DataError with everything that is wrong with offers and changes.
     """
     check_level(level)
+    offers = named_offers(offers, source.coding)
     before, after = _scenes(source, offers, changes, ours, none)
     generator = np.random.default_rng(rng)
     drawn = draw_demand(source, rng=generator)

@@ -1,8 +1,9 @@
-"""Arguments that the fits share: coding, weights and sign constraints, checked against the data."""
+"""Arguments that the fits share: what a model is made of, and weights, checked against the data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,13 +14,27 @@ from marketfit.demand.coding.options import CodingOption
 from marketfit.errors import DataError, Problem, nearest
 
 
-def coding_of(
-    data: ChoiceData,
-    coding: Coding | Mapping[str, CodingOption] | None,
-    constants: bool,
-    base: str | None,
-    interactions: Sequence[Sequence[str]] = (),
-) -> Coding:
+class Specification(TypedDict, total=False):
+    """What a model is made of, for every fit: how attributes enter utility, and which way.
+
+    coding: options by attribute (see `CodingOption`), or a coding that was fixed before.
+    constants: a constant for each alternative but the `base` (default: the last sorted), called `asc_<alternative>`.
+    interactions: products such as ("price", "income") or ("asc", "income"), of attributes, covariates, constants
+        (`asc` for all of them) or single columns; their columns are called `price:income`, `asc_<alternative>:income`.
+    signs: attribute or column → 1 or −1: its coefficients are kept at or above, at or below 0.
+    """
+
+    coding: Coding | Mapping[str, CodingOption] | None
+    constants: bool
+    base: str | None
+    interactions: Sequence[Sequence[str]]
+    signs: Mapping[str, int] | None
+
+
+def coding_of(data: ChoiceData, given: Specification) -> Coding:
+    """The coding that a specification asks for."""
+    coding, constants, base = given.get("coding"), given.get("constants", False), given.get("base")
+    interactions = given.get("interactions", ())
     if not isinstance(coding, Coding):
         return Coding.from_data(data, options=coding, constants=constants, base=base, interactions=interactions)
     if constants or base is not None or interactions:

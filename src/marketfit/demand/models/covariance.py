@@ -1,4 +1,11 @@
-"""Covariance of the coefficients: classical, robust to misspecification, and clustered by respondent."""
+"""Covariance of the coefficients: classical, robust to misspecification, and clustered by respondent.
+
+Which kind is used where is the same for every fit by maximum likelihood. `standard_errors` are classical, as published
+tables print them, unless `errors` asks for another kind. What decides rests on the most cautious kind that the data
+allow, clustered before robust before classical, because the tasks of one person are not independent: `mean_covariance`,
+`mean_draws` and `utility_draws`, hence willingness to pay, shares, prices and segments. A summary shows both kinds.
+`errors` makes both the same. A result names them: `errors` and `interval_errors`.
+"""
 
 from __future__ import annotations
 
@@ -35,16 +42,16 @@ def covariances(
     return {kind: _spread(matrix, free) for kind, matrix in found.items()}
 
 
-def shown_errors(found: Mapping[Errors, FloatArray], wanted: Errors | None) -> Errors:
-    """The kind to show: the one that is wanted, or the most cautious. Raises DataError when it is not to be had."""
+def error_kinds(found: Mapping[Errors, FloatArray], wanted: Errors | None) -> tuple[Errors, Errors]:
+    """The kinds of `standard_errors` and of what decides. Raises DataError when the wanted one is not to be had."""
     if wanted is None:
         order: tuple[Errors, ...] = ("clustered", "robust", "classical")
-        return next(kind for kind in order if kind in found)
+        return "classical", next(kind for kind in order if kind in found)
     if wanted not in found:
         allowed = "allowed here: " + ", ".join(found)
         do = "name the respondent column, or ask for another kind"
         raise DataError([Problem("errors", f"{wanted!r} is not to be had from these data", allowed, do)])
-    return wanted
+    return wanted, wanted
 
 
 def _sandwich(bread: FloatArray, group_scores: FloatArray) -> FloatArray:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketfit.demand.arrays import FloatArray, IntArray, Rng, frozen
 from marketfit.demand.choices.data import ChoiceData
-from marketfit.demand.coding.coding import Coding
-from marketfit.demand.coding.options import CodingOption
-from marketfit.demand.models.arguments import bounds_of
+from marketfit.demand.keywords import check_keywords
+from marketfit.demand.models.arguments import Specification, bounds_of
 from marketfit.demand.models.class_count import ClassesTried, Criteria, entropy_r2
 from marketfit.demand.models.class_search import Found, SearchSpace, search
-from marketfit.demand.models.covariance import Errors, covariances
+from marketfit.demand.models.covariance import Errors, covariances, error_kinds
 from marketfit.demand.models.identification import column_scales
 from marketfit.demand.models.latent_class_result import LatentClassResult
 from marketfit.demand.models.likelihood import Likelihood
@@ -25,30 +25,32 @@ from marketfit.demand.progress import Progress, part_of
 from marketfit.errors import DataError, Problem
 
 STARTS = 20
+KINDS: tuple[Errors, ...] = ("classical", "clustered")
+"""Of errors: a person belongs to a class as a whole, so that the scores of people are the only ones."""
 
 
 def fit_latent_class(
     data: ChoiceData,
     *,
     classes: int | Sequence[int],
-    coding: Coding | Mapping[str, CodingOption] | None = None,
-    constants: bool = False,
-    signs: Mapping[str, int] | None = None,
+    errors: Errors | None = None,
     starts: int = STARTS,
     rng: Rng = 0,
     progress: Progress | None = None,
+    **specification: Unpack[Specification],
 ) -> LatentClassResult:
     """Fit a latent class logit: each person belongs to one of a few classes, each with coefficients of its own.
 
     classes: how many; of several numbers, such as range(1, 6), the one with the least BIC is kept, and `tried` lists
-        all. coding, constants, signs: as in `fit_mnl`; signs hold in every class.
+        all.
+    errors: "classical" or "clustered" (by person), for all that is shown and drawn (default: classical errors are
+        shown; intervals and draws rest on clustered ones where there are more people than parameters).
     starts: random starts for each number of classes. Each gets a few steps of EM; the best go on to convergence, the
         last stretch by Newton's method. The same seed gives the same result, whatever other numbers are tried.
     progress: called with the fraction done.
+    specification: coding, constants, base, interactions, signs: see `Specification`. All hold in every class.
 
-    Weights of the data must be the same for all tasks of a person; a person counts as that many people. Errors are
-    clustered by person where there are more people than parameters, classical elsewhere; `dataclasses.replace(result,
-    errors="classical")` shows the others.
+    Weights of the data must be the same for all tasks of a person; a person counts as that many people.
 
     Raises DataError when the data do not say who chose, when options do not fit them, when coefficients cannot be told
     apart, or when no start leads to classes with finite coefficients.
@@ -60,10 +62,11 @@ def fit_latent_class(
     >>> fit_latent_class(data, classes=1).coefficients  # three of four take the cheaper one: −log 3
     {'class1_price': -1.098612, 'share_class1': 1.0}
     """
+    check_keywords(fit_latent_class, specification, Specification.__annotations__)
     labels, person = people_of(data)
     numbers = (classes,) if isinstance(classes, int) else tuple(dict.fromkeys(classes))
-    weights = _checked(data, person, numbers, labels.size, starts)
-    logit = fit_mnl(data, coding=coding, constants=constants, signs=signs)
+    weights = _checked(data, person, numbers, labels.size, starts, errors)
+    logit = fit_mnl(data, **specification)
     columns = logit.coding.columns
     design = logit.coding.design(data).matrix
     scales = column_scales(Likelihood.of(data, design, data.weights), columns)
@@ -77,12 +80,17 @@ def fit_latent_class(
         found[number] = search(space, number, count, np.random.default_rng([seed, number]), advance)
     tried = tuple(_tried(number, found[number], space, starts) for number in numbers)
     best = _sorted(panel, _least_bic(tried, found))
-    return _result(data, logit, space, best, labels, tried)
+    return _result(data, logit, space, best, labels, tried, errors)
 
 
-def _checked(data: ChoiceData, person: IntArray, numbers: Sequence[int], people: int, starts: int) -> FloatArray:
+def _checked(
+    data: ChoiceData, person: IntArray, numbers: Sequence[int], people: int, starts: int, errors: Errors | None
+) -> FloatArray:
     """(people,) weights; DataError with everything that is wrong."""
     problems = []
+    if errors is not None and errors not in KINDS:
+        do = "errors of people's answers as a whole are clustered ones"
+        problems.append(Problem("errors", f"{errors!r} is not to be had here", f"allowed: {', '.join(KINDS)}", do))
     if not numbers:
         problems.append(Problem("classes", "names no number", "at least one", "say how many classes to try"))
     problems += [
@@ -154,21 +162,28 @@ def _result(
     mixture: Mixture,
     labels: NDArray[np.generic],
     tried: tuple[ClassesTried, ...],
+    errors: Errors | None,
 ) -> LatentClassResult:
     columns = space.columns
     held = bound_parameters(mixture, space.bounds)
     scores, information = derivatives(space.panel, mixture)
     people = np.arange(space.panel.people)
     units = np.append(np.tile(1 / space.scales, mixture.classes), np.ones(mixture.classes - 1))
-    kinds: tuple[Errors, ...] = ("classical", "clustered")
     found = covariances(information, scores, people, ~held)
+    known: dict[Errors, FloatArray] = {
+        kind: frozen(found[kind] * np.outer(units, units)) for kind in KINDS if kind in found
+    }
+    # With fewer people than parameters, the scores of people do not tell a covariance.
+    few = errors is None and people.size <= held.size
+    shown, deciding = error_kinds(known, "classical" if few else errors)
     names = [f"class{number}_{name}" for number in range(1, mixture.classes + 1) for name in columns]
     return LatentClassResult(
         coding=logit.coding,
         class_estimates=frozen(mixture.coefficients / space.scales),
         shares=frozen(mixture.shares),
-        covariances={kind: frozen(found[kind] * np.outer(units, units)) for kind in kinds if kind in found},
-        errors="clustered" if people.size > held.size else "classical",
+        covariances=known,
+        errors=shown,
+        interval_errors=deciding,
         log_likelihood=mixture.log_likelihood,
         log_likelihood_null=logit.log_likelihood_null,
         observations=data.tasks,

@@ -16,22 +16,24 @@ from marketfit.demand.coding.coding import Coding
 from marketfit.demand.models.arguments import bounds_of
 from marketfit.demand.models.class_count import ClassesTried, table_rows
 from marketfit.demand.models.covariance import Errors, normal_draws
-from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.likelihood import probabilities
 from marketfit.demand.models.mixture import Mixture
 from marketfit.demand.models.panel import Panel, people_of
-from marketfit.demand.models.summary import coefficient_rows
+from marketfit.demand.models.summary import coefficient_rows, errors_line
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed
 
 
-@dataclass(frozen=True, eq=False)
-class LatentClassResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class LatentClassResult(Printed):
     """A fitted latent class logit: everybody belongs to one class, the same for all their tasks.
 
     Classes are numbered from 1, the largest share first.
     class_estimates: (classes, columns) coefficients in the order of `coding.columns`. shares: (classes,), sum 1.
     covariances: (parameters, parameters) of the coefficients of class 1, of class 2, … and then log(share_c / share_1)
     for the classes from 2. "classical" is the inverse of the observed information (minus the exact Hessian of the
-    mixture); "clustered" is the sandwich of it around the scores of people. `errors` is the kind that is shown.
+    mixture); "clustered" is the sandwich of it around the scores of people. `errors` is the kind of `standard_errors`,
+    `interval_errors` that of intervals and draws (see `covariance`).
     log_likelihood, log_likelihood_null: at the estimate, and with equal probabilities, both weighted.
     observations: number of choices. respondents: number of people. signs: column → −1 or 1.
     at_bound: coefficients, such as `class2_price`, that their sign holds at 0; they have no standard error.
@@ -44,6 +46,7 @@ class LatentClassResult:
     shares: FloatArray
     covariances: Mapping[Errors, FloatArray]
     errors: Errors
+    interval_errors: Errors
     log_likelihood: float
     log_likelihood_null: float
     observations: int
@@ -67,17 +70,24 @@ class LatentClassResult:
 
     @property
     def covariance(self) -> FloatArray:
-        """(parameters, parameters) covariance of the kind in `errors`."""
-        return self.covariances[self.errors]
+        """(parameters, parameters) covariance of the kind in `interval_errors`."""
+        return self.covariances[self.interval_errors]
 
     @property
     def standard_errors(self) -> dict[str, float]:
-        """Name → standard error, of shares by the delta method; NaN at a bound and for the share of a single class."""
+        """Name → standard error of the kind in `errors`, of shares by the delta method; NaN at a bound and for the
+        share of a single class.
+        """
+        return self.standard_errors_of(self.errors)
+
+    def standard_errors_of(self, kind: Errors) -> dict[str, float]:
+        """Name → standard error of this kind, one of those in `covariances`."""
         size = self.class_estimates.size
-        errors = np.sqrt(np.diag(self.covariance)[:size])
+        covariance = self.covariances[kind]
+        errors = np.sqrt(np.diag(covariance)[:size])
         # d share_c / d log-odds_k = share_c (1[c = k] − share_k)
         slopes = (np.diag(self.shares) - np.outer(self.shares, self.shares))[:, 1:]
-        of_shares = np.sqrt(np.diag(slopes @ self.covariance[size:, size:] @ slopes.T))
+        of_shares = np.sqrt(np.diag(slopes @ covariance[size:, size:] @ slopes.T))
         named = zip(self._names, [*errors.tolist(), *of_shares.tolist()], strict=True)
         none = {*self.at_bound, *(["share_class1"] if self.classes == 1 else [])}
         return {name: math.nan if name in none else error for name, error in named}
@@ -172,17 +182,20 @@ class LatentClassResult:
             f"log-likelihood {self.log_likelihood:.3f}, with equal probabilities {self.log_likelihood_null:.3f}, "
             f"McFadden R² {self.rho_squared:.4f}",
         ]
-        values, errors = self.coefficients, self.standard_errors
+        values = self.coefficients
+        errors = {kind: self.standard_errors_of(kind) for kind in (self.errors, self.interval_errors)}
         blocks: list[str] = []
         for number in classes:
-            error = errors[f"share_class{number}"]
-            known = "" if math.isnan(error) else f" (std. error {error:.4f})"
+            error = errors[self.errors][f"share_class{number}"]
+            known = "" if math.isnan(error) else f" ({self.errors} s.e. {error:.4f})"
             mine = {name: f"class{number}_{name}" for name in columns}
             blocks += ["", f"class {number}: share {values[f'share_class{number}']:.4f}{known}"]
             blocks += coefficient_rows(
-                {name: values[full] for name, full in mine.items()}, {name: errors[full] for name, full in mine.items()}
+                {name: values[full] for name, full in mine.items()},
+                {kind: {name: of_kind[full] for name, full in mine.items()} for kind, of_kind in errors.items()},
             )
-        return "\n".join([*head, *blocks, "", *table_rows(self.tried, self.classes), f"standard errors: {self.errors}"])
+        told = errors_line(self.errors, self.interval_errors)
+        return "\n".join([*head, *blocks, "", *table_rows(self.tried, self.classes), told])
 
     @property
     def _names(self) -> list[str]:
@@ -192,10 +205,9 @@ class LatentClassResult:
 
     def _mixed(self, data: ChoiceData, weights: FloatArray) -> FloatArray:
         """Probabilities averaged over classes by weights (tasks, classes)."""
-        likelihood = Likelihood.of(data, self.coding.design(data).matrix, data.weights)
+        design = self.coding.design(data).matrix
         by_row = weights[data.task_of_row]
-        chances = sum(
-            (by_row[:, c] * likelihood.probabilities(point) for c, point in enumerate(self.class_estimates)),
-            np.zeros(data.rows),
-        )
+        chances = np.zeros(data.rows)
+        for index, point in enumerate(self.class_estimates):
+            chances += by_row[:, index] * probabilities(design, point, data.starts, data.sizes)
         return data.in_table_order(chances)

@@ -78,14 +78,6 @@ class Likelihood:
         """The log-likelihood."""
         return -sum(float(self.weights[stack.tasks] @ _softmax(stack, coefficients)[1]) for stack in self._stacks())
 
-    def probabilities(self, coefficients: FloatArray) -> FloatArray:
-        """(rows,) the probability that each alternative is chosen in its task."""
-        chances: FloatArray = self.design @ coefficients
-        chances -= np.repeat(np.maximum.reduceat(chances, self.starts), self.sizes)
-        np.exp(chances, out=chances)
-        chances /= np.repeat(np.add.reduceat(chances, self.starts), self.sizes)
-        return chances
-
     def derivatives(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Gradient (columns,) and information (columns, columns), the latter being minus the Hessian."""
         found = self.evaluate(coefficients)
@@ -132,6 +124,15 @@ class Likelihood:
             return np.reshape(self.design[first:last], (tasks.size, size, -1))
         rows: FloatArray = self.design[self.starts[tasks, None] + np.arange(size)]
         return rows
+
+
+def probabilities(design: FloatArray, coefficients: FloatArray, starts: IntArray, sizes: IntArray) -> FloatArray:
+    """(rows,) the probability of each alternative in its task, whatever was chosen. starts, sizes: (tasks,)."""
+    chances: FloatArray = design @ coefficients
+    chances -= np.repeat(np.maximum.reduceat(chances, starts), sizes)
+    np.exp(chances, out=chances)
+    chances /= np.repeat(np.add.reduceat(chances, starts), sizes)
+    return chances
 
 
 def _softmax(stack: Stack, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:

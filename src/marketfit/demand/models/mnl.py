@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, frozen
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
-from marketfit.demand.coding.options import CodingOption
-from marketfit.demand.models.arguments import bounds_of, coding_of, signs_by_column, weights_of
-from marketfit.demand.models.covariance import Errors, covariances, shown_errors
+from marketfit.demand.keywords import check_keywords
+from marketfit.demand.models.arguments import Specification, bounds_of, coding_of, signs_by_column, weights_of
+from marketfit.demand.models.covariance import Errors, covariances, error_kinds
 from marketfit.demand.models.identification import check_finite, column_scales, raise_if_separated
-from marketfit.demand.models.likelihood import Likelihood
+from marketfit.demand.models.likelihood import Likelihood, probabilities
 from marketfit.demand.models.newton import Optimum, maximise
-from marketfit.demand.models.summary import coefficient_rows
+from marketfit.demand.models.summary import coefficient_rows, errors_line
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed
 from marketfit.errors import RunError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MNLResult:
+class MNLResult(Printed):
     """A fitted multinomial logit.
 
     coding: how attributes became columns. estimates: (columns,) coefficients in the order of `coding.columns`.
-    covariances: (columns, columns) for each kind of errors that the data allow; `errors` is the kind that is shown.
+    covariances: (columns, columns) for each kind of errors that the data allow; `errors` is the kind of
+    `standard_errors`, `interval_errors` that of intervals and draws (see `covariance`).
     log_likelihood, log_likelihood_null: at the estimate, and with equal probabilities, both weighted.
     observations: number of choices. respondents: number of people; 0 when the data do not say who.
     signs: column → −1 or 1 for the constrained ones. at_bound: columns that their sign holds at 0; they have no
@@ -38,6 +41,7 @@ class MNLResult:
     estimates: FloatArray
     covariances: Mapping[Errors, FloatArray]
     errors: Errors
+    interval_errors: Errors
     log_likelihood: float
     log_likelihood_null: float
     observations: int
@@ -48,8 +52,10 @@ class MNLResult:
     def __post_init__(self) -> None:
         size = len(self.coding.columns)
         shapes = {matrix.shape for matrix in self.covariances.values()}
-        if self.estimates.shape != (size,) or shapes != {(size, size)} or self.errors not in self.covariances:
+        if self.estimates.shape != (size,) or shapes != {(size, size)}:
             raise ValueError(f"a model of {size} columns has as many estimates and covariances of them")
+        if not {self.errors, self.interval_errors} <= set(self.covariances):
+            raise ValueError(f"there are covariances of the kinds {', '.join(self.covariances)}")
 
     @property
     def coefficients(self) -> dict[str, float]:
@@ -63,13 +69,17 @@ class MNLResult:
 
     @property
     def mean_covariance(self) -> FloatArray:
-        """(columns, columns) covariance of the coefficients, of the kind in `errors`."""
-        return self.covariances[self.errors]
+        """(columns, columns) covariance of the coefficients, of the kind in `interval_errors`."""
+        return self.covariances[self.interval_errors]
 
     @property
     def standard_errors(self) -> dict[str, float]:
         """Column → standard error, of the kind in `errors`; NaN for a coefficient at its bound."""
-        errors = np.sqrt(np.diag(self.mean_covariance)).tolist()
+        return self.standard_errors_of(self.errors)
+
+    def standard_errors_of(self, kind: Errors) -> dict[str, float]:
+        """Column → standard error of this kind, one of those in `covariances`."""
+        errors = np.sqrt(np.diag(self.covariances[kind])).tolist()
         named = zip(self.coding.columns, errors, strict=True)
         return {name: math.nan if name in self.at_bound else error for name, error in named}
 
@@ -90,8 +100,8 @@ class MNLResult:
         Numbers beyond the tested range are clamped; `coding.design(data).extrapolated` says which.
         Raises DataError when the data lack an attribute or hold an unknown level.
         """
-        likelihood = Likelihood.of(data, self.coding.design(data).matrix, data.weights)
-        return data.in_table_order(likelihood.probabilities(scale * self.estimates))
+        design = self.coding.design(data).matrix
+        return data.in_table_order(probabilities(design, scale * self.estimates, data.starts, data.sizes))
 
     def mean_draws(self, count: int, rng: np.random.Generator) -> FloatArray:
         """(count, columns) draws of the coefficients from their asymptotic normal distribution.
@@ -107,38 +117,32 @@ class MNLResult:
         """`count` draws of the coefficients, with one person each: the logit gives everybody the same tastes."""
         return UtilityDraws(self.mean_draws(count, rng), self.coding, self.sample_size)
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         people = f" of {self.respondents} respondents" if self.respondents else ""
         head = [
             f"Multinomial logit: {self.observations} choices{people}",
             f"log-likelihood {self.log_likelihood:.3f}, with equal probabilities {self.log_likelihood_null:.3f}, "
             f"McFadden R² {self.rho_squared:.4f}",
         ]
-        rows = coefficient_rows(self.coefficients, self.standard_errors)
-        return "\n".join([*head, "", *rows, "", f"standard errors: {self.errors}"])
+        errors = {kind: self.standard_errors_of(kind) for kind in (self.errors, self.interval_errors)}
+        rows = coefficient_rows(self.coefficients, errors)
+        return "\n".join([*head, "", *rows, "", errors_line(self.errors, self.interval_errors)])
 
 
 def fit_mnl(
     data: ChoiceData,
     *,
-    coding: Coding | Mapping[str, CodingOption] | None = None,
-    constants: bool = False,
-    base: str | None = None,
-    interactions: Sequence[Sequence[str]] = (),
     weights: FloatArray | None = None,
-    signs: Mapping[str, int] | None = None,
     errors: Errors | None = None,
+    **specification: Unpack[Specification],
 ) -> MNLResult:
     """Fit a multinomial logit by Newton's method.
 
-    coding: options by attribute (see `CodingOption`), or a coding that was fixed before.
-    constants: a constant for each alternative but the `base` (default: the last sorted), called `asc_<alternative>`.
-    interactions: products such as ("price", "income") or ("asc", "income"), of attributes, covariates, constants
-        (`asc` for all of them) or single columns; their columns are called `price:income`, `asc_<alternative>:income`.
     weights: (tasks,) in place of the weights of the data; a task counts as that many choices. For weights that
         correct the sample, show robust or clustered errors.
-    signs: attribute or column → 1 or −1: its coefficients are kept at or above, at or below 0.
-    errors: "classical", "robust" or "clustered" (default: clustered when there are at least two respondents).
+    errors: "classical", "robust" or "clustered", for all that is shown and drawn (default: classical errors are
+        shown, intervals and draws rest on the most cautious kind; see `covariance`).
+    specification: coding, constants, base, interactions, signs: see `Specification`.
 
     Raises DataError when options do not fit the data, when coefficients cannot be told apart, or when a column
     predicts choices without exception; RunError when the search does not end.
@@ -149,19 +153,22 @@ def fit_mnl(
     >>> fit_mnl(data).coefficients["price"]  # three of four take the cheaper one: −log 3
     -1.098612
     """
-    coding = coding_of(data, coding, constants, base, interactions)
+    check_keywords(fit_mnl, specification, Specification.__annotations__)
+    coding = coding_of(data, specification)
     columns = coding.columns
-    by_column = signs_by_column(coding, signs or {})
+    by_column = signs_by_column(coding, specification.get("signs") or {})
     bounds = bounds_of(columns, by_column)
     likelihood = Likelihood.of(data, coding.design(data).matrix, weights_of(data, weights))
     optimum = _search(likelihood, columns, bounds)
     scores = likelihood.scores(optimum.coefficients)
     found = covariances(optimum.information, scores, data.respondent, ~optimum.at_bound)
+    shown, deciding = error_kinds(found, errors)
     return MNLResult(
         coding=coding,
         estimates=frozen(optimum.coefficients),
         covariances={kind: frozen(matrix) for kind, matrix in found.items()},
-        errors=shown_errors(found, errors),
+        errors=shown,
+        interval_errors=deciding,
         log_likelihood=optimum.value,
         log_likelihood_null=likelihood.at_zero.value,
         observations=data.tasks,

@@ -76,9 +76,9 @@ def _of_data(
 ) -> tuple[FloatArray, IntArray]:
     """(tasks, columns) by what each coefficient is multiplied in each task, and (draws, people) tasks of the sample."""
     problems: list[Problem] = []
-    everybody = np.ones(data.tasks, dtype=np.bool_)
+    everybody, rows = np.ones(data.tasks, dtype=np.bool_), data.row[data.starts]
     products = _products(
-        coding, data_values(coding.covariates, data.covariates, everybody, "covariate", problems), problems
+        coding, data_values(coding.covariates, data.covariates, rows, everybody, "covariate", problems), problems
     )
     draws, people, columns = drawn.values.shape
     unit = np.arange(data.tasks) if data.respondent is None else data.respondent

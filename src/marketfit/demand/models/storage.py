@@ -12,7 +12,7 @@ from marketfit.demand.models.plain import from_plain, to_plain
 from marketfit.demand.models.utilities import ChoiceModel
 from marketfit.errors import DataError, Problem
 
-FORMAT = "marketfit.demand.model/1"
+FORMAT = "marketfit.demand.model/2"
 MOST_CHARACTERS = 1 << 28
 """Longer text is no model of ours: what is read into memory stays bounded."""
 

@@ -1,29 +1,49 @@
-"""The printed table of coefficients, the same for every choice model."""
+"""The printed table of coefficients, the same for every model that is fitted by maximum likelihood."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
+from marketfit.demand.models.covariance import Errors
+from marketfit.demand.printing import table_rows
 
-def coefficient_rows(coefficients: Mapping[str, float], standard_errors: Mapping[str, float]) -> list[str]:
-    """Lines of name, estimate, standard error, z and two-sided p; a missing (NaN) error is a coefficient at its bound.
 
-    >>> print("\\n".join(coefficient_rows({"price": -0.5, "brand_b": 0.0}, {"price": 0.25, "brand_b": math.nan})))
-    coefficient     estimate   std. error         z        p
-    price               -0.5         0.25     -2.00   0.0455
-    brand_b                0 at its bound
+def coefficient_rows(coefficients: Mapping[str, float], errors: Mapping[Errors, Mapping[str, float]]) -> list[str]:
+    """Lines of name, estimate, and standard error, z and two-sided p for each kind of errors.
+
+    errors: kind → name → standard error; a missing one (NaN) is that of a coefficient at its bound.
+
+    >>> errors = {
+    ...     "classical": {"price": 0.25, "brand_b": math.nan},
+    ...     "robust": {"price": 0.5, "brand_b": math.nan}}
+    >>> print("\\n".join(coefficient_rows({"price": -0.5, "brand_b": 0.0}, errors)))
+    coefficient  estimate  classical s.e.      z       p  robust s.e.      z       p
+    price            -0.5            0.25  -2.00  0.0455          0.5  -1.00  0.3173
+    brand_b             0    at its bound
     """
-    width = max(len("coefficient"), *(len(name) for name in coefficients))
-    lines = [f"{'coefficient':<{width}} {'estimate':>12} {'std. error':>12} {'z':>9} {'p':>8}"]
+    heads = ["coefficient", "estimate", *(cell for kind in errors for cell in (f"{kind} s.e.", "z", "p"))]
+    rows = []
     for name, value in coefficients.items():
-        error = standard_errors[name]
-        if math.isnan(error):
-            lines.append(f"{name:<{width}} {value:>12.6g} {'at its bound':>12}")
-            continue
-        z = value / error
-        lines.append(f"{name:<{width}} {value:>12.6g} {error:>12.4g} {z:>9.2f} {_p_text(z):>8}")
-    return lines
+        known = [of_kind[name] for of_kind in errors.values()]
+        bound = any(map(math.isnan, known))
+        told = ["at its bound"] if bound else [cell for error in known for cell in _error_cells(value, error)]
+        rows.append([name, f"{value:.6g}", *told])
+    return table_rows(heads, rows)
+
+
+def errors_line(shown: Errors, deciding: Errors) -> str:
+    """Which kind of errors is used where.
+
+    >>> errors_line("classical", "clustered"), errors_line("robust", "robust")
+    ('standard errors: classical; intervals and draws: clustered', 'standard errors: robust')
+    """
+    return f"standard errors: {shown}" + (f"; intervals and draws: {deciding}" if deciding != shown else "")
+
+
+def _error_cells(value: float, error: float) -> tuple[str, str, str]:
+    z = value / error if error else math.nan
+    return f"{error:.4g}", f"{z:.2f}", _p_text(z)
 
 
 def _p_text(z: float) -> str:

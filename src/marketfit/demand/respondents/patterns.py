@@ -14,7 +14,7 @@ FEWEST_TASKS = 5
 LONGEST_TURN = 4
 """Patterns such as 1, 2, 3, 1, 2, 3 are looked for up to this length."""
 SPEED = 0.4
-"""A speeder takes less than this share of the median respondent's time for a task."""
+"""A speeder takes less than this share of the median respondent's time for a question."""
 
 
 def starts_of(data: ChoiceData) -> tuple[IntArray, IntArray]:
@@ -85,12 +85,14 @@ def duplicates(data: ChoiceData) -> IntArray:
     return found
 
 
-def speeders(seconds: FloatArray, tasks: IntArray) -> BoolArray:
-    """(respondents,) whether a person takes less than 40 % of the median time for a task; unknown times (NaN) do not.
+def speeders(seconds: FloatArray, answered: FloatArray | IntArray) -> BoolArray:
+    """(respondents,) whether a person takes less than 40 % of the median time for a question; unknown times (NaN) do
+    not.
 
-    seconds: (respondents,) for all tasks together; tasks: (respondents,) how many.
+    seconds: (respondents,) for all questions together; answered: (respondents,) how many these are.
     """
-    pace = seconds / np.maximum(tasks, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pace = np.where(answered > 0, seconds / answered, np.nan)
     known = np.isfinite(pace)
     if not known.any():
         return np.zeros(pace.size, dtype=np.bool_)

@@ -8,16 +8,27 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, Rng, frozen, label
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng, frozen, label
 from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.respondents import consistency as likelihood
 from marketfit.demand.respondents.consistency import Consistency, consistency
-from marketfit.demand.respondents.patterns import cheapest_only, duplicates, speeders, starts_of, straight_lining
+from marketfit.demand.respondents.patterns import (
+    FEWEST_TASKS,
+    cheapest_only,
+    duplicates,
+    speeders,
+    starts_of,
+    straight_lining,
+)
 from marketfit.errors import DataError, Problem
 
 Criterion: TypeAlias = Literal["odd tasks", "even tasks", "straight-lining", "speed", "duplicate"]
 
 ENOUGH = 2
 """Criteria that must speak against a person before their answers are left out."""
+
+FEWEST_PEOPLE = 25
+"""With fewer respondents there is no population of tastes to hold anybody's answers against."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +51,14 @@ class Verdict:
 class RespondentQuality:
     """A verdict on every respondent with something to tell, and who is kept.
 
-    kept: (respondents,) in the order of `respondent_labels`.
+    kept: (respondents,) in the order of `respondent_labels`. not_judged: what nobody, or not everybody, could be judged
+    by, each with the reason.
     """
 
     verdicts: tuple[Verdict, ...]
     kept: BoolArray
     respondents: int
+    not_judged: tuple[str, ...] = ()
 
     @property
     def dropped(self) -> tuple[Verdict, ...]:
@@ -64,31 +77,35 @@ def check_respondents(
     price: str = "price",
     signs: Mapping[str, int] | None = None,
     seconds: FloatArray | None = None,
+    answered: FloatArray | None = None,
     rng: Rng = 0,
     progress: Callable[[float], None] = lambda _done: None,
 ) -> RespondentQuality:
     """Judge every respondent by five criteria.
 
-    Two of them are the likelihood of the odd and of the even tasks (see `consistency`); the others are one position
-    for all tasks (or positions in turn), less than 40 % of the median time, and the same answers to the same tasks as
-    an earlier person. Always taking the cheapest is remarked: people may mean it.
+    Two of them are the likelihood of the odd and of the even tasks (see `consistency`), from 25 respondents on; the
+    others, with any number, are one position for all tasks (or positions in turn), less than 40 % of the median time
+    for a question, and the same answers to the same tasks as an earlier person. Always taking the cheapest is remarked:
+    people may mean it.
 
-    signs: as in `fit_hb`. seconds: (respondents,) time for all tasks, NaN where it is not known.
-    Raises DataError when the data do not say who answered, or `seconds` has another length.
+    signs: as in `fit_hb`. seconds: (respondents,) time for all questions, NaN where it is not known. answered:
+    (respondents,) how many questions that time is for, the choice tasks unless given: in a survey of several parts,
+    those of all parts.
+    Raises DataError when the data do not say who answered, or `seconds` or `answered` has another length.
     """
-    if seconds is not None and seconds.shape != (data.respondents,):
-        found = f"has shape {seconds.shape}"
-        raise DataError([Problem("seconds", found, f"({data.respondents},)", "give one time for each respondent")])
-    lines = straight_lining(data) if data.respondent is not None else np.zeros(0, dtype=np.bool_)
-    scores = _judged_by_the_earnest(data, lines, signs, rng, progress)
+    _check(data, seconds, answered)
+    lines = straight_lining(data)
     _, tasks = starts_of(data)
+    scores = _nothing_known(tasks.size)
+    if tasks.size >= FEWEST_PEOPLE:
+        scores = _judged_by_the_earnest(data, lines, signs, rng, progress)
     times = np.full(tasks.size, np.nan) if seconds is None else seconds
     copies = duplicates(data)
     flags: dict[Criterion, BoolArray] = {
         "odd tasks": scores.odd < scores.odd_cut,
         "even tasks": scores.even < scores.even_cut,
         "straight-lining": lines,
-        "speed": speeders(times, tasks),
+        "speed": speeders(times, tasks if answered is None else answered),
         "duplicate": copies >= 0,
     }
     cheap = cheapest_only(data, price)
@@ -103,7 +120,45 @@ def check_respondents(
         verdict = Verdict(names[person], int(tasks[person]), criteria, reasons, remarks)
         kept[person] = not verdict.dropped
         verdicts.append(verdict)
-    return RespondentQuality(tuple(verdicts), frozen(kept), tasks.size)
+    return RespondentQuality(tuple(verdicts), frozen(kept), tasks.size, _not_judged(tasks, times))
+
+
+def _check(data: ChoiceData, seconds: FloatArray | None, answered: FloatArray | None) -> None:
+    if data.respondent is None:
+        found, do = "the choice data do not say who answered", "name the respondent column"
+        raise DataError([Problem("respondents", found, "a respondent for every task", do)])
+    problems = [
+        Problem(name, f"has shape {given.shape}", f"({data.respondents},)", f"give one {word} for each respondent")
+        for name, given, word in (("seconds", seconds, "time"), ("answered", answered, "number"))
+        if given is not None and given.shape != (data.respondents,)
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def _nothing_known(people: int) -> Consistency:
+    unknown = np.full(people, np.nan)
+    return Consistency(unknown, unknown, unknown, unknown)
+
+
+def _not_judged(tasks: IntArray, times: FloatArray) -> tuple[str, ...]:
+    """What people could not be judged by, in sentences."""
+    told = []
+    if tasks.size < FEWEST_PEOPLE:
+        found = f"it takes {FEWEST_PEOPLE} respondents to know what people want, here are {tasks.size}"
+        told.append(f"The likelihood of answers was not judged: {found}.")
+    elif short := int((tasks < likelihood.FEWEST_TASKS).sum()):
+        found = f"fewer than {likelihood.FEWEST_TASKS} tasks"
+        told.append(f"The likelihood of answers was not judged for {short} of {tasks.size} respondents: {found}.")
+    if short := int((tasks < FEWEST_TASKS).sum()):
+        found = f"fewer than {FEWEST_TASKS} tasks, where honest answers fall into patterns too often"
+        told.append(f"Straight lines and copies were not judged for {short} of {tasks.size} respondents: {found}.")
+    unknown = int((~np.isfinite(times)).sum())
+    if unknown == tasks.size:
+        told.append("Speed was not judged: no times are known.")
+    elif unknown:
+        told.append(f"Speed was not judged for {unknown} of {tasks.size} respondents: their times are not known.")
+    return tuple(told)
 
 
 def _judged_by_the_earnest(
@@ -131,7 +186,7 @@ def _reason(name: Criterion, person: int, scores: Consistency, seconds: FloatArr
     if name == "straight-lining":
         return "chooses by position, not by product"
     if name == "speed":
-        return f"took {seconds[person]:.0f} s, less than 40 % of the median for a task"
+        return f"took {seconds[person]:.0f} s, less than 40 % of the median for a question"
     if name == "duplicate":
         return f"gave the same answers to the same tasks as {original}"
     half = "odd" if name == "odd tasks" else "even"

@@ -35,12 +35,14 @@ def rake(
     respondents: Mapping[str, Sequence[str]],
     targets: Mapping[str, Mapping[str, float]],
     *,
+    start: FloatArray | None = None,
     limits: tuple[float, float] = (SMALLEST, LARGEST),
 ) -> Raking:
     """Iterative proportional fitting of the weights to the target shares of every variable in turn.
 
     respondents: variable → the level of each respondent. targets: variable → level → share of the market; the shares
-    of a variable sum to 1. limits: smallest and largest weight, the mean being 1.
+    of a variable sum to 1. start: (respondents,) weights above 0 to begin with, such as those of a sampling plan; all 1
+    unless given. limits: smallest and largest weight, the mean being 1.
 
     Raises DataError with every variable or level that does not fit, and when the targets contradict each other.
 
@@ -49,7 +51,7 @@ def rake(
     ([0.667, 0.667, 0.667, 2.0], 3.0)
     """
     codes, shares = _coded(respondents, targets)
-    weights = np.ones(codes[0].size)
+    weights = _started(start, codes[0].size)
     rounds, moved = 0, np.inf
     while moved > TOLERANCE and rounds < MOST_ROUNDS:
         rounds += 1
@@ -64,6 +66,15 @@ def rake(
         raise DataError([Problem("raking targets", found, "targets that hold together", "drop a variable")])
     effective = float(weights.sum() ** 2 / (weights**2).sum())
     return Raking(frozen(weights), effective, trimmed, gap, rounds)
+
+
+def _started(start: FloatArray | None, people: int) -> FloatArray:
+    if start is None:
+        return np.ones(people)
+    if start.shape != (people,) or not (np.isfinite(start) & (start > 0)).all():
+        found = f"has shape {start.shape}" if start.shape != (people,) else "holds weights that are not above 0"
+        raise DataError([Problem("start", found, f"({people},) numbers above 0", "give one weight a respondent")])
+    return np.asarray(start / start.mean())
 
 
 def _one_round(weights: FloatArray, codes: list[IntArray], shares: list[FloatArray]) -> FloatArray:

@@ -18,7 +18,7 @@ def latent_segments(
     """One segment per class, with intervals from draws of the coefficients and shares of the classes.
 
     price: the attribute in which worth is expressed. level: of the intervals. draws, rng: behind them.
-    The intervals follow the kind of errors that the result shows.
+    The intervals follow the result's `interval_errors`.
     """
     check_level(level)
     values, shares = result.draws(draws, np.random.default_rng(rng))

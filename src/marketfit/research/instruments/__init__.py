@@ -2,7 +2,9 @@
 
 An instrument designs a questionnaire, reads the file of its answers, and estimates a record from them. Every member
 passes `marketfit.testing.instruments.check_instrument`. One that a brief names under `market.surveys` estimates a
-`Finding`, which the report shows without knowing the instrument.
+`Finding`, which the report shows without knowing the instrument. Answers that know who gave them (`NamedAnswers` of
+`marketfit.research.respondents`) are estimated without the people whom the choice survey found careless, and weighted
+to the market.
 """
 
 from __future__ import annotations

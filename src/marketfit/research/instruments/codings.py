@@ -93,14 +93,12 @@ class Codings:
             DataError: no unit has two codes, or only one code is in use.
         """
         seed = run.seed_for("research", "codings")
-        values = len(answers.names)
-        overall = krippendorff_alpha(answers.codes, values=values, seed=seed)
-        rows = []
-        for place, name in enumerate(answers.names):
-            one = np.where(answers.codes < 0, -1, (answers.codes == place).astype(np.int64))
-            used = int((answers.codes == place).sum())
-            agreement = krippendorff_alpha(one, values=2, seed=seed) if values > 1 else overall
-            rows.append((name, agreement.alpha, agreement.low, agreement.high, float(used), float(agreement.units)))
+        overall = krippendorff_alpha(answers.codes, values=len(answers.names), seed=seed)
+        rows, silent = _by_code(answers, seed)
+        notes = [_meaning(overall)]
+        if silent:
+            named = ", ".join(f"'{name}'" for name in silent)
+            notes.append(f"No α of {named}: used in no unit that two people coded, so there is nothing to agree on.")
         return Finding(
             instrument="codings",
             title="Do coders agree?",
@@ -112,14 +110,33 @@ class Codings:
                 FindingTable(
                     title="Agreement on each code (Krippendorff's α, that code against the rest)",
                     columns=("code", "alpha", "low", "high", "times used", "units"),
-                    rows=tuple(rows),
+                    rows=rows,
                     note="95 % intervals from resampled units.",
                     drawing=Drawing(kind="intervals", x="alpha", label="code", low="low", high="high",
                                     marks=(TENTATIVE, RELIABLE)),
                 ),
             ),
-            notes=(_meaning(overall),),
+            notes=tuple(notes),
         )  # fmt: skip
+
+
+_Row = tuple[float | str | None, ...]
+
+
+def _by_code(answers: CodingAnswers, seed: int) -> tuple[tuple[_Row, ...], list[str]]:
+    """A row for each code against the rest, and the codes without α."""
+    rows, silent = list[_Row](), list[str]()
+    shared = answers.codes[(answers.codes >= 0).sum(axis=1) > 1]
+    for place, name in enumerate(answers.names):
+        used = float((answers.codes == place).sum())
+        if (shared == place).any():
+            one = np.where(shared < 0, -1, (shared == place).astype(np.int64))
+            agreement = krippendorff_alpha(one, values=2, seed=seed)
+            rows.append((name, agreement.alpha, agreement.low, agreement.high, used, float(agreement.units)))
+        else:
+            silent.append(name)
+            rows.append((name, None, None, None, used, 0.0))
+    return tuple(rows), silent
 
 
 def _figure(found: Agreement) -> Figure:
@@ -127,7 +144,9 @@ def _figure(found: Agreement) -> Figure:
 
 
 def _meaning(found: Agreement) -> str:
-    lower = found.alpha if found.low is None else found.low
+    lower = found.low
+    if lower is None:
+        return f"{found.units} units that two people coded are too few to tell whether the codes can be relied on."
     if lower >= RELIABLE:
         return f"The codes can be relied on: the interval of α lies above {RELIABLE} (Krippendorff 2004)."
     if lower >= TENTATIVE:

@@ -22,6 +22,7 @@ from marketfit.records.questionnaire import Field, Language, Question, Questionn
 from marketfit.research.finding_parts import interval_cells
 from marketfit.research.importance_performance import AttributePosition, Grid, RatedAnswers, importance_performance
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
+from marketfit.research.respondents import Respondents, Standing, recoded
 from marketfit.research.sheet import Sheet
 from marketfit.research.weighted import Estimate
 
@@ -38,12 +39,21 @@ class ImportancePlan(Record):
 
 @dataclass(frozen=True, eq=False)
 class ImportanceAnswers:
-    """Validated ratings; `attributes` are the names of their codes, `respondents` counts everybody in the file."""
+    """Validated ratings; `attributes` are the names of their codes."""
 
     answers: RatedAnswers
     attributes: tuple[str, ...]
-    respondents: int
+    who: Respondents
     notes: tuple[str, ...]
+
+    def counted(self, standing: Standing) -> ImportanceAnswers:
+        """The ratings of those who count."""
+        coded, who = self.answers, self.who.under(standing)
+        rows, person = standing.rows(coded.person)
+        attribute, attributes, lost = recoded(coded.attribute, rows, self.attributes)
+        ratings = (coded.importance[rows], coded.performance[rows])
+        answers = RatedAnswers(*ratings, attribute, person, who.weights, len(attributes), coded.scale)
+        return ImportanceAnswers(answers, attributes, who, (*self.notes, *standing.notes, *lost))
 
 
 class Importance:
@@ -80,13 +90,12 @@ class Importance:
         importance = sheet.numbers("importance", low=1, high=scale)
         performance = sheet.numbers("performance", low=1, high=scale, required=False)
         sheet.once(person, attribute, found="a respondent rates an attribute more than once")
-        weights = sheet.weights(person)
+        who = sheet.respondents(person)
         sheet.check()
-        answers = RatedAnswers(importance, performance, attribute.codes, person.codes, weights, attribute.count)
-        notes = list(sheet.notes(weights))
-        if (silent := int(np.isnan(performance).sum())) > 0:
-            notes.append(f"{silent} of {sheet.rows} ratings have no performance: they count for importance only.")
-        return ImportanceAnswers(answers, attribute.labels, person.count, tuple(notes))
+        answers = RatedAnswers(
+            importance, performance, attribute.codes, person.codes, who.weights, attribute.count, scale
+        )
+        return ImportanceAnswers(answers, attribute.labels, who, sheet.notes())
 
     def estimate(self, answers: ImportanceAnswers, market: MarketSpec, *, run: Run) -> Finding:  # noqa: ARG002 - quick
         """Means, gaps and quadrants with 95 % intervals; what matters and is done badly is proposed for the brief."""
@@ -96,13 +105,16 @@ class Importance:
             for name, position in zip(answers.attributes, grid.positions, strict=True)
             if position is not None
         ]
-        notes = list(answers.notes)
+        notes = [*answers.notes, *answers.who.notes()]
+        performance = answers.answers.performance
+        if (silent := int(np.isnan(performance).sum())) > 0:
+            notes.append(f"{silent} of {performance.size} ratings have no performance: they count for importance only.")
         if lost := [name for name, position in zip(answers.attributes, grid.positions, strict=True) if not position]:
             notes.append(f"Not placed, because fewer than two people rated their performance: {', '.join(lost)}.")
         return Finding(
             instrument="importance",
             title="What matters, and how well it is done",
-            respondents=answers.respondents,
+            respondents=answers.who.count,
             answers=answers.answers.attribute.size,
             simulated=market.simulated,
             tables=(_map(placed, grid), _gaps(placed)) if placed else (),

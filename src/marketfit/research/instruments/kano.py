@@ -22,8 +22,9 @@ from marketfit.records.questionnaire import Field, Language, Question, Questionn
 from marketfit.research.finding_parts import figure, interval_cells
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS, InstrumentTexts
 from marketfit.research.kano import ALSO, ANSWERS, CATEGORIES, CROSSHAIR, KanoAnswers, KanoFeature, categories, kano
+from marketfit.research.respondents import Respondents, Standing, recoded
 from marketfit.research.sheet import Sheet
-from marketfit.research.weighted import means
+from marketfit.research.weighted import share_of_answers
 
 COLUMNS = ("respondent", "feature", "functional", "dysfunctional")
 MOST_FEATURES = 300
@@ -46,12 +47,21 @@ class KanoPlan(Record):
 
 @dataclass(frozen=True, eq=False)
 class KanoSurvey:
-    """Validated answers; `features` are the names of their codes, `respondents` counts everybody in the file."""
+    """Validated answers; `features` are the names of their codes."""
 
     answers: KanoAnswers
     features: tuple[str, ...]
-    respondents: int
+    who: Respondents
     notes: tuple[str, ...]
+
+    def counted(self, standing: Standing) -> KanoSurvey:
+        """The answers of those who count."""
+        coded, who = self.answers, self.who.under(standing)
+        rows, person = standing.rows(coded.person)
+        feature, features, lost = recoded(coded.feature, rows, self.features)
+        pairs = (coded.functional[rows], coded.dysfunctional[rows])
+        answers = KanoAnswers(*pairs, feature, person, who.weights, len(features))
+        return KanoSurvey(answers, features, who, (*self.notes, *standing.notes, *lost))
 
 
 class Kano:
@@ -76,26 +86,27 @@ class Kano:
         numbered = tuple(str(number) for number in range(1, len(ANSWERS) + 1))
         functional, dysfunctional = (sheet.choices(name, ANSWERS, ALSO, numbered) for name in COLUMNS[2:])
         sheet.once(person, feature, found="a respondent answers on a feature more than once")
-        weights = sheet.weights(person)
+        who = sheet.respondents(person)
         sheet.check()
-        answers = KanoAnswers(functional, dysfunctional, feature.codes, person.codes, weights, feature.count)
-        return KanoSurvey(answers, feature.labels, person.count, sheet.notes(weights))
+        answers = KanoAnswers(functional, dysfunctional, feature.codes, person.codes, who.weights, feature.count)
+        return KanoSurvey(answers, feature.labels, who, sheet.notes())
 
     def estimate(self, answers: KanoSurvey, market: MarketSpec, *, run: Run) -> Finding:  # noqa: ARG002 - quick
         """Categories, better and worse, the continuous grid; must-be features are proposed as requirements."""
         coded, names = answers.answers, answers.features
         found = kano(coded)
         odd = categories(coded.functional, coded.dysfunctional) == CATEGORIES.index("Q")
-        everything = np.zeros_like(coded.feature)
-        questionable = means(odd.astype(np.float64), everything, coded.person, coded.weights, items=1).item(0)
+        questionable = share_of_answers(odd, coded.person, coded.weights)
         notes = (
             *answers.notes,
-            "Categories by the most frequent pair of answers (Berger et al. 1993); told apart by Fong's test at 90 %.",
+            *answers.who.notes(),
+            "Categories by the most frequent pair of answers (Berger et al. 1993); told apart by Fong's test at 90 %, "
+            "and by the exact sign test where fewer than 10 people gave the two most frequent ones.",
         )
         return Finding(
             instrument="kano",
             title="Which features are a must (Kano)",
-            respondents=answers.respondents,
+            respondents=answers.who.count,
             answers=coded.feature.size,
             simulated=market.simulated,
             figures=(figure("Questionable answers", questionable, unit="%", times=100),),
@@ -183,7 +194,7 @@ def _proposals(names: tuple[str, ...], found: tuple[KanoFeature, ...]) -> tuple[
             text=f"Treat '{name}' as a requirement: if a metric measures it, put it under 'require'; "
             "if none does, check it by hand before launch.",
             reason=f"{feature.shares['M']:.0%} of {feature.n} people call it a must, more than any other category "
-            f"(Fong's test, 90 %).",
+            f"(told apart at 90 % confidence).",
         )
         for name, feature in zip(names, found, strict=True)
         if feature.category == "M" and feature.distinct

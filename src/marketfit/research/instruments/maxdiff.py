@@ -20,6 +20,7 @@ from marketfit.research.finding_parts import interval_cells
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS, InstrumentTexts
 from marketfit.research.maxdiff import BestWorst, BestWorstFit, best_worst_counts, comparable, fit_best_worst
 from marketfit.research.maxdiff_design import MaxDiffPlan, best_worst_design
+from marketfit.research.respondents import Respondents, Standing, recoded
 from marketfit.research.sheet import Names, Sheet, rows_of
 from marketfit.research.weighted import Flags, Ints
 
@@ -30,12 +31,20 @@ MOST_SHOWN, MOST_ITEMS = 20, 300
 
 @dataclass(frozen=True, eq=False)
 class MaxDiffAnswers:
-    """Validated answers; `items` are the names of their codes, `respondents` counts everybody in the file."""
+    """Validated answers; `items` are the names of their codes, `who` is everybody in the file."""
 
     answers: BestWorst
     items: tuple[str, ...]
-    respondents: int
+    who: Respondents
     notes: tuple[str, ...]
+
+    def counted(self, standing: Standing) -> MaxDiffAnswers:
+        """The answers of those who count."""
+        coded, who = self.answers, self.who.under(standing)
+        rows, person = standing.rows(coded.person)
+        shown, items, lost = recoded(coded.shown, rows, self.items)
+        answers = BestWorst(shown, coded.best[rows], coded.worst[rows], person, who.weights, len(items))
+        return MaxDiffAnswers(answers, items, who, (*self.notes, *standing.notes, *lost))
 
 
 class MaxDiff:
@@ -70,22 +79,22 @@ class MaxDiff:
         lists, best, worst = coded[:, :-2], coded[:, -2], coded[:, -1]
         _check_lists(sheet, [column.column for column in columns], lists)
         places = [_place(sheet, name, lists, picked) for name, picked in zip(PICKS, (best, worst), strict=True)]
-        weights = sheet.weights(person)
+        who = sheet.respondents(person)
         sheet.check()
         torn = best == worst
-        notes = list(sheet.notes(weights))
+        notes = list(sheet.notes())
         if torn.any():
             reason = "the same item is best and worst"
             notes.append(f"Left out: {int(torn.sum())} of {sheet.rows} tasks, where {reason} ({rows_of(torn)}).")
         kept = ~torn
         answers = BestWorst(
-            lists[kept], places[0][kept], places[1][kept], person.codes[kept], weights, len(items)
+            lists[kept], places[0][kept], places[1][kept], person.codes[kept], who.weights, len(items)
         )  # fmt: skip
-        return MaxDiffAnswers(answers, items, person.count, tuple(notes))
+        return MaxDiffAnswers(answers, items, who, tuple(notes))
 
     def estimate(self, answers: MaxDiffAnswers, market: MarketSpec, *, run: Run) -> Finding:
         """Shares of importance that sum to 100, and best − worst counts, each with 95 % intervals."""
-        coded, notes = answers.answers, list(answers.notes)
+        coded, notes = answers.answers, [*answers.notes, *answers.who.notes()]
         tables: list[FindingTable] = []
         groups = comparable(coded)
         if coded.best.size and (groups == groups[0]).all():
@@ -100,7 +109,7 @@ class MaxDiff:
         return Finding(
             instrument="maxdiff",
             title="What matters most (MaxDiff)",
-            respondents=answers.respondents,
+            respondents=answers.who.count,
             answers=coded.best.size,
             simulated=market.simulated,
             tables=(*tables, _count_table(coded, answers.items)),

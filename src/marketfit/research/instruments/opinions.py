@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -21,6 +21,7 @@ from marketfit.research import cells
 from marketfit.research.dawid_skene import Answers, full_confusion, one_coin, unreliable
 from marketfit.research.files import Column, name_rows, read_raw
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
+from marketfit.research.respondents import Respondents, Standing, recoded
 from marketfit.task import normalise_text
 
 COLUMNS = ("item", "respondent", "label")
@@ -47,6 +48,23 @@ class OpinionAnswers:
     respondents: tuple[str, ...]
     labels: tuple[str, ...]
     unused: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def who(self) -> Respondents:
+        """Who gave them; all count alike, for the consensus weighs people by how often they are right."""
+        return Respondents(pa.array(self.respondents, type=pa.large_string()), np.ones(len(self.respondents)))
+
+    def counted(self, standing: Standing) -> OpinionAnswers:
+        """The opinions of those who count; their weights are not used."""
+        codes, who = self.answers, self.who.under(standing)
+        rows, respondent = standing.rows(codes.respondent)
+        item, items, lost = recoded(codes.item, rows, self.items)
+        answers = replace(
+            codes, item=item, respondent=respondent, label=codes.label[rows], items=len(items), respondents=who.count
+        )
+        notes = (*self.notes, *standing.notes, *lost)
+        return replace(self, answers=answers, items=items, respondents=tuple(who.names.to_pylist()), notes=notes)
 
 
 class Opinions:

@@ -23,6 +23,7 @@ from marketfit.records.questionnaire import Field, Language, Question, Questionn
 from marketfit.research.finding_parts import interval_cells
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.perceptions import PerceptionAnswers, PerceptionMap, mean_perceptions, perception_map
+from marketfit.research.respondents import Respondents, Standing, recoded
 from marketfit.research.sheet import Sheet
 
 COLUMNS = ("respondent", "offer", "attribute", "scale", "rating")
@@ -39,13 +40,23 @@ class PerceptionPlan(Record):
 
 @dataclass(frozen=True, eq=False)
 class Perceived:
-    """Validated answers; `offers` and `attributes` are the names of their codes, `respondents` counts everybody."""
+    """Validated answers; `offers` and `attributes` are the names of their codes."""
 
     answers: PerceptionAnswers
     offers: tuple[str, ...]
     attributes: tuple[str, ...]
-    respondents: int
+    who: Respondents
     notes: tuple[str, ...]
+
+    def counted(self, standing: Standing) -> Perceived:
+        """The answers of those who count; DataError where they leave a pair of offer and attribute without any."""
+        coded, who = self.answers, self.who.under(standing)
+        rows, person = standing.rows(coded.person)
+        offer, offers, lost = recoded(coded.offer, rows, self.offers)
+        attribute, attributes, gone = recoded(coded.attribute, rows, self.attributes)
+        counts = (len(offers), len(attributes), coded.fits_only, coded.scale)
+        answers = PerceptionAnswers(coded.rating[rows], offer, attribute, person, who.weights, *counts)
+        return Perceived(answers, offers, attributes, who, (*self.notes, *standing.notes, *lost, *gone))
 
 
 class Perceptions:
@@ -91,22 +102,23 @@ class Perceptions:
         low, high = (0.0, 1.0) if scale == 1 else (1.0, scale)
         rating = sheet.numbers("rating", low=low, high=high, whole=scale == 1)
         sheet.once(person, offer, attribute, found="a respondent judges an attribute of an offer more than once")
-        weights = sheet.weights(person)
+        who = sheet.respondents(person)
         sheet.check()
-        answers = PerceptionAnswers(
-            rating, offer.codes, attribute.codes, person.codes, weights, offer.count, attribute.count, scale == 1
-        )
-        asked = np.bincount(answers.pair, minlength=offer.count * attribute.count)
+        asked = np.bincount(offer.codes * attribute.count + attribute.codes, minlength=offer.count * attribute.count)
         for pair in np.flatnonzero(asked == 0)[:20].tolist():
             one, other = divmod(pair, attribute.count)
             found = f"nobody judged '{attribute.labels[other]}' of '{offer.labels[one]}'"
             sheet.problem("rows", found, "every attribute of every offer", "ask it, or drop the offer or attribute")
         sheet.check()
-        return Perceived(answers, offer.labels, attribute.labels, person.count, sheet.notes(weights))
+        answers = PerceptionAnswers(
+            rating, offer.codes, attribute.codes, person.codes, who.weights, offer.count, attribute.count, scale == 1,
+            None if scale == 1 else scale,
+        )  # fmt: skip
+        return Perceived(answers, offer.labels, attribute.labels, who, sheet.notes())
 
     def estimate(self, answers: Perceived, market: MarketSpec, *, run: Run) -> Finding:
         """Means, or shares of people, of each pair with 95 % intervals, and the perceptual map."""
-        notes, figures = list(answers.notes), tuple[Figure, ...]()
+        notes, figures = [*answers.notes, *answers.who.notes()], tuple[Figure, ...]()
         tables = [_means(answers)]
         try:
             found = perception_map(answers.answers, seed=run.seed_for("research", "perceptions"))
@@ -114,7 +126,7 @@ class Perceptions:
             notes.append(f"No map: {error.problems[0].found}.")
         else:
             notes += _left_out(answers, found)
-            figures = _axes(found, answers.respondents)
+            figures = _axes(found, answers.who.count)
             if found.map.inertia.size > 1:
                 tables.append(_map(answers, found))
             else:
@@ -122,7 +134,7 @@ class Perceptions:
         return Finding(
             instrument="perceptions",
             title="How people see the offers",
-            respondents=answers.respondents,
+            respondents=answers.who.count,
             answers=answers.answers.rating.size,
             simulated=market.simulated,
             figures=figures,
@@ -135,9 +147,8 @@ def _means(answers: Perceived) -> FindingTable:
     percent = answers.answers.fits_only
     found = mean_perceptions(answers.answers)
     rows: list[tuple[float | str | None, ...]] = []
-    for pair in range(len(answers.offers) * len(answers.attributes)):
+    for pair, estimate in enumerate(found):
         offer, attribute = divmod(pair, len(answers.attributes))
-        estimate = found.item(pair)
         cells = interval_cells(estimate, times=100 if percent else 1)
         rows.append((answers.offers[offer], answers.attributes[attribute], *cells, estimate.n))
     return FindingTable(
@@ -174,9 +185,9 @@ def _map(answers: Perceived, found: PerceptionMap) -> FindingTable:
         ends: Sequence[float | None] = [None] * 4
         if found.low is not None and found.high is not None:
             ends = np.stack([found.low[place, :2], found.high[place, :2]], axis=1).ravel().tolist()
-        rows.append((name, "offer", x, *ends[:2], y, *ends[2:], answers.respondents))
+        rows.append((name, "offer", x, *ends[:2], y, *ends[2:], answers.who.count))
     for name, point in zip(attributes, found.map.columns[:, :2].tolist(), strict=True):
-        rows.append((name, "attribute", point[0], None, None, point[1], None, None, answers.respondents))
+        rows.append((name, "attribute", point[0], None, None, point[1], None, None, answers.who.count))
     method = "Correspondence analysis" if answers.answers.fits_only else "PCA biplot of standardised mean ratings"
     return FindingTable(
         title="Perceptual map",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
@@ -29,7 +30,8 @@ from marketfit.research.price_sensitivity import (
     rises,
     trial_curve,
 )
-from marketfit.research.sheet import Names, Sheet
+from marketfit.research.respondents import Respondents, Standing
+from marketfit.research.sheet import Sheet
 from marketfit.research.weighted import Flags, Floats, Ints
 
 PRICES = ("too_cheap", "cheap", "expensive", "too_expensive")
@@ -50,16 +52,38 @@ class PricePlan(Record):
 
 @dataclass(frozen=True, eq=False)
 class PriceSurvey:
-    """Validated answers of those whose prices rise; `demand` of those who also gave their chances to buy, or None.
-
-    left_out: respondents whose prices do not rise, with the reason; all are counted in `respondents`.
+    """Validated answers, one of each respondent: prices (people, 4), and chances to buy (people, 2), NaN where not
+    asked, or None. Those whose prices rise are in `answers`, and those of them who gave their chances in `demand`.
     """
 
-    answers: PriceAnswers
-    demand: PriceAnswers | None
-    left_out: tuple[tuple[str, str], ...]
-    respondents: int
+    prices: Floats
+    chances: Floats | None
+    who: Respondents
     notes: tuple[str, ...]
+
+    @property
+    def rising(self) -> Flags:
+        """(people,) whose prices do not contradict each other."""
+        return rises(self.prices)
+
+    @property
+    def answers(self) -> PriceAnswers:
+        """Prices that rise."""
+        return PriceAnswers(self.prices[self.rising], self.who.weights[self.rising])
+
+    @property
+    def demand(self) -> PriceAnswers | None:
+        """Prices that rise with chances to buy, where these were asked."""
+        if self.chances is None:
+            return None
+        asked = self.rising & np.isfinite(self.chances).all(axis=1)
+        return PriceAnswers(self.prices[asked], self.who.weights[asked], self.chances[asked])
+
+    def counted(self, standing: Standing) -> PriceSurvey:
+        """The answers of those who count."""
+        chances = None if self.chances is None else self.chances[standing.kept]
+        notes = (*self.notes, *standing.notes)
+        return PriceSurvey(self.prices[standing.kept], chances, self.who.under(standing), notes)
 
 
 class PriceSensitivity:
@@ -105,47 +129,40 @@ class PriceSensitivity:
         sheet.once(person, found="a respondent answers more than once")
         weights = sheet.weights(person)
         sheet.check()
-        good = rises(prices)
-        of_row = weights[person.codes]
-        answers = PriceAnswers(prices[good], of_row[good])
-        demand, notes = None, list(sheet.notes(weights))
-        if chances is not None:
-            asked = good & np.isfinite(chances).all(axis=1)
-            demand = PriceAnswers(prices[asked], of_row[asked], chances[asked])
-            if (short := int(good.sum() - asked.sum())) > 0:
-                notes.append(f"{short} respondents gave no chance to buy: they are not in the demand curve.")
-        left_out = _left_out(person, prices, ~good)
-        return PriceSurvey(answers, demand, left_out, person.count, tuple(notes))
+        who = Respondents(person.words.take(pa.array(person.codes)), weights[person.codes])
+        return PriceSurvey(prices, chances, who, sheet.notes())
 
     def estimate(self, answers: PriceSurvey, market: MarketSpec, *, run: Run) -> Finding:
         """Where the curves cross, the acceptable range, the price of the highest revenue; 95 % bootstrap intervals."""
-        used = len(answers.answers.prices)
-        notes = list(answers.notes)
+        rising, demand = answers.answers, answers.demand
+        used = len(rising.prices)
+        notes = [*answers.notes, *answers.who.notes()]
         figures: tuple[Figure, ...] = ()
         tables: list[FindingTable] = []
         seed = run.seed_for("research", "price-sensitivity")
         if used:
             with run.reporter.task("price curves"):
-                figures, table = _points(answers.answers, seed)
+                figures, table = _points(rising, seed)
             tables.append(table)
-        if answers.demand is not None and not _anybody_buys(answers.demand):
+        if demand is not None and (short := used - len(demand.prices)) > 0:
+            notes.append(f"{short} respondents gave no chance to buy: they are not in the demand curve.")
+        if demand is not None and not _anybody_buys(demand):
             notes.append("No demand curve: nobody with prices that rise would buy at any of them.")
-        elif answers.demand is not None:
+        elif demand is not None:
             with run.reporter.task("demand curve"):
-                found, curves = _demand(answers.demand, seed)
+                found, curves = _demand(demand, seed)
             figures, tables = (*figures, *found), [*tables, *curves]
             shown = ", ".join(f"{rate:.0%}" for rate in CALIBRATION)
             notes.append(f"Answers 1 to 5 on buying stand for chances of {shown}: customary, not measured here.")
         if 0 < used < FEWEST:
             notes.append(f"Fewer than {FEWEST} people with prices that rise: no intervals.")
-        if answers.left_out:
-            lost = answers.respondents - used
-            notes.append(f"Left out: {lost} of {answers.respondents} respondents, whose prices do not rise.")
-            tables.append(_listed(answers.left_out, lost))
+        if lost := answers.who.count - used:
+            notes.append(f"Left out: {lost} of {answers.who.count} respondents, whose prices do not rise.")
+            tables.append(_listed(_contradictions(answers), lost))
         return Finding(
             instrument="price-sensitivity",
             title="What the price may be (Van Westendorp)",
-            respondents=answers.respondents,
+            respondents=answers.who.count,
             answers=used,
             simulated=market.simulated,
             figures=figures,
@@ -172,11 +189,12 @@ def _anybody_buys(demand: PriceAnswers) -> bool:
     return demand.chances is not None and bool(demand.chances.any())
 
 
-def _left_out(person: Names, prices: Floats, wrong: Flags) -> tuple[tuple[str, str], ...]:
-    rows: Ints = np.flatnonzero(wrong)[:MOST_LISTED]
-    names = person.words.take(person.codes[rows]).to_pylist() if rows.size else []
+def _contradictions(answers: PriceSurvey) -> tuple[tuple[str, str], ...]:
+    """Respondents whose prices do not rise, each with where; not all where they are many."""
+    rows: Ints = np.flatnonzero(~answers.rising)[:MOST_LISTED]
+    names = answers.who.names.take(pa.array(rows)).to_pylist()
     listed = []
-    for name, row in zip(names, prices[rows].tolist(), strict=True):
+    for name, row in zip(names, answers.prices[rows].tolist(), strict=True):
         place = next(place for place in range(3) if row[place] >= row[place + 1])
         found = f"{PRICES[place]} {row[place]:g} is not below {PRICES[place + 1]} {row[place + 1]:g}"
         listed.append((str(name), found))

@@ -8,10 +8,11 @@ where somebody did not answer. Optional: `segment`, by which all is told again, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field as Limits
 
 from marketfit.brief import MarketSpec, SurveyFile
@@ -21,6 +22,7 @@ from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.records.questionnaire import Cell, Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import figure, interval_cells
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
+from marketfit.research.respondents import Respondents, Standing
 from marketfit.research.satisfaction import MISSED, disappointment, net_promoter, top_two
 from marketfit.research.sheet import Names, Sheet
 from marketfit.research.weighted import Estimate, Flags, Floats
@@ -46,10 +48,17 @@ class SatisfactionAnswers:
     """
 
     given: dict[Asked, Floats]
-    weights: Floats
+    who: Respondents
     segment: Names | None
     scale: float
     notes: tuple[str, ...]
+
+    def counted(self, standing: Standing) -> SatisfactionAnswers:
+        """The answers of those who count."""
+        given = {name: values[standing.kept] for name, values in self.given.items()}
+        segment = self.segment and replace(self.segment, codes=self.segment.codes[standing.kept])
+        notes = (*self.notes, *standing.notes)
+        return SatisfactionAnswers(given, self.who.under(standing), segment, self.scale, notes)
 
 
 class SatisfactionSurvey:
@@ -122,26 +131,27 @@ class SatisfactionSurvey:
         sheet.once(person, found="a respondent answers more than once")
         weights = sheet.weights(person)
         sheet.check()
-        return SatisfactionAnswers(given, weights[person.codes], segment, scale, sheet.notes(weights))
+        who = Respondents(person.words.take(pa.array(person.codes)), weights[person.codes])
+        return SatisfactionAnswers(given, who, segment, scale, sheet.notes())
 
     def estimate(self, answers: SatisfactionAnswers, market: MarketSpec, *, run: Run) -> Finding:  # noqa: ARG002 - quick
         """Every question that was asked, over all people and by segment, with 95 % intervals."""
         figures: list[Figure] = []
         tables: list[FindingTable] = []
-        notes = list(answers.notes)
+        notes = [*answers.notes, *answers.who.notes()]
         for name, values in answers.given.items():
             known = np.isfinite(values)
             if not known.all():
                 notes.append(f"'{name}' was not answered by {int((~known).sum())} of {known.size} respondents.")
             if known.any():
-                found, told = _figures(name, values[known], answers.weights[known], answers.scale)
+                found, told = _figures(name, values[known], answers.who.weights[known], answers.scale)
                 figures += found
                 notes += told
                 tables += _by_segment(name, answers, known)
         return Finding(
             instrument="satisfaction",
             title="How content people are",
-            respondents=answers.weights.size,
+            respondents=answers.who.count,
             answers=int(sum(np.isfinite(values).sum() for values in answers.given.values())),
             simulated=market.simulated,
             figures=tuple(figures),
@@ -194,7 +204,7 @@ def _by_segment(name: Asked, answers: SatisfactionAnswers, known: Flags) -> Iter
         wanted = code if code < answers.segment.count else -1
         inside = known & (answers.segment.codes == wanted)
         if inside.any():
-            estimate = headline[name](answers.given[name][inside], answers.weights[inside])
+            estimate = headline[name](answers.given[name][inside], answers.who.weights[inside])
             rows.append((segment, *interval_cells(estimate), estimate.n))
     yield FindingTable(
         title=_TITLES[name],

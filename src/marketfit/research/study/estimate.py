@@ -81,7 +81,13 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
     paid = worth_table(worth, steps, price=market.price, people=counted.data.respondents)
     findings = [
         choice_finding(
-            drawn, done.chosen.held_out, counted.verdicts, paid, tasks=counted.data.tasks, simulated=market.simulated
+            drawn,
+            done.chosen.held_out,
+            counted.verdicts,
+            paid,
+            tasks=counted.data.tasks,
+            simulated=market.simulated,
+            notes=counted.notes,
         )
     ]
     with run.reporter.task("segments") as progress:
@@ -121,7 +127,8 @@ def _part_worths(model: ChoiceModel, signs: Mapping[str, int], run: Run) -> tupl
     """Population means of the coefficients, with standard errors; from draws where the model has none of its own."""
     names = model.coding.columns
     if isinstance(model, MNLResult):
-        errors = [model.standard_errors[name] for name in names]
+        known = model.standard_errors_of(model.interval_errors)
+        errors = [known[name] for name in names]
     else:
         rng = np.random.default_rng(run.seed_for("research", "part-worths"))
         errors = model.mean_draws(DRAWS, rng).std(axis=0, ddof=1).tolist()

@@ -21,9 +21,10 @@ def choice_finding(
     *,
     tasks: int,
     simulated: bool,
+    notes: Sequence[str] = (),
 ) -> Finding:
     """How much each attribute counts, what its steps are worth, how well choices are foretold, and whom something
-    speaks against. worth: as `worth_table` makes it.
+    speaks against. worth: as `worth_table` makes it. notes: on who counts.
     """
     found = importance(drawn)
     rows: list[Cells] = [
@@ -54,6 +55,7 @@ def choice_finding(
         simulated=simulated,
         lead=f"What counts most is {rows[0][0]}: {rows[0][1]} % of all (95 % interval {rows[0][2]} to {rows[0][3]} %).",
         tables=tuple(tables),
+        notes=tuple(notes),
     )
 
 

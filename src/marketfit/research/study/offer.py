@@ -73,7 +73,7 @@ def _curve(stage: Stage) -> PriceCurve | None:
         stage.offers,
         offer=stage.product,
         prices=sorted({*np.linspace(low, high, _POINTS).tolist(), *stage.prices}),
-        unit_cost=market.unit_cost or 0.0,
+        unit_cost=market.unit_cost,
         audience=market.audience or 1.0,
         price=market.price,
     )
@@ -95,20 +95,21 @@ def _response(curve: PriceCurve, stage: Stage) -> list[FindingTable]:
             drawing=Drawing(kind="curves", x=price, y="share, %", low="low", high="high", marks=own),
         )
     ]  # fmt: skip
-    if market.audience is not None and market.unit_cost is not None:
+    profit = curve.profit
+    if market.audience is not None and market.unit_cost is not None and profit is not None:
         buyers = f"{market.audience:,.0f} buyers, cost {market.unit_cost:g} each"
         tables.append(
             FindingTable(
                 title=f"Our profit a month at each price ({buyers})",
                 columns=(price, "profit", "low", "high", "chance to be best, %"),
                 rows=tuple(
-                    (round(float(point), 4), money(curve.profit[k]), money(curve.profit_low[k]),
-                     money(curve.profit_high[k]), percent(curve.chance_best[k]))
+                    (round(float(point), 4), money(profit.mean[k]), money(profit.low[k]), money(profit.high[k]),
+                     percent(profit.chance_best[k]))
                     for k, point in enumerate(curve.prices)
                 ),
                 note=f"95 % intervals; {stage.people}. Without the cost of predictions, which is not measured yet. The "
                 "dashed line is the best of these prices, the others keeping theirs.",
-                drawing=Drawing(kind="curves", x=price, y="profit", low="low", high="high", marks=(curve.best_price,)),
+                drawing=Drawing(kind="curves", x=price, y="profit", low="low", high="high", marks=(profit.best_price,)),
             )
         )  # fmt: skip
     return tables

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from marketfit.brief import MarketSpec, SurveyFile
@@ -14,39 +15,60 @@ from marketfit.demand import ChoiceData, RespondentQuality, Verdict, check_respo
 from marketfit.demand.arrays import FloatArray, label
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem, nearest
+from marketfit.records.respondents import RESPONDENT_COLUMNS
 from marketfit.research import cells
 from marketfit.research.attributes import signs
-from marketfit.research.files import Table, name_rows, read_raw
+from marketfit.research.files import Column, RawFile, Table, name_rows, read_raw
+from marketfit.research.given import Flags
 
-RESPONDENT, SECONDS = "respondent", "seconds"
+RESPONDENT, SECONDS, ANSWERED = "respondent", "seconds", "answered"
 
-FEWEST_PEOPLE = 25
-"""With fewer respondents there is no population to judge anybody by."""
+BOOKKEEPING = tuple(name for name in RESPONDENT_COLUMNS if name != RESPONDENT)
+"""Columns of our own `survey read`, which say how somebody answered, and nothing of who they are."""
+
 MOST_DROPPED = 0.4
 """Where more would be dropped, the survey can't tell people from robots, and nobody is."""
+
+_SHOWN = 20
 
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """The respondents' table: `columns` are what is known of them, beside `respondent` and `seconds`."""
+    """The respondents' table: `columns` are what is known of them, beside `respondent` and the bookkeeping.
+
+    Columns of numbers are numbers, others names; those of `market.population` are names always.
+    """
 
     table: Table
     columns: tuple[str, ...]
 
-    def of(self, names: list[str], column: str) -> list[str | None]:
+    def numbers(self, names: list[str], column: str) -> FloatArray | None:
+        """A column of numbers for respondents by name, NaN where unknown; None where there is no such column."""
+        if column not in self.table.column_names or not pa.types.is_floating(self.table.column(column).type):
+            return None
+        return np.array([np.nan if value is None else value for value in self.of(names, column)], dtype=np.float64)
+
+    def knows(self, names: list[str]) -> Flags:
+        """(names,) whether the table has a respondent."""
+        found = pc.is_in(pa.array(names, type=pa.large_string()), value_set=self.table.column(RESPONDENT))
+        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+    def levels(self, names: list[str], column: str) -> list[str]:
+        """A column of names for respondents by name; "(not known)" for those without."""
+        return ["(not known)" if value is None else str(value) for value in self.of(names, column)]
+
+    def of(self, names: list[str], column: str) -> list[str | float | None]:
         """The cells of a column for respondents by name; None for those that the table does not have."""
-        found = pc.index_in(_array(names), value_set=self.table.column(RESPONDENT).combine_chunks())
+        asked = pa.array(names, type=pa.large_string())
+        found = pc.index_in(asked, value_set=self.table.column(RESPONDENT).combine_chunks())
         return list(self.table.column(column).take(found).to_pylist())
-
-
-def _array(names: list[str]) -> Table:
-    import pyarrow as pa
-
-    return pa.array(names, type=pa.large_string())
 
 
 def read_people(file: SurveyFile, market: MarketSpec) -> People:
     """Read `respondent` and every other column; a respondent stands there once.
+
+    Numbers stay numbers: columns of a numeric type, and in csv and tsv, which know no types, those whose cells are all
+    numbers. To make codes such as 1 and 2 names, write them as words.
 
     Raises:
         DataError: every mistake in the file, and every column of `market.population` that it lacks.
@@ -65,12 +87,7 @@ def read_people(file: SurveyFile, market: MarketSpec) -> People:
             problems.append(Problem(f"market.population.{name}", "no such column", nearest(name, wanted), do))
     if RESPONDENT not in raw.table.column_names:
         raise DataError(problems)
-    columns = {RESPONDENT: cells.names(raw, RESPONDENT, problems, required=True)}
-    for name in raw.table.column_names:
-        if name == SECONDS:
-            columns[name] = cells.numbers(raw, name, problems, allowed="seconds for all tasks together")
-        elif name != RESPONDENT:
-            columns[name] = cells.names(raw, name, problems, required=False)
+    columns = _columns(raw, market, problems)
     given = columns[RESPONDENT].to_pylist()
     first: dict[str, int] = {}
     again = [row for row, name in enumerate(given, start=1) if name and first.setdefault(name, row) != row]
@@ -79,10 +96,21 @@ def read_people(file: SurveyFile, market: MarketSpec) -> People:
         problems.append(Problem(where, "the respondent is there already", "one row each", "keep one of the rows"))
     if problems:
         raise DataError(problems)
-    import pyarrow as pa
-
-    known = tuple(name for name in columns if name not in (RESPONDENT, SECONDS))
+    known = tuple(name for name in columns if name not in (RESPONDENT, *BOOKKEEPING))
     return People(pa.table(columns), known)
+
+
+def _columns(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> dict[str, Column]:
+    """Every column as names or numbers."""
+    columns = {RESPONDENT: cells.names(raw, RESPONDENT, problems, required=True)}
+    for name in raw.table.column_names:
+        if name == SECONDS:
+            columns[name] = cells.numbers(raw, name, problems, allowed="seconds for all questions together")
+        elif name not in (RESPONDENT, *market.population) and cells.are_numbers(raw, name):
+            columns[name] = cells.numbers(raw, name, problems)
+        elif name != RESPONDENT:
+            columns[name] = cells.names(raw, name, problems, required=False)
+    return columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,21 +142,26 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
     """
     notes: list[str] = []
     verdicts: tuple[Verdict, ...] = ()
-    if market.drop_careless and data.respondents >= FEWEST_PEOPLE:
+    if not market.drop_careless:
+        notes.append("Respondents were not judged: drop_careless is off.")
+    else:
         quality = _judged(data, people, market, run=run)
-        share = len(quality.dropped) / quality.respondents
-        if share > MOST_DROPPED:
+        dropped = len(quality.dropped)
+        if dropped > MOST_DROPPED * quality.respondents:
+            listed = ", ".join(verdict.respondent for verdict in quality.dropped[:_SHOWN])
+            rest = f" and {dropped - _SHOWN} more" if dropped > _SHOWN else ""
             notes.append(
-                f"{len(quality.dropped)} of {quality.respondents} respondents look careless: too many for the survey "
-                "to tell people from chance, so nobody is left out. Is the choice too hard, or the file mixed up?"
+                f"{dropped} of {quality.respondents} respondents look careless ({listed}{rest}): too many for the "
+                "survey to tell people from chance, so nobody is left out. Is the choice too hard, or the "
+                "file mixed up?"
             )
         else:
-            data, verdicts = quality.clean(data), quality.verdicts
-            flagged = len(quality.verdicts) - len(quality.dropped)
+            data, verdicts = quality.clean(data) if dropped else data, quality.verdicts
             notes.append(
-                f"Respondents: {len(quality.dropped)} of {quality.respondents} left out for two reasons or more, each "
-                f"listed; {flagged} more have one reason or a remark, and count."
+                f"Respondents: {dropped} of {quality.respondents} left out for two reasons or more, each "
+                f"listed; {len(quality.verdicts) - dropped} more have one reason or a remark, and count."
             )
+        notes += quality.not_judged
     if market.population:
         data, more = _weighted(data, people, market)
         notes += more
@@ -136,16 +169,16 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
 
 
 def _judged(data: ChoiceData, people: People | None, market: MarketSpec, *, run: Run) -> RespondentQuality:
-    seconds: FloatArray | None = None
-    if people is not None and SECONDS in people.table.column_names:
-        given = people.of(names_of(data), SECONDS)
-        seconds = np.array([np.nan if value is None else float(value) for value in given])
+    names = names_of(data)
+    seconds = None if people is None else people.numbers(names, SECONDS)
+    answered = None if people is None else people.numbers(names, ANSWERED)
     with run.reporter.task("respondents") as progress:
         return check_respondents(
             data,
             price=market.price,
             signs=signs(market),
             seconds=seconds,
+            answered=answered,
             rng=run.seed_for("research", "respondents"),
             progress=progress,
         )
@@ -158,9 +191,7 @@ def _weighted(data: ChoiceData, people: People | None, market: MarketSpec) -> tu
         found, do = "there is no table of respondents", "market.respondents: FILE"
         raise DataError([Problem("market.population", found, "a table with these columns", do)])
     names = names_of(data)
-    sample: Mapping[str, list[str]] = {
-        column: [value or "(not known)" for value in people.of(names, column)] for column in market.population
-    }
+    sample: Mapping[str, list[str]] = {column: people.levels(names, column) for column in market.population}
     made = rake(sample, market.population)
     place = np.unique(data.respondent, return_inverse=True)[1]
     note = (

@@ -14,7 +14,7 @@ from marketfit.demand import (
     latent_segments,
     profile_segments,
 )
-from marketfit.demand.segments.profile import LevelProfile
+from marketfit.demand.segments.profile import LevelProfile, NumberProfile, NumberSummary
 from marketfit.errors import DataError
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.research.study.findings import Cells, rounded
@@ -58,7 +58,7 @@ def segment_finding(
     ]
     if people is not None and people.columns:
         profile = profile_segments(segments, people.table, respondent=RESPONDENT, columns=people.columns, rng=seed)
-        tables.insert(1, _who(segments, profile))
+        tables[1:1] = [*_who(segments, profile), *_numbers(profile)]
         if profile.absent:
             notes.append(f"{profile.absent} respondents are not in the table of respondents.")
     return (
@@ -114,7 +114,10 @@ def _most(segment: Segment, count: int, join: str = ", ") -> str:
     return join.join(f"{name} {segment.importance[name].value:.0f} %" for name in ranked[:count])
 
 
-def _who(segments: Segments, profile: Profile) -> FindingTable:
+def _who(segments: Segments, profile: Profile) -> list[FindingTable]:
+    """What is known of people by name; nothing where all that is known are numbers."""
+    if not any(isinstance(covariate, LevelProfile) for covariate in profile.covariates):
+        return []
     whose = {
         id(share): covariate.name
         for covariate in profile.covariates
@@ -128,7 +131,7 @@ def _who(segments: Segments, profile: Profile) -> FindingTable:
                 (name_of(segment), f"{whose[id(one)]}: {one.level}", percent(one.share.value), percent(one.overall),
                  *rounded((one.lift.value, one.lift.low, one.lift.high), 2), float(one.n))
             )  # fmt: skip
-    return FindingTable(
+    table = FindingTable(
         title="Who is in them: what is commoner, or rarer, than among all",
         columns=("segment", "who", "here, %", "among all, %", "times as common", "low", "high", "n"),
         rows=tuple(rows),
@@ -137,6 +140,39 @@ def _who(segments: Segments, profile: Profile) -> FindingTable:
         if rows
         else "Nothing that is known of people sets the segments apart.",
     )
+    return [table]
+
+
+def _numbers(profile: Profile) -> list[FindingTable]:
+    """Means and quartiles of what is known of people in numbers, segment by segment; nothing without such columns."""
+    rows: list[Cells] = []
+    for covariate in profile.covariates:
+        if isinstance(covariate, NumberProfile):
+            differs = "yes" if covariate.p_holm < 1 - profile.level else "no"
+            rows += [
+                (covariate.name, one.segment.replace("segment", "Segment "), *_summarised(one), differs, float(one.n))
+                for one in (*covariate.by_segment, covariate.overall)
+            ]
+    if not rows:
+        return []
+    return [
+        FindingTable(
+            title="Who is in them, in numbers",
+            columns=(
+                "what", "segment", "mean", "low", "high", "lower quartile", "median", "upper quartile",
+                "differs between segments", "n",
+            ),
+            rows=tuple(rows),
+            note="95 % intervals of the means; quartiles have none. Differs: beyond chance (Kruskal–Wallis, 5 %, with "
+            "Holm's correction over what is known of people). n is everybody with a known number who is likeliest in "
+            "the segment.",
+        )
+    ]  # fmt: skip
+
+
+def _summarised(one: NumberSummary) -> Cells:
+    mean = (one.mean.value, one.mean.low, one.mean.high)
+    return rounded((*mean, one.lower_quartile, one.median, one.upper_quartile), 2)
 
 
 def _wants(segments: Segments, steps: Sequence[Step]) -> FindingTable:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng, SingleArray, frozen
 from marketfit.demand.choices.data import ChoiceData
-from marketfit.demand.coding.coding import Coding
-from marketfit.demand.coding.options import CodingOption
+from marketfit.demand.keywords import check_keywords
+from marketfit.demand.models.arguments import Specification
 from marketfit.demand.models.hierarchical.chain import ChainDraws, Length, Posterior
 from marketfit.demand.models.hierarchical.chains import run_chains
 from marketfit.demand.models.hierarchical.convergence import effective_size, r_hat
@@ -22,6 +23,7 @@ from marketfit.demand.models.hierarchical.result import HBResult, parameter_name
 from marketfit.demand.models.identification import column_scales
 from marketfit.demand.models.likelihood import Likelihood
 from marketfit.demand.models.mnl import MNLResult, fit_mnl
+from marketfit.demand.progress import Progress
 from marketfit.errors import DataError, Problem
 
 ITERATIONS = 6000
@@ -41,13 +43,11 @@ PEOPLE_DRAWS = 200
 def fit_hb(
     data: ChoiceData,
     *,
-    coding: Coding | Mapping[str, CodingOption] | None = None,
-    constants: bool = False,
-    signs: Mapping[str, int] | None = None,
     iterations: int = ITERATIONS,
     chains: int = CHAINS,
     rng: Rng = 0,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
+    **specification: Unpack[Specification],
 ) -> HBResult:
     """Fit a logit in which every respondent has coefficients of their own, from a normal population.
 
@@ -55,10 +55,11 @@ def fit_hb(
     Gibbs draws of b and W, and Metropolis steps along the gradient for everybody's β_n (see `chain`), start from the
     multinomial logit. Half of the iterations are burn-in.
 
-    coding, constants: as in `fit_mnl`. signs: attribute or column → 1 or −1: its coefficients are at or above, at or
-        below 0 for everybody, by a smooth form of Train & Sonnier's (2005) censored normal (see `link`).
     iterations: of each chain, at least 20. chains: how many, run at once; what they draw depends on `rng` alone.
     progress: called with the fraction done.
+    specification: coding, constants, base, interactions, signs: see `Specification`. Signs hold for everybody, by a
+        smooth form of Train & Sonnier's (2005) censored normal (see `link`). The coefficient of an interaction differs
+        between people too; that with a covariate which never changes for a person is known from its mean over people.
 
     Weights: a respondent's weight is the mean over their tasks, and says how many people they stand for when the
     population is drawn; all together count as Kish's effective sample size (Σw)² / Σw². Within a respondent, tasks
@@ -67,8 +68,9 @@ def fit_hb(
     Raises DataError when the data do not say who chose, or when options do not fit; and whatever `fit_mnl` raises.
     Look at `converged` before anything else.
     """
+    check_keywords(fit_hb, specification, Specification.__annotations__)
     _check(data, iterations, chains)
-    logit = fit_mnl(data, coding=coding, constants=constants, signs=signs)
+    logit = fit_mnl(data, **specification)
     columns = logit.coding.columns
     design = logit.coding.design(data).matrix
     sign_of = np.array([logit.signs.get(name, 0) for name in columns], dtype=np.int64)

@@ -15,6 +15,7 @@ from marketfit.demand.models.hierarchical.population import new_people
 from marketfit.demand.models.hierarchical.predict import probabilities_of_known, probabilities_of_new
 from marketfit.demand.models.hierarchical.summary import posterior_rows
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed
 from marketfit.errors import DataError, Problem
 
 PEOPLE = 200
@@ -25,8 +26,8 @@ STRANGERS = (100, 20)
 """Populations, and people from each, over which the choices of somebody who was not asked are averaged."""
 
 
-@dataclass(frozen=True, eq=False)
-class HBResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class HBResult(Printed):
     """A multinomial logit with coefficients of its own for every respondent, from a normal population.
 
     coding: how attributes became columns. signs: column → −1 or 1 for the constrained ones.

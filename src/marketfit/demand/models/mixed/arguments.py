@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,24 +10,8 @@ from marketfit.demand.arrays import FloatArray, IntArray
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.models.arguments import signs_by_column
-from marketfit.demand.models.covariance import Errors
 from marketfit.demand.models.mixed.tastes import CORRELATED, DISTRIBUTIONS, Distribution
 from marketfit.errors import DataError, Problem, nearest
-
-
-@dataclass(frozen=True, eq=False)
-class MixedOptions:
-    """What is rarely asked of `fit_mixed`; the names are those of `fit_mnl`.
-
-    constants, base: constants of the alternatives. weights: (tasks,) in place of the weights of the data.
-    errors: the kind to show. progress: called with the fraction done, from 0 to 1.
-    """
-
-    constants: bool = False
-    base: str | None = None
-    weights: FloatArray | None = None
-    errors: Errors | None = None
-    progress: Callable[[float], None] | None = None
 
 
 def random_by_column(
@@ -36,6 +19,11 @@ def random_by_column(
 ) -> dict[str, Distribution]:
     """Column → distribution, in the order of the columns, from distributions by attribute or column."""
     found: dict[str, Distribution] = {}
+    if not hasattr(random, "items"):
+        allowed = f"name → distribution: {', '.join(DISTRIBUTIONS)}"
+        do = 'say how each taste is distributed, such as random={"price": "normal"}'
+        problems.append(Problem("random", f"is a {type(random).__name__}", allowed, do))
+        return found
     if not random:
         problems.append(Problem("random", "names no coefficient", "at least one", "name some, or use fit_mnl"))
     for name, distribution in random.items():

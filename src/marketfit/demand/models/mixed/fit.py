@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Unpack
 
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, frozen
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
-from marketfit.demand.coding.options import CodingOption
-from marketfit.demand.models.arguments import bounds_of, coding_of, weights_of
-from marketfit.demand.models.covariance import covariances, shown_errors
+from marketfit.demand.keywords import check_keywords
+from marketfit.demand.models.arguments import Specification, bounds_of, coding_of, weights_of
+from marketfit.demand.models.covariance import Errors, covariances, error_kinds
 from marketfit.demand.models.identification import column_scales
 from marketfit.demand.models.likelihood import Likelihood
 from marketfit.demand.models.mixed.arguments import (
-    MixedOptions,
     check_correlated,
     check_names,
     check_signs,
@@ -30,6 +30,7 @@ from marketfit.demand.models.mixed.search import maximise
 from marketfit.demand.models.mixed.spreads import spread_names
 from marketfit.demand.models.mixed.tastes import Distribution, Tastes
 from marketfit.demand.models.mnl import fit_mnl
+from marketfit.demand.progress import Progress
 from marketfit.errors import DataError, Problem
 
 DRAWS = 500
@@ -47,9 +48,10 @@ def fit_mixed(
     draws: int = DRAWS,
     panel: bool = True,
     correlated: bool = False,
-    coding: Coding | Mapping[str, CodingOption] | None = None,
-    signs: Mapping[str, int] | None = None,
-    options: MixedOptions | None = None,
+    weights: FloatArray | None = None,
+    errors: Errors | None = None,
+    progress: Progress | None = None,
+    **specification: Unpack[Specification],
 ) -> MixedResult:
     """Fit a mixed logit: a logit whose coefficients differ between people.
 
@@ -58,11 +60,11 @@ def fit_mixed(
     draws: Halton draws for each person (or task); the first 100 of each sequence are left out.
     panel: people keep their tastes over their tasks. Data without respondents count each task as another person.
     correlated: the tastes of all normal and log-normal columns may be correlated; others stay independent.
-    coding: options by attribute (see `CodingOption`), or a coding that was fixed before.
-    signs: attribute or column → 1 or −1. A fixed coefficient is kept at or above, at or below 0. A log-normal one is
-        exp(.) or −exp(.); where no sign is given, it has that of the multinomial logit's coefficient.
-    options: constants, weights and what else is rarely asked. Where people keep their tastes, their tasks have one
-        weight. Errors are, by default, clustered when there are at least two respondents.
+    weights, errors: as in `fit_mnl`. Where people keep their tastes, their tasks have one weight.
+    progress: called with the fraction done.
+    specification: coding, constants, base, interactions, signs: see `Specification`. Only fixed and log-normal
+        coefficients may have a sign. A log-normal one is exp(.) or −exp(.); where no sign is given, it has that of the
+        multinomial logit's coefficient.
 
     The search begins at the multinomial logit with small spreads; the likelihood may have several peaks, and this is
     the one nearby. Raises DataError when options do not fit the data or coefficients cannot be told apart (see
@@ -80,20 +82,20 @@ def fit_mixed(
     >>> {name: round(value, 1) for name, value in result.coefficients.items()}
     {'price': -1.0, 'sd_price': 0.6}
     """
-    options = options or MixedOptions()
-    coding = coding_of(data, coding, options.constants, options.base)
-    by_column, wanted = _check(coding, random, signs or {}, correlated, draws)
-    weights = weights_of(data, options.weights)
+    check_keywords(fit_mixed, specification, Specification.__annotations__)
+    coding = coding_of(data, specification)
+    by_column, wanted = _check(coding, random, specification.get("signs") or {}, correlated, draws)
+    weights = weights_of(data, weights)
     unit = units_of(data, panel)
     by_unit = unit_weights(data, unit, weights)
-    logit = fit_mnl(data, coding=coding, weights=weights, signs=wanted, errors=options.errors)
+    logit = fit_mnl(data, coding=coding, weights=weights, signs=wanted, errors=errors)
     log_normal = [name for name, distribution in by_column.items() if distribution == "log-normal"]
     wanted |= {name: 1 if logit.coefficients[name] >= 0 else -1 for name in log_normal if name not in wanted}
     tastes = Tastes(coding.columns, by_column, wanted, correlated)
     design = coding.design(data).matrix
     scales = column_scales(Likelihood.of(data, design, weights), coding.columns)
     likelihood = SimulatedLikelihood.of(tastes, data, design / scales, (unit, by_unit), draws)
-    peak = maximise(likelihood, _start(tastes, logit.estimates * scales), _bounds(tastes), options.progress or _silent)
+    peak = maximise(likelihood, _start(tastes, logit.estimates * scales), _bounds(tastes), progress or _silent)
     estimates, unit_of = _unscaled(tastes, peak.parameters, scales)
     found = covariances(
         peak.information * np.outer(unit_of, unit_of),
@@ -101,12 +103,14 @@ def fit_mixed(
         None if data.respondent is None else data.respondent[np.flatnonzero(np.diff(unit, prepend=-1))],
         ~peak.at_bound,
     )
+    shown, deciding = error_kinds(found, errors)
     return MixedResult(
         coding=coding,
         random=by_column,
         estimates=frozen(estimates),
         covariances={kind: frozen(matrix) for kind, matrix in found.items()},
-        errors=shown_errors(found, options.errors),
+        errors=shown,
+        interval_errors=deciding,
         log_likelihood=peak.evaluation.value,
         log_likelihood_null=logit.log_likelihood_null,
         observations=data.tasks,

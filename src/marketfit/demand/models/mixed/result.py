@@ -19,8 +19,9 @@ from marketfit.demand.models.mixed.blocks import units_of
 from marketfit.demand.models.mixed.likelihood import SKIPPED, SimulatedLikelihood, base_of
 from marketfit.demand.models.mixed.spreads import spread_names, spreads_of
 from marketfit.demand.models.mixed.tastes import Distribution, Tastes
-from marketfit.demand.models.summary import coefficient_rows
+from marketfit.demand.models.summary import coefficient_rows, errors_line
 from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.printing import Printed
 
 PEOPLE = 200
 """New people in every draw of utilities."""
@@ -32,15 +33,16 @@ CELLS = 1 << 20
 """Rows × people that are predicted together: 8 MB."""
 
 
-@dataclass(frozen=True, eq=False)
-class MixedResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class MixedResult(Printed):
     """A fitted mixed logit.
 
     coding: how attributes became columns. random: column → distribution, for the random ones, in the order of columns.
     estimates: (parameters,) a mean for each column (of the logarithm for a log-normal; a fixed one has it alone), then
     the spreads in the order of the random columns; where correlated, instead of them the rows of the lower-triangular
     factor of the covariance, up to their diagonal. `coefficients` has them by name.
-    covariances: (parameters, parameters) for each kind of errors that the data allow; `errors` is the kind shown.
+    covariances: (parameters, parameters) for each kind of errors that the data allow; `errors` is the kind of
+    `standard_errors`, `interval_errors` that of intervals and draws (see `covariance`).
     log_likelihood: simulated, at the estimate; log_likelihood_null: with equal probabilities; both weighted.
     observations: number of choices. respondents: number of people; 0 when the data do not say who.
     signs: column → −1 or 1 for constrained and log-normal ones. at_bound: fixed columns that their sign holds at 0.
@@ -53,6 +55,7 @@ class MixedResult:
     estimates: FloatArray
     covariances: Mapping[Errors, FloatArray]
     errors: Errors
+    interval_errors: Errors
     log_likelihood: float
     log_likelihood_null: float
     observations: int
@@ -80,19 +83,23 @@ class MixedResult:
 
     @property
     def covariance(self) -> FloatArray:
-        """(parameters, parameters) covariance of the estimates, of the kind in `errors`."""
-        return self.covariances[self.errors]
+        """(parameters, parameters) covariance of the estimates, of the kind in `interval_errors`."""
+        return self.covariances[self.interval_errors]
 
     @property
     def standard_errors(self) -> dict[str, float]:
         """Name → standard error, of the kind in `errors`; NaN for a coefficient at its bound. Delta method for spreads
         and correlations of correlated tastes.
         """
+        return self.standard_errors_of(self.errors)
+
+    def standard_errors_of(self, kind: Errors) -> dict[str, float]:
+        """Name → standard error of this kind, one of those in `covariances`."""
         columns = len(self.coding.columns)
         _, slopes = spreads_of(self.tastes, self.estimates)
         jacobian = np.eye(self.tastes.parameters)
         jacobian[columns:, columns:] = slopes
-        variances = np.diag(jacobian @ self.covariance @ jacobian.T)
+        variances = np.diag(jacobian @ self.covariances[kind] @ jacobian.T)
         named = zip(self._names, np.sqrt(np.clip(variances, 0.0, None)).tolist(), strict=True)
         return {name: math.nan if name in self.at_bound else error for name, error in named}
 
@@ -103,7 +110,7 @@ class MixedResult:
 
     @property
     def mean_covariance(self) -> FloatArray:
-        """(columns, columns) covariance of `means`, of the kind in `errors`; delta method for log-normals."""
+        """(columns, columns) covariance of `means`, of the kind in `interval_errors`; delta method for log-normals."""
         slopes = self.tastes.mean_slopes(self.estimates)
         return slopes @ self.covariance @ slopes.T
 
@@ -186,9 +193,11 @@ class MixedResult:
             f"log-likelihood {self.log_likelihood:.3f}, with equal probabilities {self.log_likelihood_null:.3f}, "
             f"McFadden R² {self.rho_squared:.4f}",
         ]
-        rows = coefficient_rows(self.coefficients, self.standard_errors)
+        errors = {kind: self.standard_errors_of(kind) for kind in (self.errors, self.interval_errors)}
+        rows = coefficient_rows(self.coefficients, errors)
         kinds = [f"{column} {self._distribution(column)}" for column in self.random]
-        return "\n".join([*head, "", *rows, "", "random: " + ", ".join(kinds), f"standard errors: {self.errors}"])
+        told = errors_line(self.errors, self.interval_errors)
+        return "\n".join([*head, "", *rows, "", "random: " + ", ".join(kinds), told])
 
     @property
     def _names(self) -> tuple[str, ...]:
