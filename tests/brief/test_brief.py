@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from marketfit.brief import describe, load_brief
+from marketfit.brief import Brief, MarketBrief, describe, load_brief, load_market
 from marketfit.errors import BriefError
 
 FULL = """\
@@ -155,3 +155,37 @@ def test_costs_of_rivals_are_checked(write: Callable[[str], Path], old: str, new
         load_brief(write(FULL.replace(old, new)))
     text = FULL.replace("  unit_cost: 0.8\n", "  unit_cost: 0.8\n  rival_unit_costs: {Rival: 1}\n")
     assert load_brief(write(text)).market.rival_unit_costs == {"Rival": 1.0}
+
+
+def market_alone(text: str = FULL) -> str:
+    """The product and its market: no model is asked for."""
+    return text[: text.index("task:")] + text[text.index("market:") : text.index("objective:")]
+
+
+def test_the_market_alone_is_a_brief_of_market_research_and_no_other(write: Callable[[str], Path]) -> None:
+    path = write(market_alone())
+    brief = load_market(path)
+    assert not isinstance(brief, Brief)
+    assert (brief.product, brief.require, brief.seed) == ("home-assistant", (), 0)
+    told = problems(path)
+    assert [text.split("'")[1] for text in told] == ["require", "task", "data"]
+
+
+def test_market_research_asks_the_same_of_both_briefs(write: Callable[[str], Path]) -> None:
+    """So that what it found without a model is found already when there is one."""
+    alone = load_market(write(FULL.replace("data.csv", "there-is-none.csv")))
+    assert [str(need) for need in alone.require] == ["accuracy >= 0.9", "latency_p95_ms <= 10", "size_mb <= 30"]
+    sections = list(MarketBrief.model_fields)
+    sections.remove("path")
+    assert alone.part(sections) == load_brief(write(FULL)).part(sections)
+
+
+def test_all_mistakes_of_the_market_are_told_and_no_others(write: Callable[[str], Path]) -> None:
+    text = FULL.replace("goal: profit", "goal: profits").replace("[2, 4, 6]", "[]").replace("choices.csv", "no.csv")
+    path = write(text.replace(">= 0.90", "~ 0.90").replace("budget:", "bugdet:").replace("cpu", "abacus"))
+    with pytest.raises(BriefError) as caught:
+        load_market(path)
+    told = [str(problem) for problem in caught.value.problems]
+    for words in ("market.goal", "market.attributes.price", "no file 'no.csv'", "require.accuracy", "'budget'?"):
+        assert any(words in text for text in told), (words, told)
+    assert not any("abacus" in text for text in told)

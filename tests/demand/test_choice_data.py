@@ -207,6 +207,30 @@ def test_all_mistakes_are_told_at_once(read_choices: Maker) -> None:
     assert any("did you mean 'price'?" in problem for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        ({"person": {5: None}}, ["'person', row 5"]),
+        ({"person": {6: None}}, ["'person', row 6"]),
+        ({"person": {3: None, 4: ""}}, ["'person', rows 3, 4"]),
+        ({"task": {4: None}}, ["'task', row 4"]),
+        ({"alt": {1: None}}, ["'alt', row 1"]),
+        ({"person": {1: None}, "task": {1: None}}, ["'person', row 1", "'task', row 1"]),
+        # Another person's task of another number has a mistake of its own.
+        ({"person": {5: None}, "won": {4: 0}}, ["'person', row 5", "row 3: nothing"]),
+    ],
+)
+def test_a_missing_key_is_one_mistake(
+    read_choices: Maker, cells: dict[str, dict[int, object]], found: list[str]
+) -> None:
+    """That the rest of its task is a single alternative, or has nothing chosen, only follows from it."""
+    table = changed(**cells)
+    table["person"] = [None if name is None else str(name) for name in table["person"]]
+    told = problems(read_choices, table)
+    assert len(told) == len(found), told
+    assert all(part in problem for part, problem in zip(found, told, strict=True)), told
+
+
 def test_mixed_pandas_column_is_told_with_rows(read_choices: Maker) -> None:
     frame = pd.DataFrame(changed(price={3: "dear"}))
     assert frame["price"].dtype == object

@@ -96,6 +96,20 @@ def test_every_mistake_of_the_options_is_told(call: Call, brief: Path) -> None:
         assert part in done.stderr, done.stderr
 
 
+def test_rivals_who_cannot_answer_are_no_silent_success(call: Call, brief: Path) -> None:
+    """Told with every other mistake, and with what to add."""
+    other = brief.with_name("costless.yaml")
+    other.write_text(BRIEF.replace("  rival_unit_costs: {Rival: 0.7}\n  ", "  ").replace("  unit_cost: 0.5\n", "")
+                     .replace("goal: profit", "goal: share").replace("[2, 4]", "2"), "utf-8")  # fmt: skip
+    done = call("survey", "simulate", other, "--set", "price=4", "--set", "prise=4", "--react", "--quiet")
+    assert done.returncode == 2
+    assert "--react: rivals can't answer: it needs market.unit_cost, what one buyer costs us" in done.stderr
+    assert "--set prise=4" in done.stderr
+    done = call("survey", "simulate", brief, "--set", "price=9", "--react", "--quiet")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "our price lies beyond what was tested (2 to 6)" in done.stderr
+
+
 def test_costs_of_rivals_that_are_not_there_are_refused(call: Call, brief: Path) -> None:
     other = brief.with_name("other.yaml")
     other.write_text(BRIEF.replace("{Rival: 0.7}", "{Rivl: 0.7}"), "utf-8")
@@ -111,3 +125,21 @@ def test_the_report_shows_what_if_and_price_competition(call: Call, brief: Path)
     for part in ("What if our offer changed", "at which our share is what it is now", "If rivals answer our price",
                  "Bertrand–Nash", "What people would pay for a step"):  # fmt: skip
         assert part in page, part
+
+
+def test_the_market_needs_no_model(call: Call, brief: Path) -> None:
+    """A brief with the product and its market only; a model's sections, and its data, may come later."""
+    alone = brief.with_name("market.yaml")
+    alone.write_text("product: ours\n" + BRIEF[BRIEF.index("market:") :], "utf-8")
+    told = json.loads(call("survey", "simulate", alone, "--json", "--quiet").stdout)
+    whole = json.loads(call("survey", "simulate", brief, "--json", "--quiet").stdout)
+    assert told == whole
+    done = call("survey", "report", alone, "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert Path(json.loads(done.stdout)["report"]).is_file()
+    later = brief.with_name("later.yaml")
+    later.write_text(BRIEF.replace("data.csv", "not-collected-yet.csv"), "utf-8")
+    assert json.loads(call("survey", "simulate", later, "--json", "--quiet").stdout) == whole
+    done = call("check", alone, "--quiet")
+    assert done.returncode == 2
+    assert all(f"'{section}' is missing" in done.stderr for section in ("task", "data", "require"))

@@ -156,9 +156,11 @@ def test_mistakes_name_rows_of_the_export(tmp_path: Path, survey: tuple[Shown, d
     table.write_csv(file.source)
     with pytest.raises(DataError) as error:
         Choice().read(file, MARKET)
-    told = str(error.value)
-    assert "column 'CBC_Random1', row 2: picks '7'" in told
-    assert "column 'Version', row 4: version '99' has no task 1 in the design" in told
+    unknown, wrong = error.value.problems
+    assert unknown.where == f"{file.source}: column 'Version', row 4"
+    assert unknown.found == "version '99' is not in design.csv"
+    assert wrong.where == f"{file.source}: column 'CBC_Random1', row 2"
+    assert wrong.found == "picks '7'"
 
 
 def test_a_layout_that_says_too_little_is_refused() -> None:
@@ -166,3 +168,161 @@ def test_a_layout_that_says_too_little_is_refused() -> None:
         SurveyFile.model_validate({"source": __file__, "wide": {"picked": "Q{task}"}})
     with pytest.raises(ValueError, match=r"\{alternative\}"):
         SurveyFile.model_validate({"source": __file__, "wide": {"picked": "Q{task}", "shown": "F-{task}"}})
+
+
+HEADER = "id,Q1,Q2,F-1-1,F-1-2,F-1-1-1,F-1-1-2,F-1-2-1,F-1-2-2,F-2-1,F-2-2,F-2-1-1,F-2-1-2,F-2-2-1,F-2-2-2"
+WIDE = {
+    "picked": "Q{task}",
+    "shown": "F-{task}-{alternative}-{attribute}",
+    "names": "F-{task}-{attribute}",
+    "none": ["Neither"],
+    "skip_rows": 2,
+}
+Change = dict[tuple[int, str], str]
+"""Row of the file (3 is the first with answers) and column → what stands there instead."""
+
+
+def exported(folder: Path, change: Change | None = None, *, header: str = HEADER, people: int = 3) -> Path:
+    """An export with two rows below the header that hold no answers; attributes change places in the second task."""
+    names, rows = HEADER.split(","), []
+    for number in range(people):
+        cells = f"r{number},1,2,privacy,price,cloud,1,on-device,3,price,privacy,2,cloud,4,on-device".split(",")
+        row = dict(zip(names, cells, strict=True)) | {
+            column: text for (at, column), text in (change or {}).items() if at == number + 3
+        }
+        rows.append(",".join(row[name] for name in header.split(",")))
+    path = folder / "export.csv"
+    filler = ",".join("x" for _ in header.split(","))
+    path.write_text("\n".join([header, filler, filler, *rows]) + "\n", "utf-8")
+    return path
+
+
+def read(path: Path, **wide: object) -> ChoiceData:
+    file = {"source": path, "columns": {"respondent": "id"}, "wide": WIDE | wide}
+    return Choice().read(SurveyFile.model_validate(file), MARKET).data
+
+
+def mistakes(path: Path, **wide: object) -> list[tuple[str, str]]:
+    """Where and what, of every mistake."""
+    with pytest.raises(DataError) as error:
+        read(path, **wide)
+    return [(problem.where.replace(f"{path.parent}/", ""), problem.found) for problem in error.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "found"),
+    [
+        ({(4, "id"): ""}, "column 'id', row 4", "the respondent is missing"),
+        ({(5, "id"): "r0"}, "column 'id', row 5", "the respondent has a row with answers already"),
+        ({(5, "F-1-2-2"): ""}, "column 'F-1-2-2', row 5", "no level of 'price'"),
+        ({(4, "F-2-1-1"): "cheap"}, "column 'F-2-1-1', row 4", "'cheap' is no number"),
+        ({(4, "F-2-1-1"): "1e999"}, "column 'F-2-1-1', row 4", "is infinite"),
+        ({(4, "F-1-1"): "privcy"}, "column 'F-1-1', row 4", "no attribute is called 'privcy'"),
+        ({(5, "Q2"): "7"}, "column 'Q2', row 5", "picks '7'"),
+    ],
+)
+def test_one_mistake_is_one_error_with_its_row_and_column(
+    tmp_path: Path, change: Change, where: str, found: str
+) -> None:
+    assert (f"export.csv: {where}", found) in (told := mistakes(exported(tmp_path, change)))
+    # An attribute of an unknown name is missed under its right one too, which says what the other lacks.
+    assert told[1:] == ([("export.csv: task 1, row 4", "nothing is shown of 'privacy'")] if "privcy" in found else [])
+
+
+def test_all_mistakes_of_an_export_are_told_at_once(tmp_path: Path) -> None:
+    path = exported(tmp_path, {(3, "id"): "", (4, "Q1"): "maybe", (5, "F-1-1-2"): "dear"})
+    assert [found for _, found in mistakes(path)] == [
+        "the respondent is missing",
+        "'dear' is no number",
+        "picks 'maybe'",
+    ]
+
+
+def test_a_column_that_the_export_lacks(tmp_path: Path) -> None:
+    path = exported(tmp_path, header=HEADER.replace(",F-1-2-2", ""))
+    assert mistakes(path) == [("export.csv", "has no column 'F-1-2-2'")]
+
+
+def test_an_alternative_that_a_person_was_not_shown_keeps_its_number(tmp_path: Path) -> None:
+    """Who was not shown alternative 1 and picked 2 has not picked an alternative 1."""
+    path = exported(tmp_path, {(4, "F-1-1-1"): "", (4, "F-1-1-2"): "", (4, "Q1"): "2"})
+    data = read(path)
+    task = data.starts[2]
+    assert [data.alternatives[code] for code in data.alternative[task : task + 2]] == ["2", "none"]
+    assert data.chosen[2] == task
+    assert mistakes(exported(tmp_path, {(4, "F-1-1-1"): "", (4, "F-1-1-2"): ""})) == [
+        ("export.csv: column 'Q1', row 4", "picks '1'")
+    ]
+
+
+def test_one_alternative_alone_is_no_choice(tmp_path: Path) -> None:
+    path = exported(tmp_path, {(4, "F-1-1-1"): "", (4, "F-1-1-2"): "", (4, "Q1"): "2"})
+    assert mistakes(path, none=[]) == [("export.csv: task 1, row 4", "shows fewer than two alternatives")]
+
+
+def test_an_export_without_answers(tmp_path: Path) -> None:
+    path = exported(tmp_path, {(row, task): "" for row in (3, 4, 5) for task in ("Q1", "Q2")})
+    assert mistakes(path) == [("export.csv", "no task has an answer")]
+
+
+def test_codes_in_the_rows(tmp_path: Path) -> None:
+    codes = {"privacy": {"cloud": "cloud", "on-device": "on-device"}, "price": {"1": 10, "2": 20, "3": 30, "4": 40}}
+    data = read(exported(tmp_path), codes=codes)
+    assert set(data.attributes[1].values[~data.is_none]) == {10.0, 20.0, 30.0, 40.0}
+    del codes["price"]["3"]
+    where = ("export.csv: column 'F-1-2-2', rows 3, 4, 5", "price has the code '3'")
+    assert mistakes(exported(tmp_path), codes=codes) == [where]
+    told = mistakes(exported(tmp_path), codes={"pricing": {"1": 1}})
+    assert told == [("market.choices.wide.codes.pricing", "no such attribute")]
+
+
+def test_a_code_that_is_none_of_the_codes_is_no_level(
+    tmp_path: Path, survey: tuple[Shown, dict[tuple[int, int], int]]
+) -> None:
+    """A 9 where the codes know 1 and 2 is no price of 9, and its row is that of the design file."""
+    file = sawtooth(tmp_path, *survey)
+    assert file.wide is not None
+    codes = {"privacy": {"1": "cloud", "2": "on-device"}, "price": {str(price): price for price in range(1, 6)}}
+    coded = file.model_copy(update={"wide": file.wide.model_copy(update={"codes": codes})})
+    same(Choice().read(coded, MARKET).data, long_form(tmp_path, *survey))
+    design = tmp_path / "design.csv"
+    lines = design.read_text("utf-8").splitlines()
+    lines[4] = ",".join([*lines[4].split(",")[:-1], "9"])
+    design.write_text("\n".join(lines) + "\n", "utf-8")
+    with pytest.raises(DataError) as error:
+        Choice().read(coded, MARKET)
+    (problem,) = error.value.problems
+    assert problem.where == f"{design}: column 'Att 2 - price', row 4"
+    assert problem.found == "price has the code '9'"
+    assert problem.allowed == "of market.choices.wide.codes.price: 1, 2, 3, 4, 5"
+
+
+def test_mistakes_in_a_design_file(tmp_path: Path, survey: tuple[Shown, dict[tuple[int, int], int]]) -> None:
+    file = sawtooth(tmp_path, *survey)
+    design = tmp_path / "design.csv"
+    lines = design.read_text("utf-8").splitlines()
+    lines[2] = lines[1]  # version 1, task 1, alternative 1 again
+    lines[3] = "one" + lines[3][1:]
+    lines = [line for line in lines if not line.startswith("2,3,")]  # version 2 has no task 3
+    design.write_text("\n".join(lines) + "\n", "utf-8")
+    table = pl.read_csv(file.source)
+    table.with_columns(CBC_Random3=pl.lit(1), Version=pl.col("Version").replace(1, 2)).write_csv(file.source)
+    with pytest.raises(DataError) as error:
+        Choice().read(file, MARKET)
+    assert [(problem.where.replace(f"{tmp_path}/", ""), problem.found) for problem in error.value.problems] == [
+        ("design.csv: row 2", "the version has this alternative of the task already"),
+        ("sawtooth.csv: column 'Version', rows 1, 2", "version '2' has no task 3 in design.csv"),
+    ]
+
+
+def test_whole_numbers_may_have_a_fraction_of_zero(tmp_path: Path) -> None:
+    """As a column with empty cells is often written: answers, versions, codes and numbers of tasks."""
+    (tmp_path / "d.csv").write_text("v,task,alternative,privacy,price\n1.0,1.0,1.0,1.0,2\n1.0,1.0,2.0,2.0,4\n", "utf-8")
+    path = tmp_path / "export.csv"
+    path.write_text("id,v,Q1\na,1.0,2.0\nb,1,3.0\nc,,\n", "utf-8")
+    wide = {"picked": "Q{task}", "design": tmp_path / "d.csv", "version": "v", "none": ["3"],
+            "codes": {"privacy": {"1": "cloud", "2": "on-device"}}}  # fmt: skip
+    file = SurveyFile.model_validate({"source": path, "columns": {"respondent": "id"}, "wide": wide})
+    data = Choice().read(file, MARKET).data
+    assert data.tasks == 2
+    assert [data.alternatives[code] for code in data.alternative[data.chosen]] == ["2", "none"]

@@ -12,6 +12,7 @@ import pytest
 from marketfit.ledger import Ledger
 from marketfit.ledger.surveys import answers
 from marketfit.records.questionnaire import Field, Question, Questionnaire, Survey
+from marketfit.research.background import Background, BackgroundPlan, BackgroundQuestion
 from marketfit.serve.server import Server
 from marketfit.serve.survey import SurveySettings, running_survey
 from marketfit.testing.browser import Browser, chromedriver, missing_programs
@@ -219,3 +220,34 @@ def test_scales_and_two_different_picks(open_browser: Open, tmp_path: Path) -> N
         {"recommend": 2.0, "with": "I like it"},
         {"best": "Fast answers", "worst": "Works without the internet"},
     ]
+
+
+def test_who_people_are_by_keyboard(open_browser: Open, tmp_path: Path) -> None:
+    """A form with a single choice and a number: every control has the question as its label or its legend."""
+    age = BackgroundQuestion(name="age", text="How old are you?", answers=("18-34", "35-54", "55+"))
+    home = BackgroundQuestion(name="people", text="How many of you live together?", low=1, high=20)
+    part = Background().design(BackgroundPlan(questions=(age, home)), seed=0)
+    survey = Survey(name="homes", title="Your home", introduction="", thanks="", language="en", seed=0, parts=(part,))
+    with running_survey(survey, SurveySettings(workspace=tmp_path)) as server:
+        browser = open_browser()
+        browser.go(server.url)
+        browser.press(TAB)
+        link = browser.follow(ENTER).removesuffix("/1")
+        check(browser, "c-background")
+        legend = (
+            "return document.querySelector('input[type=radio]').closest('fieldset').querySelector('legend').textContent"
+        )
+        assert browser.run(legend) == "How old are you?"
+        assert focus_order(browser, 4) == ["Skip to the question", "f0-0", "f1", "Next"]
+        browser.go(f"{server.url}{link}/1")
+        browser.press(TAB, TAB, SPACE, DOWN, TAB)
+        assert browser.follow(ENTER) == f"{link}/1"  # the number is missing: the page says so
+        check(browser, "d-background-error")
+        browser.press(TAB, ENTER)
+        assert browser.run(ACTIVE) == "f1"
+        browser.write("3")
+        assert browser.follow(ENTER) == f"{link}/done"
+    ledger = Ledger.beside(tmp_path)
+    kept = [one.note.cells for one in answers(ledger, "homes")]
+    ledger.close()
+    assert kept == [{"age": "35-54", "people": 3.0}]

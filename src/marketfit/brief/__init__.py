@@ -5,8 +5,8 @@
 
 from marketfit.brief.data import DataSpec
 from marketfit.brief.market import AttributeSpec, MarketSpec
-from marketfit.brief.read import load_brief
-from marketfit.brief.schema import Brief, describe
+from marketfit.brief.read import load_brief, load_market
+from marketfit.brief.schema import Brief, MarketBrief, describe
 from marketfit.brief.survey_file import SurveyFile, WideSpec
 from marketfit.brief.target import AbstainSpec, CompressSpec, TargetSpec
 from marketfit.brief.training import BudgetSpec, ObjectiveSpec, TrackingSpec
@@ -18,6 +18,7 @@ __all__ = [
     "BudgetSpec",
     "CompressSpec",
     "DataSpec",
+    "MarketBrief",
     "MarketSpec",
     "ObjectiveSpec",
     "SurveyFile",
@@ -26,4 +27,5 @@ __all__ = [
     "WideSpec",
     "describe",
     "load_brief",
+    "load_market",
 ]

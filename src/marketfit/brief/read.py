@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap
@@ -12,8 +13,10 @@ from marketfit import registry
 from marketfit.brief.columns import column_problems
 from marketfit.brief.lines import dotted, line_of, parse_yaml, plain, problems_of
 from marketfit.brief.market import MarketSpec
-from marketfit.brief.schema import Brief
+from marketfit.brief.schema import Brief, MarketBrief
 from marketfit.errors import BriefError, Problem, nearest
+
+BriefT = TypeVar("BriefT", bound=MarketBrief)
 
 
 def load_brief(path: Path) -> Brief:
@@ -23,23 +26,46 @@ def load_brief(path: Path) -> Brief:
         BriefError: with every mistake in the file, in the registered names and in the columns of the files it names.
     """
     tree = parse_yaml(path, kind="brief")
-    problems: list[Problem] = []
-    brief: Brief | None = None
+    return _load(Brief, _sections(tree), tree, path, [*_task_problems(tree, path), *_pass_problems(tree, path)])
+
+
+def load_market(path: Path) -> MarketBrief:
+    """Load what market research reads of a brief. All other sections may be missing, and are not looked at.
+
+    Raises:
+        BriefError: with every mistake in what is read, and every section that no brief has.
+    """
+    tree = parse_yaml(path, kind="brief")
+    other = set(Brief.model_fields) - set(MarketBrief.model_fields)
+    given = {name: value for name, value in _sections(tree).items() if name not in other}
+    return _load(MarketBrief, given, tree, path, [])
+
+
+def _sections(tree: CommentedMap) -> Mapping[str, object]:
+    """The file without the places of its lines."""
+    return cast("Mapping[str, object]", plain(tree))
+
+
+def _load(
+    model: type[BriefT], given: Mapping[str, object], tree: CommentedMap, path: Path, problems: list[Problem]
+) -> BriefT:
+    """The sections `given` of the file as a brief; `problems`: what is known to be wrong with them already."""
+    brief: BriefT | None = None
+    told: list[Problem] = []
     try:
-        loaded = Brief.model_validate(plain(tree), context={"base": path.parent})
+        loaded = model.model_validate(given, context={"base": path.parent})
         brief = loaded.model_copy(update={"path": path.resolve()})
     except ValidationError as error:
         for detail in error.errors():
-            problems.extend(problems_of(detail, tree, path, Brief))
-    problems.extend(_task_problems(tree, path))
-    problems.extend(_survey_problems(tree, path))
-    problems.extend(_pass_problems(tree, path))
-    problems.extend(
+            told.extend(problems_of(detail, tree, path, Brief))
+    told.extend(problems)
+    told.extend(_survey_problems(tree, path))
+    told.extend(
         Problem(f"{path}:{line_of(tree, location)}: {dotted(location)}", found, allowed, do)
-        for location, found, allowed, do in column_problems(plain(tree), path.parent)
+        for location, found, allowed, do in column_problems(given, path.parent)
     )
-    if problems or brief is None:
-        raise BriefError(problems)
+    if told or brief is None:
+        raise BriefError(told)
     return brief
 
 

@@ -22,27 +22,17 @@ from marketfit.contract import DEFAULT_CONFIDENCE, Requirement
 from marketfit.errors import BriefError, Problem
 from marketfit.records.base import digest_of, sha256_file
 
+_BOUNDS = "metric: '>= NUMBER' or '<= NUMBER'"
 
-class Brief(Section):
-    """A product brief."""
+
+class MarketBrief(Section):
+    """What market research reads of a brief: all of one in which no model is asked for yet."""
 
     product: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = Field(
         description="name: letters, digits, '.', '_' and '-'"
     )
-    task: str = Field(description="kind of problem")
-    data: DataSpec
-    require: tuple[Requirement, ...] = Field(min_length=1, description="metric: '>= NUMBER' or '<= NUMBER'")
+    require: tuple[Requirement, ...] = Field(default=(), description=_BOUNDS)
     market: MarketSpec = MarketSpec()
-    objective: ObjectiveSpec = ObjectiveSpec()
-    weights: Mapping[str, float] = Field(
-        default={}, description="without a survey: value of one unit of each metric, in its better direction"
-    )
-    target: TargetSpec = TargetSpec()
-    backbones: tuple[str, ...] = Field(default=("minilm",), min_length=1, description="built-in name, folder or hub id")
-    budget: BudgetSpec = BudgetSpec()
-    compress: CompressSpec = CompressSpec()
-    abstain: AbstainSpec = AbstainSpec()
-    tracking: TrackingSpec = TrackingSpec()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(default=0, description="of everything random")
     path: Path = Field(default=Path(), exclude=True)
 
@@ -69,6 +59,35 @@ class Brief(Section):
             raise MistakesError(problems)
         return tuple(needs)
 
+    def part(self, names: Sequence[str]) -> JsonValue:
+        """The JSON of some sections, every file replaced by the digest of its content.
+
+        Two briefs with equal parts ask the same of a step, wherever their files lie.
+        """
+        return {name: _with_digests(getattr(self, name)) for name in names}
+
+    def digest(self) -> str:
+        """SHA-256 of the whole brief and of all files that it names."""
+        return digest_of(self.part(sorted(set(type(self).model_fields) - {"path"})))
+
+
+class Brief(MarketBrief):
+    """A product brief."""
+
+    task: str = Field(description="kind of problem")
+    data: DataSpec
+    require: tuple[Requirement, ...] = Field(min_length=1, description=_BOUNDS)
+    objective: ObjectiveSpec = ObjectiveSpec()
+    weights: Mapping[str, float] = Field(
+        default={}, description="without a survey: value of one unit of each metric, in its better direction"
+    )
+    target: TargetSpec = TargetSpec()
+    backbones: tuple[str, ...] = Field(default=("minilm",), min_length=1, description="built-in name, folder or hub id")
+    budget: BudgetSpec = BudgetSpec()
+    compress: CompressSpec = CompressSpec()
+    abstain: AbstainSpec = AbstainSpec()
+    tracking: TrackingSpec = TrackingSpec()
+
     @field_validator("weights", mode="after")
     @classmethod
     def _known_metrics(cls, value: Mapping[str, float]) -> Mapping[str, float]:
@@ -88,17 +107,6 @@ class Brief(Section):
         if groups and not self.data.sensitive:
             raise MistakeError(f"{sorted(groups)[0]} needs groups", "data.sensitive: [COLUMN]", "name the columns")
         return self
-
-    def part(self, names: Sequence[str]) -> JsonValue:
-        """The JSON of some sections, every file replaced by the digest of its content.
-
-        Two briefs with equal parts ask the same of a step, wherever their files lie.
-        """
-        return {name: _with_digests(getattr(self, name)) for name in names}
-
-    def digest(self) -> str:
-        """SHA-256 of the whole brief and of all files that it names."""
-        return digest_of(self.part(sorted(set(type(self).model_fields) - {"path"})))
 
 
 def _requirement(metric: str, bound: object) -> Requirement:

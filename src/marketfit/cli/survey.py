@@ -9,16 +9,27 @@ from typing import Annotated
 import typer
 
 from marketfit import engine, loop
-from marketfit.cli.parts import BriefPath, Json, LedgerUrl, Quiet, WorkspaceDir, print_options, print_result
+from marketfit.cli.parts import Json, LedgerUrl, Quiet, WorkspaceDir, print_options, print_result
 from marketfit.errors import InputError, Problem
 
 survey_app = typer.Typer(help="Ask the market: design a survey, serve it, read and report the answers.",
                          no_args_is_help=True)  # fmt: skip
 
 SurveyPath = Annotated[Path, typer.Argument(metavar="SURVEY", help="a survey file, or the folder of its design")]
+MarketPath = Annotated[
+    Path, typer.Argument(metavar="BRIEF", help="the brief, a YAML file; its product and market are enough")
+]
 SurveyWorkspace = Annotated[
     Path | None, typer.Option("--workspace", metavar="DIR", help="where the ledger lives; default: beside the survey")
 ]
+
+
+_ASKED = loop.PrecisionAsked()
+
+
+def _asked(name: str) -> str:
+    """The help of an option of the diagnosis, as it is declared."""
+    return loop.PrecisionAsked.model_fields[name].description or ""
 
 
 @survey_app.command()
@@ -27,16 +38,22 @@ def design(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="where the design is written; default: beside the file")
     ] = None,
+    respondents: Annotated[int | None, typer.Option("--respondents", metavar="N", help=_asked("respondents"))] = None,
+    notice: Annotated[float, typer.Option("--notice", metavar="SHARE", help=_asked("notice"))] = _ASKED.notice,
+    power: Annotated[float, typer.Option("--power", metavar="SHARE", help=_asked("power"))] = _ASKED.power,
+    margin: Annotated[float, typer.Option("--margin", metavar="SHARE", help=_asked("margin"))] = _ASKED.margin,
     as_json: Json = False,
     options: Annotated[bool, typer.Option("--options", help="list every option of a survey with its help")] = False,
 ) -> None:
-    """Design every part of a survey: what each respondent is asked, as one file to serve and tables to look at."""
+    """Design every part of a survey: what each respondent is asked, as one file to serve and tables to look at; and say
+    what a choice survey will be able to tell, and how many people that takes."""
     if options:
         print_options(loop.survey_file_options(), as_json=as_json)
         return
     if survey is None:
         raise InputError([Problem("command line", "no survey is named", "marketfit survey design SURVEY", "name one")])
-    made = loop.design_survey(survey, out=out)
+    asked = loop.PrecisionAsked.of({"respondents": respondents, "notice": notice, "power": power, "margin": margin})
+    made = loop.design_survey(survey, out=out, asked=asked)
     print_result(made.as_text(), made.model_dump(mode="json"), as_json=as_json)
 
 
@@ -88,7 +105,7 @@ def read(
 
 @survey_app.command()
 def report(
-    brief: BriefPath,
+    brief: MarketPath,
     workspace: WorkspaceDir = None,
     ledger: LedgerUrl = None,
     as_json: Json = False,
@@ -101,7 +118,7 @@ def report(
 
 @survey_app.command()
 def simulate(  # noqa: PLR0913 - a command line has its options as arguments
-    brief: BriefPath,
+    brief: MarketPath,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="[OFFER.]ATTRIBUTE=VALUE", help="what if; default: our offer")
     ] = None,

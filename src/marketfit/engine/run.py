@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from marketfit.brief import Brief
+from marketfit.brief import Brief, MarketBrief, TrackingSpec
 from marketfit.engine.jobs import Jobs, LocalJobs
 from marketfit.engine.progress import Reporter, SilentReporter
 from marketfit.engine.tracking import Tracking, require
@@ -56,7 +56,7 @@ class Run:
 
 @contextlib.contextmanager
 def start(
-    brief: Brief,
+    brief: MarketBrief,
     *,
     workspace: Path,
     command: str,
@@ -70,7 +70,9 @@ def start(
         InputError: the workspace is in use or can't be written, or the ledger can't be opened.
         MissingExtraError: a tracker that the brief names is not installed.
     """
-    require(brief.tracking)
+    # Market research alone has no trials to follow.
+    trackers = brief.tracking if isinstance(brief, Brief) else TrackingSpec()
+    require(trackers)
     place = Workspace(workspace)
     with place.lock():
         ledger = Ledger.beside(place.root, url=ledger_url)
@@ -82,7 +84,7 @@ def start(
                 seed=brief.seed,
                 workspace=place,
                 ledger=ledger,
-                tracking=Tracking.of(brief, run=identifier, workspace=place.root),
+                tracking=Tracking(spec=trackers, product=brief.product, run=identifier, workspace=place.root),
                 jobs=jobs or LocalJobs(),
                 reporter=reporter or SilentReporter(),
             )

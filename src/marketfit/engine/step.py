@@ -9,12 +9,13 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from pydantic import JsonValue
 
-from marketfit.brief import Brief
+from marketfit.brief import MarketBrief
 from marketfit.contract import Contract
 from marketfit.engine.run import Run
 from marketfit.records.base import Record, digest_of
 
 P = ParamSpec("P")
+BriefT = TypeVar("BriefT", bound=MarketBrief)
 R = TypeVar("R", bound=Record)
 
 
@@ -26,7 +27,7 @@ class _Typed(Protocol):
 
 def step(
     *, version: int, gives: type[R], reads: Sequence[str], name: str = ""
-) -> Callable[[Callable[Concatenate[Brief, P], R]], Callable[Concatenate[Brief, P], R]]:
+) -> Callable[[Callable[Concatenate[BriefT, P], R]], Callable[Concatenate[BriefT, P], R]]:
     """Keep the results of a step `f(brief, record, …, *, run) -> record`.
 
     Args:
@@ -36,10 +37,10 @@ def step(
         name: of the step, where its function is called otherwise.
     """
 
-    def decorate(function: Callable[Concatenate[Brief, P], R]) -> Callable[Concatenate[Brief, P], R]:
+    def decorate(function: Callable[Concatenate[BriefT, P], R]) -> Callable[Concatenate[BriefT, P], R]:
         called = name or cast("_Typed", function).__name__
 
-        def kept(brief: Brief, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        def kept(brief: BriefT, /, *args: P.args, **kwargs: P.kwargs) -> R:
             run = kwargs.get("run")
             if not isinstance(run, Run):
                 raise TypeError(f"{called}() needs run=Run")

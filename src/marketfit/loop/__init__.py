@@ -31,6 +31,7 @@ from marketfit.loop.surveys import (
     survey_serve_options,
 )
 from marketfit.loop.verification import LabelledFile, Verification, verify
+from marketfit.research.choice_diagnosis import PrecisionAsked
 
 __all__ = [
     "Added",
@@ -46,6 +47,7 @@ __all__ = [
     "OfferShare",
     "Option",
     "Outcome",
+    "PrecisionAsked",
     "ReadSurvey",
     "SimulatedMarket",
     "Verification",

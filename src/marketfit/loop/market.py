@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from marketfit import engine
-from marketfit.brief import Brief
+from marketfit.brief import MarketBrief
 from marketfit.engine import Reporter, Run
-from marketfit.loop.place import loaded, workspace_of
+from marketfit.loop.place import loaded_market, workspace_of
 from marketfit.loop.turn import now
 from marketfit.records.base import Record
 from marketfit.records.market import MarketView
@@ -32,7 +32,7 @@ class MarketReport(Record):
 
 
 def report_market(
-    brief: Brief | Path | str,
+    brief: MarketBrief | Path | str,
     *,
     workspace: Path | str | None = None,
     reporter: Reporter | None = None,
@@ -45,7 +45,7 @@ def report_market(
     """
     from marketfit.report.page import Head, render_market
 
-    asked = loaded(brief)
+    asked = loaded_market(brief)
     with market_run(asked, workspace, reporter, ledger, "survey report") as run:
         view = research(asked, None, run=run)
         simulated = asked.market.simulated
@@ -66,7 +66,7 @@ def report_market(
 
 
 def market_run(
-    brief: Brief, workspace: Path | str | None, reporter: Reporter | None, ledger: str | None, command: str
+    brief: MarketBrief, workspace: Path | str | None, reporter: Reporter | None, ledger: str | None, command: str
 ) -> AbstractContextManager[Run]:
     """A run of market research alone, in the workspace that was named or the brief's own."""
     place = workspace_of(brief, workspace)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from marketfit.brief import Brief, TargetSpec, load_brief
+from marketfit.brief import Brief, MarketBrief, TargetSpec, load_brief, load_market
 from marketfit.bundle.engines import ENGINES, available
 from marketfit.errors import InputError, Problem
 from marketfit.ledger import Ledger
@@ -24,7 +24,16 @@ def loaded(brief: Brief | Path | str) -> Brief:
     return brief if isinstance(brief, Brief) else load_brief(Path(brief))
 
 
-def workspace_of(brief: Brief, asked: Path | str | None) -> Path:
+def loaded_market(brief: MarketBrief | Path | str) -> MarketBrief:
+    """What market research reads of a brief, as it is, or read from its file.
+
+    Raises:
+        BriefError: everything that is wrong with these sections of the file.
+    """
+    return brief if isinstance(brief, MarketBrief) else load_market(Path(brief))
+
+
+def workspace_of(brief: MarketBrief, asked: Path | str | None) -> Path:
     """The workspace that was named, or the one beside the brief."""
     return Path(asked) if asked is not None else brief.base / WORKSPACE
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from marketfit.brief import Brief, MarketSpec
+from marketfit.brief import MarketBrief, MarketSpec
 from marketfit.demand import Change, Market, Shares, WhatIf, simulate, what_if
 from marketfit.engine import Reporter, Run
 from marketfit.errors import InputError, Problem, nearest
 from marketfit.loop.market import market_run
-from marketfit.loop.place import loaded
+from marketfit.loop.place import loaded_market
 from marketfit.measure.tastes import draws_of
 from marketfit.records.base import Record
 from marketfit.records.findings import Finding
@@ -21,7 +21,7 @@ from marketfit.research import research
 from marketfit.research.study.changes import worth_words
 from marketfit.research.study.line import line_finding
 from marketfit.research.study.offer import clamped_notes
-from marketfit.research.study.reaction import reaction_finding
+from marketfit.research.study.reaction import no_game, reaction_finding
 from marketfit.research.study.stage import Stage, set_stage
 
 Values = Mapping[str, Sequence[float | str]]
@@ -86,7 +86,7 @@ class SimulatedMarket(Record):
 
 
 def simulate_market(
-    brief: Brief | Path | str,
+    brief: MarketBrief | Path | str,
     *,
     question: MarketQuestion | None = None,
     workspace: Path | str | None = None,
@@ -98,9 +98,10 @@ def simulate_market(
     question: what to change, and what else to look for.
 
     Raises:
-        InputError: no choice survey, a change that names nothing, or a value that was not tested.
+        InputError: no choice survey, a change that names nothing, a value that was not tested, or rivals who are to
+            answer and can't.
     """
-    asked = loaded(brief)
+    asked = loaded_market(brief)
     with market_run(asked, workspace, reporter, ledger, "survey simulate") as run:
         view = research(asked, None, run=run)
         if view.choice is None:
@@ -112,14 +113,14 @@ def simulate_market(
         before = replace(before, demand=Market(before.drawn, availability=reach))
         shares, rows = _shares(before, wanted)
         after = _changed(before, wanted)
-        findings, said = _played(after, values, asking, tasks=view.choice.tasks, run=run)
+        findings = _played(after, values, asking, tasks=view.choice.tasks, run=run)
         notes = [f"Our offer: {', '.join(before.assumed)}."] if before.assumed else []
         return SimulatedMarket(
             product=asked.product,
             offers=rows,
             n=shares.sample_size,
             simulated=asked.market.simulated,
-            notes=(*notes, *clamped_notes(shares.extrapolated), *worth_words(before, wanted), *said),
+            notes=(*notes, *clamped_notes(shares.extrapolated), *worth_words(before, wanted)),
             findings=findings,
         )
 
@@ -136,6 +137,9 @@ def _asked(stage: Stage, asking: MarketQuestion) -> tuple[list[Change], dict[str
     if asking.line is not None and stage.product in reach:
         found = "our own offer has an availability"
         problems.append(Problem("--line", found, "availability of rivals only", "drop one of the two"))
+    if asking.react and (why := no_game(_changed(stage, wanted))):
+        found = f"rivals can't answer: {why}"
+        problems.append(Problem("--react", found, "a game of prices", "add it to the brief, or leave --react out"))
     if problems:
         raise InputError(problems)
     return wanted, reach, values
@@ -176,20 +180,17 @@ def _changed(stage: Stage, changes: Sequence[Change]) -> Stage:
     return replace(stage, offers=offers)
 
 
-def _played(
-    stage: Stage, values: Values, asking: MarketQuestion, *, tasks: int, run: Run
-) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """The line search and the rivals' answer, as far as they were asked for, and why one can't be had."""
+def _played(stage: Stage, values: Values, asking: MarketQuestion, *, tasks: int, run: Run) -> tuple[Finding, ...]:
+    """The line search and the rivals' answer, as far as they were asked for."""
     findings: list[Finding] = []
-    notes: tuple[str, ...] = ()
     if asking.line is not None:
         with run.reporter.task("product lines") as progress:
             findings.append(line_finding(stage, size=asking.line, offered=values, tasks=tasks, progress=progress))
     if asking.react:
         with run.reporter.task("price competition") as progress:
-            found, notes = reaction_finding(stage, tasks=tasks, progress=progress)
+            found, _ = reaction_finding(stage, tasks=tasks, progress=progress)
         findings += [found] if found else []
-    return tuple(findings), notes
+    return tuple(findings)
 
 
 def _changes(stage: Stage, given: Sequence[str], problems: list[Problem]) -> list[Change]:

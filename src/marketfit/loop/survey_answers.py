@@ -20,24 +20,13 @@ from marketfit.ledger.surveys import Answered, AnswerNote, Design, Place, Sessio
 from marketfit.loop.surveys import DESIGN, open_survey, workspace_of_survey
 from marketfit.records.base import Record
 from marketfit.records.questionnaire import Answer, Cell, Questionnaire, Survey
-from marketfit.records.respondents import asked_of
+from marketfit.records.respondents import RESPONDENT_COLUMNS, RespondentRow, asked_of
+from marketfit.research.background import BACKGROUND
 from marketfit.research.instruments import Instrument
 from marketfit.workspace import write_atomic
 
 ANSWERS, RESPONDENTS = "answers", "respondents.csv"
 _OWN_PLACE = {"choice": "choices", "competitors": "competitors", "opinions": "opinions"}
-
-
-class RespondentRow(Record):
-    """One line of `respondents.csv`. Times are UTC; seconds: from showing to first answering, over all questions."""
-
-    respondent: str
-    external_id: str
-    started: str
-    finished: str
-    seconds: float
-    answered: int
-    complete: int
 
 
 class ReadPart(Record):
@@ -84,7 +73,8 @@ def read_survey(
 ) -> ReadSurvey:
     """Write one CSV file a part, as its instrument reads it, and `respondents.csv`; each file whole or not at all.
 
-    The newest answer to each question counts. out: the folder; default: `answers` in the folder of the design.
+    What people said of themselves (a `background` part) is in `respondents.csv`. The newest answer to each question
+    counts. out: the folder; default: `answers` in the folder of the design.
 
     Raises:
         InputError: no such survey, or nobody has begun it.
@@ -104,9 +94,15 @@ def read_survey(
     folder = _folder(path, survey, out)
     by_session = _by_session(given)
     said = {person.id: ledger_surveys.newest(by_session.get(person.id, ())) for person in people}
-    parts = tuple(_write_part(part, people, said, folder) for part in survey.parts)
     rows = [_row(survey, person, by_session.get(person.id, ())) for person in people]
-    write_atomic(folder / RESPONDENTS, _respondents(rows))
+    background = next((part for part in survey.parts if part.instrument == BACKGROUND), None)
+    known = {} if background is None else {p.respondent: _background(said[p.id]) for p in people}
+    columns = () if background is None else background.columns[1:]
+    write_atomic(folder / RESPONDENTS, _respondents(rows, columns, known))
+    parts = tuple(
+        _write_part(part, people, said, folder) if part is not background else _background_part(folder, known)
+        for part in survey.parts
+    )
     complete = sum(row.complete for row in rows)
     return ReadSurvey(
         survey=survey.name,
@@ -215,11 +211,32 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _respondents(rows: Sequence[RespondentRow]) -> bytes:
+def _background(said: Mapping[Place, AnswerNote]) -> Mapping[str, Cell]:
+    """What somebody has said of themselves, by column."""
+    return next((note.cells for (part, _), note in said.items() if part == BACKGROUND), {})
+
+
+def _background_part(folder: Path, known: Mapping[str, Mapping[str, Cell]]) -> ReadPart:
+    return ReadPart(
+        instrument=BACKGROUND,
+        file=str(folder / RESPONDENTS),
+        answers=sum(bool(cells) for cells in known.values()),
+        rows=len(known),
+    )
+
+
+def _respondents(
+    rows: Sequence[RespondentRow], columns: Sequence[str], known: Mapping[str, Mapping[str, Cell]]
+) -> bytes:
+    """The table of respondents. columns, known: what they have said of themselves; empty where they have not."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(RespondentRow.model_fields)
-    writer.writerows(row.model_dump().values() for row in rows)
+    writer.writerow([*RESPONDENT_COLUMNS, *columns])
+    for row in rows:
+        cells = known.get(row.respondent, {})
+        own = (cells.get(name, "") for name in columns)
+        own_texts = [cell if isinstance(cell, str) else f"{cell:.15g}" for cell in own]
+        writer.writerow([*row.model_dump().values(), *own_texts])
     return stream.getvalue().encode("utf-8")
 
 
@@ -231,7 +248,7 @@ def _brief_lines(parts: Sequence[ReadPart], folder: Path, path: Path) -> str:
     def named(file: str | Path) -> str:
         return Path(os.path.relpath(Path(file).resolve(), beside)).as_posix()
 
-    answered = [part for part in parts if part.answers]
+    answered = [part for part in parts if part.answers and part.instrument != BACKGROUND]
     lines = [f"market:  # paths as from {beside}"]
     lines += [f"  {_OWN_PLACE[p.instrument]}: {named(p.file)}" for p in answered if p.instrument in _OWN_PLACE]
     lines.append(f"  respondents: {named(folder / RESPONDENTS)}")

@@ -9,11 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from marketfit.errors import InputError, Problem
+from marketfit.loop.diagnosis_text import diagnosis_text
 from marketfit.loop.operate import Option, assignments
 from marketfit.loop.place import WORKSPACE
 from marketfit.records.base import Record
 from marketfit.records.questionnaire import Questionnaire, Survey
-from marketfit.research.survey import load_survey, survey_options
+from marketfit.research.choice_design import ChoicePlan
+from marketfit.research.choice_diagnosis import ChoiceDiagnosis, PrecisionAsked, diagnose_choices
+from marketfit.research.survey import PlannedPart, load_survey, plan_survey, survey_options
 from marketfit.serve.server import Server
 from marketfit.serve.survey import SurveySettings, running_survey
 from marketfit.workspace import write_atomic
@@ -22,12 +25,16 @@ DESIGN = "survey.json"
 
 
 class DesignedPart(Record):
-    """One part of a designed survey. `questions` counts those of one respondent, on average."""
+    """One part of a designed survey. `questions` counts those of one respondent, on average.
+
+    diagnosis: what a choice survey will be able to tell, and from how many people.
+    """
 
     instrument: str
     respondents: int  # 0: anyone
     questions: float
     table: str
+    diagnosis: ChoiceDiagnosis | None = None
 
 
 class DesignedSurvey(Record):
@@ -44,28 +51,45 @@ class DesignedSurvey(Record):
         for part in self.parts:
             people = f"{part.respondents} respondents" if part.respondents else "anyone"
             lines.append(f"  {part.instrument}: {part.questions:g} questions each for {people} ({part.table})")
+            if part.diagnosis is not None:
+                lines += [f"    {line}".rstrip() for line in diagnosis_text(part.diagnosis).splitlines()]
         return "\n".join([*lines, f"Next: marketfit survey serve {self.folder}"])
 
 
-def design_survey(path: Path, *, out: Path | None = None) -> DesignedSurvey:
+def design_survey(path: Path, *, out: Path | None = None, asked: PrecisionAsked | None = None) -> DesignedSurvey:
     """Design every part and write it: `survey.json` to serve, and one table a part to look at.
 
-    The same file gives the same bytes. out: the folder; default: one with the survey's name, beside the file.
+    The same file gives the same bytes. out: the folder; default: one with the survey's name, beside the file. asked:
+    what the choice part is diagnosed for.
 
     Raises:
         InputError: everything that is wrong with the file, with its line.
     """
-    survey = load_survey(path)
+    survey, planned = plan_survey(path)
     folder = path.parent / survey.name if out is None else out
     parts = []
-    for part in survey.parts:
-        table = f"{part.instrument}.csv"
-        write_atomic(folder / table, _table(part).encode("utf-8"))
-        people = {question.respondent for question in part.questions if question.respondent}
-        each = len(part.questions) / len(people) if people else float(len(part.questions))
-        parts.append(DesignedPart(instrument=part.instrument, respondents=len(people), questions=each, table=table))
+    for part in planned:
+        questions = part.questions.questions
+        table = f"{part.questions.instrument}.csv"
+        write_atomic(folder / table, _table(part.questions).encode("utf-8"))
+        people = {question.respondent for question in questions if question.respondent}
+        parts.append(
+            DesignedPart(
+                instrument=part.questions.instrument,
+                respondents=len(people),
+                questions=len(questions) / max(len(people), 1),
+                table=table,
+                diagnosis=_diagnosis(part, asked),
+            )
+        )
     write_atomic(folder / DESIGN, survey.model_dump_json(indent=1).encode("utf-8"))
     return DesignedSurvey(survey=survey.name, folder=str(folder), sha256=survey.digest(), parts=tuple(parts))
+
+
+def _diagnosis(part: PlannedPart, asked: PrecisionAsked | None) -> ChoiceDiagnosis | None:
+    if not isinstance(part.plan, ChoicePlan):
+        return None
+    return diagnose_choices(part.plan, part.questions, seed=part.seed, asked=asked)
 
 
 def open_survey(path: Path) -> Survey:
@@ -137,10 +161,11 @@ def _table(part: Questionnaire) -> str:
     shown = list(
         dict.fromkeys(name for question in part.questions for option in question.options for name in option.values)
     )
-    given = list(dict.fromkeys(name for question in part.questions for name in question.given))
+    first = ("respondent", "question", "text")
+    given = list(dict.fromkeys(name for question in part.questions for name in question.given if name not in first))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["respondent", "question", "text", "option or field", *given, *shown])
+    writer.writerow([*first, "option or field", *given, *shown])
     for question in part.questions:
         head = [question.respondent, question.id, question.text]
         told = [question.given.get(name, "") for name in given]

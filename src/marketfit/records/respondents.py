@@ -1,9 +1,10 @@
-"""Who answers a survey, and which of its questions each of them is asked."""
+"""Who answers a survey, which of its questions each of them is asked, and what is written down of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from marketfit.records.base import Record
 from marketfit.records.questionnaire import Question, Questionnaire, Survey
 
 
@@ -36,3 +37,19 @@ def asked_of(survey: Survey, respondent: str) -> tuple[Asked, ...]:
         for place, question in enumerate(part.questions)
         if question.respondent in (respondent, "")
     )
+
+
+class RespondentRow(Record):
+    """One line of `respondents.csv`. Times are UTC; seconds: from showing to first answering, over all questions."""
+
+    respondent: str
+    external_id: str
+    started: str
+    finished: str
+    seconds: float
+    answered: int
+    complete: int
+
+
+RESPONDENT_COLUMNS = tuple(RespondentRow.model_fields)
+"""What the file says of everybody, whatever else is asked of them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
 from marketfit import registry
-from marketfit.brief import Brief, MarketSpec, SurveyFile
+from marketfit.brief import MarketBrief, MarketSpec, SurveyFile
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.records.base import Record
 from marketfit.records.findings import Finding
@@ -62,7 +62,7 @@ class Answers:
     notes: tuple[str, ...]
 
 
-def read_answers(brief: Brief, instruments: Instruments) -> Answers:
+def read_answers(brief: MarketBrief, instruments: Instruments) -> Answers:
     """Read all files and hold the offers against what the choice survey tested.
 
     Raises:
@@ -122,7 +122,7 @@ class _HasUnused(Protocol):
         """Their names."""
 
 
-def _own_name(brief: Brief, offers: tuple[Offer, ...]) -> list[Problem]:
+def _own_name(brief: MarketBrief, offers: tuple[Offer, ...]) -> list[Problem]:
     found = "has the name of our own product"
     return [
         Problem(f"{brief.market.competitors}: offer '{offer.name}'", found, "competitors only", "rename or drop it")
@@ -131,7 +131,7 @@ def _own_name(brief: Brief, offers: tuple[Offer, ...]) -> list[Problem]:
     ]
 
 
-def _unknown_rivals(brief: Brief, offers: tuple[Offer, ...]) -> list[Problem]:
+def _unknown_rivals(brief: MarketBrief, offers: tuple[Offer, ...]) -> list[Problem]:
     names = [offer.name for offer in offers]
     where = f"{brief.path}: market.rival_unit_costs"
     return [

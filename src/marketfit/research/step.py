@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketfit.brief import Brief, MarketSpec
+from marketfit.brief import MarketBrief, MarketSpec
 from marketfit.demand import UtilityDraws, simulate
 from marketfit.engine import Run, step
 from marketfit.measure.intervals import clopper_pearson
@@ -24,7 +24,7 @@ from marketfit.research.surveys import survey_findings
 _SIMULATED = "SIMULATED: the survey answers were made by a program, not given by people."
 
 
-def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> MarketView:
+def research(brief: MarketBrief, batch: FeedbackBatch | None, /, *, run: Run) -> MarketView:
     """What is known of the market: utilities, competitors, opinions. Every part may be missing, which is noted.
 
     Survey answers come from the brief's files, and what they say is kept from one turn of the loop to the next;
@@ -37,8 +37,8 @@ def research(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Marke
     return view.model_copy(update={"notes": (*view.notes, *_satisfaction(batch))})
 
 
-@step(version=11, gives=MarketView, reads=("product", "task", "market", "require", "seed"), name="research")
-def study_market(brief: Brief, /, *, run: Run) -> MarketView:
+@step(version=11, gives=MarketView, reads=("product", "market", "require", "seed"), name="research")
+def study_market(brief: MarketBrief, /, *, run: Run) -> MarketView:
     """What the files of the brief say. Raises as `research` does."""
     market = brief.market
     instruments = Instruments.load()
@@ -80,7 +80,7 @@ def _opinions(
 
 
 def _ours(
-    brief: Brief, answers: ChoiceAnswers, study: ChoiceStudy, competitors: tuple[Offer, ...], *, run: Run
+    brief: MarketBrief, answers: ChoiceAnswers, study: ChoiceStudy, competitors: tuple[Offer, ...], *, run: Run
 ) -> tuple[list[Finding], tuple[str, ...]]:
     """Our offer on the market: shares and prices, what any change would do, and what rivals may answer."""
     drawn, tasks = draws_of(study, run.workspace), study.tasks

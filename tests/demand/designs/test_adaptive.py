@@ -100,7 +100,7 @@ def interview(person: int, ask: Criterion | None) -> tuple[float, float]:
 
 
 def test_adapted_questions_tell_more_than_a_fixed_design() -> None:
-    by = {ask: np.array([interview(person, ask) for person in range(40)]) for ask in ("d", "utility-balance", None)}  # type: ignore[arg-type]
+    by = {ask: np.array([interview(person, ask) for person in range(60)]) for ask in ("d", "utility-balance", None)}  # type: ignore[arg-type]
     for ask in ("d", "utility-balance"):
         gains = by[None] - by[ask]  # paired by person
         volume = gains[:, 1]

@@ -33,6 +33,10 @@ def test_counts_and_overlap_by_hand() -> None:
     assert report.level_imbalance == pytest.approx(0.5)  # b = 1 or 3, against an average of 2
     assert report.pair_imbalance == pytest.approx(1.0)  # two of (x, 3) and none of (y, 1), against an average of 1
     assert report.overlap == pytest.approx({"a": 1 / 3, "b": 1 / 3})
+    assert report.places["a"].tolist() == [[3, 1], [0, 2]]
+    assert report.places["b"].tolist() == [[1, 0], [1, 1], [1, 2]]
+    assert report.place_imbalance == pytest.approx(1.0)  # y never stands first
+    assert "of levels over the places of a task 100.0%" in str(report)
     assert report.dominated == 1  # the last task shows one thing twice
 
 

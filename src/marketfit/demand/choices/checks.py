@@ -50,7 +50,7 @@ def check_even(name: str, by_row: Attribute, layout: Layout, problems: list[Prob
 
 
 def check_layout(layout: Layout, alternative: Codes, problems: list[Problem]) -> None:
-    """Add what is wrong with the alternatives of whole tasks."""
+    """Add what is wrong with the alternatives of whole tasks, but not what a row without its keys may explain."""
     if layout.vacant.size:
         problems.append(
             Problem(
@@ -61,7 +61,7 @@ def check_layout(layout: Layout, alternative: Codes, problems: list[Problem]) ->
             )
         )
     _check_repeated(layout, alternative, problems)
-    single = layout.sizes == 1
+    single = (layout.sizes == 1) & ~layout.incomplete
     if single.any():
         problems.append(
             Problem(
@@ -106,7 +106,7 @@ def check_choices(layout: Layout, chosen: FloatArray, problems: list[Problem]) -
                 do="keep the one that was chosen, or drop the task",
             )
         )
-    nothing = (count == 0) & known
+    nothing = (count == 0) & known & ~layout.incomplete
     if nothing.any():
         problems.append(
             Problem(

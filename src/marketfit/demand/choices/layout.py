@@ -22,6 +22,7 @@ class Layout:
     respondent: (tasks,) respondent code, or None; respondent_labels: (respondents,) in the column's own type.
     left_out, left_out_task: (rows left out,) rows that were not available, and the task each belongs to.
     vacant: (tasks without any available row,) the first row of each; they have no task number.
+    incomplete: (tasks,) whether a row whose keys are missing may belong to the task, by the keys that it has.
     """
 
     order: IntArray
@@ -34,12 +35,14 @@ class Layout:
     left_out: IntArray
     left_out_task: IntArray
     vacant: IntArray
+    incomplete: BoolArray
 
 
 def lay_out(respondent: Codes | None, task: Codes, alternative: Codes, available: BoolArray) -> Layout:
     """Sort the rows into tasks. A task number may be used again by another respondent."""
     keys = [codes for codes in (respondent, task, alternative) if codes is not None]
-    usable = np.flatnonzero(np.logical_and.reduce([key.codes >= 0 for key in keys]))
+    named = np.logical_and.reduce([key.codes >= 0 for key in keys])
+    usable = np.flatnonzero(named)
     order = usable[_sorted(keys, usable)]
     number, first = _task_numbers([key.codes[order] for key in keys[:-1]])
     shown = available[order]
@@ -59,6 +62,7 @@ def lay_out(respondent: Codes | None, task: Codes, alternative: Codes, available
         left_out=order[left],
         left_out_task=renumbered[number[left]],
         vacant=order[first[~some]],
+        incomplete=_incomplete([key.codes for key in keys[:-1]], order[first[some]], np.flatnonzero(~named)),
     )
 
 
@@ -82,3 +86,20 @@ def _task_numbers(keys: list[IntArray]) -> tuple[IntArray, IntArray]:
     begins = np.ones(keys[0].size, dtype=np.bool_)
     begins[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
     return np.cumsum(begins) - 1, np.flatnonzero(begins)
+
+
+def _incomplete(keys: list[IntArray], tasks: IntArray, nameless: IntArray) -> BoolArray:
+    """(tasks,) whether all keys that a nameless row has are those of a task.
+
+    keys: (rows,) each; tasks: a row of each task; nameless: rows that lack a key.
+    """
+    found = np.zeros(tasks.size, dtype=np.bool_)
+    given = np.stack([key[nameless] for key in keys], axis=1)
+    for missing in np.unique(given < 0, axis=0):
+        alike = given[((given < 0) == missing).all(axis=1)][:, ~missing]
+        if missing.all():
+            return ~found
+        every = np.concatenate([alike, np.stack([key[tasks] for key in keys], axis=1)[:, ~missing]])
+        number = np.unique(every, axis=0, return_inverse=True)[1].ravel()
+        found |= np.isin(number[len(alike) :], number[: len(alike)])
+    return found

@@ -1,7 +1,8 @@
-"""How evenly a design shows levels and pairs of levels, and how often a level meets itself in a task."""
+"""How evenly a design shows levels, alone, in pairs and at each place, and how often a level meets itself in a task."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, IntArray
 from marketfit.demand.designs.design import ChoiceDesign
 from marketfit.demand.designs.rules import Rules
+from marketfit.demand.designs.space import DesignSpace
 
 
 def level_counts(design: ChoiceDesign) -> dict[str, IntArray]:
@@ -29,6 +31,25 @@ def pair_counts(design: ChoiceDesign) -> dict[tuple[str, str], IntArray]:
         counts = np.bincount(both.ravel(), minlength=sizes[one] * sizes[other])
         found[names[one], names[other]] = counts.reshape(sizes[one], sizes[other]).astype(np.int64)
     return found
+
+
+def place_counts(space: DesignSpace, codes: IntArray) -> dict[str, IntArray]:
+    """Attribute → (levels, alternatives) how often each level stands at each place of a task, by level codes
+    (versions, tasks, alternatives, attributes).
+    """
+    places = np.arange(space.alternatives)
+    found = {}
+    for index, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
+        both = codes[..., index] * space.alternatives + places
+        counts = np.bincount(both.ravel(), minlength=size * space.alternatives)
+        found[name] = counts.reshape(size, space.alternatives).astype(np.int64)
+    return found
+
+
+def imbalance_of_places(counts: Mapping[str, IntArray]) -> float:
+    """The worst departure of a level's count at a place from its average over the places, as a share of the latter."""
+    levels = (level for table in counts.values() for level in table)
+    return max(imbalance(level) for level in levels)
 
 
 def imbalance(counts: IntArray, allowed: BoolArray | None = None) -> float:

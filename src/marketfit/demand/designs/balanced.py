@@ -16,6 +16,7 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng
 from marketfit.demand.designs.deal import Unit, deal, units_of
 from marketfit.demand.designs.design import ChoiceDesign
+from marketfit.demand.designs.places import even_places
 from marketfit.demand.designs.rules import Rules
 from marketfit.demand.designs.space import DesignSpace
 from marketfit.errors import DataError, Problem
@@ -38,10 +39,18 @@ def balanced_design(
 
     So it is within every version, unless prohibitions leave no room for that; pairs of levels of two attributes are
     made as even as swaps can make them, within versions and over all. No task shows equal or dominated alternatives.
+    Over all versions, every level stands at every place of a task about equally often.
     overlap: how often a level may meet itself in a task. progress: is called with the fraction done.
 
     Raises DataError when no design keeps the rules; where prohibitions contradict the balance, it names them.
     """
+    return ChoiceDesign(space, even_places(space, balanced_codes(space, overlap=overlap, rng=rng, progress=progress)))
+
+
+def balanced_codes(
+    space: DesignSpace, *, overlap: Overlap, rng: Rng, progress: Callable[[float], None] | None = None
+) -> IntArray:
+    """The level codes of a balanced design, its alternatives in no particular order. Raises as `balanced_design`."""
     if overlap not in ("minimal", "balanced", "random"):
         allowed = "'minimal', 'balanced' or 'random'"
         raise DataError([Problem("overlap", f"is {overlap!r}", allowed, "choose one of these")])
@@ -54,7 +63,7 @@ def balanced_design(
             _Evening(space, version, shown, rules, minimal=overlap == "minimal").run(units, generator)
             if progress is not None:
                 progress((done + 1) / space.versions)
-    return ChoiceDesign(space, codes)
+    return codes
 
 
 class _Evening:

@@ -154,6 +154,12 @@ class Rows:
             rows = rows + together[codes[..., one], codes[..., other], places]
         return rows
 
+    @property
+    def by_place(self) -> bool:
+        """Whether it matters at which place of its task an alternative stands."""
+        parts = (self.base, *self.main, *self.pairs.values())
+        return any(bool(np.ptp(part, axis=-2).any()) for part in parts)
+
     def spans(self) -> FloatArray:
         """(columns,) how far each column reaches over the alternatives; 1 for those that never vary."""
         extremes = [np.abs(self.base).max(axis=0)]

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, IntArray, Rng, label
-from marketfit.demand.designs.balance import allowed_pairs, imbalance, level_counts, overlap, pair_counts
+from marketfit.demand.designs.balance import (
+    allowed_pairs,
+    imbalance,
+    imbalance_of_places,
+    level_counts,
+    overlap,
+    pair_counts,
+    place_counts,
+)
 from marketfit.demand.designs.balanced import balanced_design
 from marketfit.demand.designs.coded import Rows
 from marketfit.demand.designs.design import ChoiceDesign
@@ -36,9 +44,11 @@ class DesignReport(Printed):
     """Diagnostics of a design under a prior. They are computed, not sampled, so that they have no interval.
 
     levels: attribute → level → how often it is shown. pairs: two attributes → (levels, levels) how often both are.
-    level_imbalance, pair_imbalance: the worst departure from the average, as a share of it; pairs of levels that a
-    prohibition rules out do not count. overlap: attribute → share of the pairs of alternatives of a task with the
-    same level. dominated: tasks with an alternative that is equal to another, or nowhere better.
+    places: attribute → (levels, alternatives) how often each level stands at each place of a task.
+    level_imbalance, pair_imbalance, place_imbalance: the worst departure from the average, as a share of it; pairs of
+    levels that a prohibition rules out do not count.
+    overlap: attribute → share of the pairs of alternatives of a task with the same level. dominated: tasks with an
+    alternative that is equal to another, or nowhere better.
     d_error: see `d_error`; d_error_random: the mean of three random balanced designs.
     respondents: for whom standard_errors are expected, column → mean over the prior's draws.
     s_estimates: column → how many respondents it takes until the coefficient is significant at 5 %, if it is as the
@@ -51,6 +61,8 @@ class DesignReport(Printed):
     pairs: Mapping[tuple[str, str], IntArray]
     level_imbalance: float
     pair_imbalance: float
+    places: Mapping[str, IntArray]
+    place_imbalance: float
     overlap: Mapping[str, float]
     dominated: int
     d_error: float
@@ -75,7 +87,8 @@ class DesignReport(Printed):
         lines = [
             f"D-error {self.d_error:.5g} per respondent, random balanced {self.d_error_random:.5g}: "
             f"relative efficiency {self.relative_efficiency:.3f}",
-            f"worst imbalance of levels {self.level_imbalance:.1%}, of pairs of levels {self.pair_imbalance:.1%}; "
+            f"worst imbalance of levels {self.level_imbalance:.1%}, of pairs of levels {self.pair_imbalance:.1%}, "
+            f"of levels over the places of a task {self.place_imbalance:.1%}",
             f"tasks with a dominated alternative: {self.dominated}",
             "overlap: " + ", ".join(f"{name} {share:.1%}" for name, share in self.overlap.items()),
         ]
@@ -119,7 +132,7 @@ def diagnose(
     with np.errstate(divide="ignore"):
         needed = (QUANTILE * at_mean / np.abs(prior.mean)) ** 2
     columns = prior.coding.columns
-    shown, pairs = level_counts(design), pair_counts(design)
+    shown, pairs, places = level_counts(design), pair_counts(design), place_counts(space, design.codes)
     uneven = [imbalance(counts, allowed_pairs(design, pair)) for pair, counts in pairs.items()]
     return DesignReport(
         levels={
@@ -129,6 +142,8 @@ def diagnose(
         pairs=pairs,
         level_imbalance=max(imbalance(counts) for counts in shown.values()),
         pair_imbalance=max(uneven, default=0.0),
+        places=places,
+        place_imbalance=imbalance_of_places(places),
         overlap=overlap(design),
         dominated=int(Rules.of(space).dominated(design.codes).sum()),
         d_error=math.inf if unidentified else mean_d_error(log_determinants(matrices), len(columns)),

@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, cast
+from typing import cast
 
-from marketfit.brief import Brief, TrackingSpec
+from marketfit.brief import TrackingSpec
 from marketfit.engine.tracking.tracker import Subject, Tracker, Value
 from marketfit.errors import MissingExtraError
 from marketfit.registry import is_installed
@@ -31,11 +31,6 @@ class Tracking:
     product: str
     run: str
     workspace: Path
-
-    @classmethod
-    def of(cls, brief: Brief, *, run: str, workspace: Path) -> Self:
-        """The trackers that a brief names."""
-        return cls(spec=brief.tracking, product=brief.product, run=run, workspace=workspace)
 
     @contextlib.contextmanager
     def recording(self, what: str, parameters: Mapping[str, Value]) -> Iterator[Recording]:

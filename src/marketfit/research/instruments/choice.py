@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,6 +24,7 @@ from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.study.estimate import ChoiceFinding, estimate_study
 from marketfit.research.study.people import People, read_people
 from marketfit.research.wide import read_wide
+from marketfit.research.wide_file import NUMBERS
 
 KEYS = ("respondent", "task", "alternative")
 CHOSEN = "chosen"
@@ -72,42 +73,21 @@ class Choice:
         An alternative `none` with empty attribute cells is the option to take nothing. An export with one row for each
         respondent is turned into the long form first (`file.wide`).
         """
-        path, problems = file.source, declaration_problems(market)
-        attributes = tuple(market.attributes)
-        wanted = (*KEYS, CHOSEN, *attributes)
-        notes: tuple[str, ...] = ()
-        raw = None if file.wide else read_raw(file, wanted, problems)
-        if file.wide and (made := read_wide(file, file.wide, market, problems)):
-            raw, notes = made
-        if raw is None:
-            raise DataError(problems)
-        if not attributes:
-            do = "declare them in market.attributes"
-            problems.append(Problem(str(path), "no attribute is declared", "one or more", do))
-            raise DataError(problems)
-        # Told here and not by demand, because here all names of the file are known.
-        problems.extend(raw.missing(wanted))
-        table = _typed(raw, market, problems)
-        try:
-            data = ChoiceData.from_table(
-                table, task="task", alternative="alternative", chosen=CHOSEN, attributes=attributes,
-                respondent="respondent",
-            )  # fmt: skip
-        except DataError as error:
-            place = path if raw.rows is None else f"{path}, turned into the long form"
-            told = {f"column '{name}'" for name in wanted if name not in raw.table.column_names}
-            found = [
-                Problem(f"{place}: {p.where}", p.found, p.allowed, p.do) for p in error.problems if p.where not in told
-            ]
-            raise DataError([*problems, *found]) from error
+        problems = declaration_problems(market)
+        read: tuple[ChoiceData, tuple[str, ...], tuple[str, ...]] | None = None
         people: People | None = None
+        try:
+            read = _read_choices(file, market)
+        except DataError as error:
+            problems += error.problems
         try:
             people = read_people(market.respondents, market) if market.respondents else None
         except DataError as error:
             problems += error.problems
-        if problems:
+        if problems or read is None:
             raise DataError(problems)
-        return ChoiceAnswers(data, raw.unused, notes, people)
+        data, unused, notes = read
+        return ChoiceAnswers(data, unused, notes, people)
 
     def estimate(self, answers: ChoiceAnswers, market: MarketSpec, *, run: Run) -> ChoiceFinding:
         """The study: see `estimate_study`.
@@ -144,6 +124,49 @@ def questionnaire_of(design: ChoiceDesign, *, respondents: int, language: Langua
     )
 
 
+def _read_choices(file: SurveyFile, market: MarketSpec) -> tuple[ChoiceData, tuple[str, ...], tuple[str, ...]]:
+    """The choices, the columns that nobody asked for, and notes on what was left out.
+
+    Raises:
+        DataError: every mistake in the file.
+    """
+    attributes, problems = tuple(market.attributes), list[Problem]()
+    wanted = (*KEYS, CHOSEN, *attributes)
+    if not attributes:
+        do = "declare them in market.attributes"
+        raise DataError([Problem(str(file.source), "no attribute is declared", "one or more", do)])
+    raw, notes = _long_form(file, wanted, market, problems)
+    if raw is None:
+        raise DataError(problems)
+    # Told here and not by demand, because here all names of the file are known.
+    problems.extend(raw.missing(wanted))
+    table = _typed(raw, market, problems)
+    try:
+        data = ChoiceData.from_table(
+            table, task="task", alternative="alternative", chosen=CHOSEN, attributes=attributes,
+            respondent="respondent",
+        )  # fmt: skip
+    except DataError as error:
+        place = f"{file.source}, turned into the long form" if file.wide else str(file.source)
+        told = {f"column '{name}'" for name in wanted if name not in raw.table.column_names}
+        problems += [
+            Problem(f"{place}: {p.where}", p.found, p.allowed, p.do) for p in error.problems if p.where not in told
+        ]
+        raise DataError(problems) from error
+    if problems:
+        raise DataError(problems)
+    return data, raw.unused, notes
+
+
+def _long_form(
+    file: SurveyFile, wanted: Sequence[str], market: MarketSpec, problems: list[Problem]
+) -> tuple[RawFile | None, tuple[str, ...]]:
+    """The long form as it stands in the file, or as a wide export makes it; with notes on what was left out."""
+    if file.wide is None:
+        return read_raw(file, wanted, problems), ()
+    return read_wide(file, file.wide, market, problems) or (None, ())
+
+
 def _typed(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> Table:
     """The columns as numbers or names, as the brief declares them; missing ones are for `ChoiceData` to report."""
     table = {}
@@ -153,8 +176,7 @@ def _typed(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> Table:
         elif name == CHOSEN:
             table[name] = cells.numbers(raw, name, problems, allowed="1 (chosen) or 0")
         elif is_number(market.attributes[name]):
-            allowed = "numbers; to make them names, quote an offer of the attribute in the brief"
-            table[name] = cells.numbers(raw, name, problems, allowed=allowed)
+            table[name] = cells.numbers(raw, name, problems, allowed=NUMBERS)
         else:
             # As categories: declared as names, "1" and "unlimited" are two of them.
             table[name] = cells.names(raw, name, problems, required=False).dictionary_encode()

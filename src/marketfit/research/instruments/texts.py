@@ -20,6 +20,7 @@ class InstrumentTexts:
     cheap and at the expensive price. disappointed_answers: very, somewhat, not.
     """
 
+    background_title: str
     choice_title: str
     choice_question: str
     codings_title: str
@@ -60,6 +61,7 @@ class InstrumentTexts:
 
 
 ENGLISH = InstrumentTexts(
+    background_title="About you",
     choice_title="Choice survey",
     choice_question="Which of these would you choose?",
     codings_title="Coding",
@@ -108,6 +110,7 @@ ENGLISH = InstrumentTexts(
 )
 
 GERMAN = InstrumentTexts(
+    background_title="Über Sie",
     choice_title="Auswahl",
     choice_question="Welches dieser Angebote würden Sie wählen?",
     codings_title="Zuordnung",
@@ -163,6 +166,7 @@ GERMAN = InstrumentTexts(
 )
 
 FRENCH = InstrumentTexts(
+    background_title="À propos de vous",
     choice_title="Vos choix",
     choice_question="Laquelle de ces offres choisiriez-vous ?",
     codings_title="Codage",
@@ -212,6 +216,7 @@ FRENCH = InstrumentTexts(
 )
 
 SPANISH = InstrumentTexts(
+    background_title="Sobre usted",
     choice_title="Elecciones",
     choice_question="¿Cuál de estas ofertas elegiría?",
     codings_title="Codificación",
@@ -260,6 +265,7 @@ SPANISH = InstrumentTexts(
 )
 
 CHINESE = InstrumentTexts(
+    background_title="关于您",
     choice_title="选择调查",
     choice_question="您会选择以下哪一个？",
     codings_title="编码",

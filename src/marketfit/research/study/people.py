@@ -15,6 +15,7 @@ from marketfit.demand import ChoiceData, RespondentQuality, Verdict, check_respo
 from marketfit.demand.arrays import FloatArray, label
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem, nearest
+from marketfit.records.respondents import RESPONDENT_COLUMNS
 from marketfit.research import cells
 from marketfit.research.attributes import signs
 from marketfit.research.files import Column, RawFile, Table, name_rows, read_raw
@@ -22,7 +23,7 @@ from marketfit.research.given import Flags
 
 RESPONDENT, SECONDS, ANSWERED = "respondent", "seconds", "answered"
 
-BOOKKEEPING = (SECONDS, ANSWERED, "external_id", "started", "finished", "complete")
+BOOKKEEPING = tuple(name for name in RESPONDENT_COLUMNS if name != RESPONDENT)
 """Columns of our own `survey read`, which say how somebody answered, and nothing of who they are."""
 
 MOST_DROPPED = 0.4

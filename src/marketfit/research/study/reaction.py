@@ -34,7 +34,7 @@ def reaction_finding(
 
     Every offer is a firm of its own. Returns nothing, with the reason, where there is no game to play.
     """
-    why = _no_game(stage)
+    why = no_game(stage)
     if why:
         return None, (f"No price competition: {why}.",)
     told = progress or (lambda _: None)
@@ -67,7 +67,8 @@ def reaction_finding(
     ), ()
 
 
-def _no_game(stage: Stage) -> str:
+def no_game(stage: Stage) -> str:
+    """Why rivals can't answer our price; empty where they can."""
     market = stage.market
     low, high = tested_range(stage.drawn.coding, market.price)
     priced = {name: offer.get(market.price) for name, offer in stage.offers.items()}

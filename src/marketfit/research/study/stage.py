@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.brief import Brief, MarketSpec
+from marketfit.brief import MarketBrief, MarketSpec
 from marketfit.contract import Requirement
 from marketfit.demand import Coding, Market, UtilityDraws, price_curve
 from marketfit.demand.coding.terms import LinearTerm, PiecewiseTerm
@@ -61,7 +61,7 @@ class Stage:
         return f"n = {self.drawn.sample_size} respondents{made}"
 
 
-def set_stage(brief: Brief, drawn: UtilityDraws, competitors: Sequence[Offer]) -> Stage:
+def set_stage(brief: MarketBrief, drawn: UtilityDraws, competitors: Sequence[Offer]) -> Stage:
     """Our offer at what is promised, against the named competitors and none.
 
     Where several prices may be offered and profit is the goal, ours is the one that earns most while the others keep
