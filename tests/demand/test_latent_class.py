@@ -409,3 +409,20 @@ def test_progress_and_summary(planted: Planted) -> None:
     assert "standard errors: classical; intervals and draws: clustered" in text
     assert "* least BIC" in text
     assert f"share {result.shares[0]:.4f}" in text
+
+
+def test_a_ridge_without_an_end_is_no_fault(read_choices: Maker) -> None:
+    """Three patterns of two answers do not tell four classes apart, and searches end on a ridge: that is said."""
+    rows = [
+        (f"p{person:03d}", task, product, int((person < takers) == (product == "ours")), price, int(product == "ours"))
+        for person in range(200)
+        for task, (price, takers) in enumerate([(2.0, 120), (4.0, 60)])
+        for product in ("ours", "theirs")
+    ]
+    table = pl.DataFrame(rows, schema=["person", "task", "alt", "won", "price", "home"], orient="row")
+    table = table.with_columns(price=pl.col("price") * pl.col("home"))
+    fit = fit_latent_class(
+        read_choices(table, attributes=["price", "home"]), classes=[1, 4], starts=4, signs={"price": -1}
+    )
+    assert fit.classes == 1
+    assert "4   no proper maximum: 4 of 4 runs end improperly" in str(fit)

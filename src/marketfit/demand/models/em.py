@@ -23,10 +23,12 @@ from marketfit.errors import RunError
 
 SLOW = 1e-6  # gain of an EM step, relative to the log-likelihood, below which Newton's method takes over
 MOST_EM_STEPS = 1000
-MOST_CLIMBS = 200
+MOST_CLIMBS = 200  # steps, of Newton's method and of EM where that leads nowhere
 FLAT = 1e-8  # least curvature, of parameters scaled to unit curvature, that a step divides by
 LONGEST = 8.0  # change of a coefficient, of a column of unit scale, in one step
 ROUNDING = 1e-10  # of the log-likelihood, relative: what a fall may be for no other reason
+STANDSTILL, STILL = 1e-13, 10  # gain, relative, and climbs in a row that gain no more: on a ridge without an end
+EM_BETWEEN = 10  # steps of EM where Newton's leads nowhere, which takes as long to find out
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +64,12 @@ def climb(panel: Panel, run: Run, bounds: Bounds) -> Run:
     """Continue to the maximum by Newton's method on the mixture itself, with an EM step where that leads nowhere.
 
     EM alone crawls at the end: its steps gain a constant fraction of what is left. Converged is where the mixture is
-    concave and half the squared Newton decrement is below the rounding of the log-likelihood.
+    concave and half the squared Newton decrement is below the rounding of the log-likelihood. A search that has come to
+    a standstill elsewhere, on a ridge of a mixture that the choices do not tell apart, ends without having converged.
     """
     mixture, path = run.mixture, list(run.path)
-    for _ in range(MOST_CLIMBS):
+    length, still, most = 1.0, 0, len(path) + MOST_CLIMBS
+    while len(path) < most and mixture.shares.all():  # one that has died out has no log-odds
         scores, information = derivatives(panel, mixture)
         gradient, point = scores.sum(axis=0), parameters_of(mixture)
         lower, upper = bounds_of_all(mixture, bounds)
@@ -74,8 +78,15 @@ def climb(panel: Panel, run: Run, bounds: Bounds) -> Run:
             mixture = moved(panel, mixture, np.clip(point + direction, lower, upper))
             _append(path, mixture.log_likelihood)
             return Run(mixture, tuple(path), True)
-        mixture = _halve(panel, mixture, gradient, direction, (lower, upper)) or em_step(panel, mixture, bounds)
-        _append(path, mixture.log_likelihood)
+        reached, length = _halve(panel, mixture, gradient, direction, (lower, upper), length)
+        for _ in range(EM_BETWEEN if reached is None else 1):
+            risen = em_step(panel, mixture, bounds) if reached is None else reached
+            gain = risen.log_likelihood - path[-1]
+            still = still + 1 if gain <= STANDSTILL * abs(path[-1]) else 0
+            if still == STILL or (gain < 0 and still > 1):  # twice not even EM found a way up: the last bits decide
+                return Run(mixture, tuple(path), False)
+            mixture = risen
+            _append(path, mixture.log_likelihood)
     return Run(mixture, tuple(path), False)
 
 
@@ -104,14 +115,16 @@ def _ascent(gradient: FloatArray, information: FloatArray, free: BoolArray) -> t
 
 
 def _halve(
-    panel: Panel, mixture: Mixture, gradient: FloatArray, direction: FloatArray, bounds: Bounds
-) -> Mixture | None:
-    """The first of the full, half, … step that raises the likelihood enough; None when none does."""
-    point, length = parameters_of(mixture), 1.0
+    panel: Panel, mixture: Mixture, gradient: FloatArray, direction: FloatArray, bounds: Bounds, length: float
+) -> tuple[Mixture | None, float]:
+    """The first of the steps of this length, half of it, … that raises the likelihood enough, or None when none does;
+    and how long the next step may be: on a ridge the full one leads nowhere, time after time.
+    """
+    point = parameters_of(mixture)
     for _ in range(MOST_HALVINGS):
         trial = np.clip(point + length * direction, *bounds)
         reached = moved(panel, mixture, trial)
         if reached.log_likelihood >= mixture.log_likelihood + 1e-4 * float(gradient @ (trial - point)):
-            return reached
+            return reached, min(1.0, 4 * length)
         length /= 2
-    return None
+    return None, 1.0
