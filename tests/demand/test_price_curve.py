@@ -62,6 +62,11 @@ def test_shares_need_no_cost(model: MNLResult) -> None:
     assert [float(cell) for cell in line[:5]] == pytest.approx(told, rel=2e-3)
 
 
+def test_an_audience_without_a_cost_is_not_ignored(model: MNLResult) -> None:
+    with pytest.raises(DataError, match="says nothing without unit_cost"):
+        price_curve(model, OFFERS, offer="ours", prices=PRICES, audience=1000)
+
+
 def test_demand_falls_with_price(model: MNLResult) -> None:
     curve = price_curve(model, OFFERS, offer="ours", prices=PRICES[:5], unit_cost=0, audience=1)
     assert (np.diff(curve.share) < 0).all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,8 @@ import pytest
 from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile
 from marketfit.demand import rake
 from marketfit.loop.survey_answers import read_survey
-from marketfit.loop.surveys import open_survey
 from marketfit.research.study.people import read_people
 from marketfit.serve.server import Server
-from marketfit.serve.survey import SurveySettings, running_survey
 from marketfit.testing.forms import FormClient
 
 SURVEY = """\
@@ -35,17 +32,10 @@ parts:
 
 @pytest.fixture
 def survey_file(tmp_path: Path) -> Path:
+    """In place of the usual one: `survey` and `pages` are of this."""
     path = tmp_path / "survey.yaml"
     path.write_text(SURVEY, "utf-8")
     return path
-
-
-@pytest.fixture
-def pages(survey_file: Path, tmp_path: Path) -> Iterator[Server]:
-    root = tmp_path / "marketfit-workspace"
-    root.mkdir()
-    with running_survey(open_survey(survey_file), SurveySettings(workspace=root)) as server:
-        yield server
 
 
 def respondents(path: Path) -> list[dict[str, str]]:

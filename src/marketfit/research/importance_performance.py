@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from marketfit.research.given import Given, everybody_counts_one
-from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints, Means, means
+from marketfit.research.given import Flags, Floats, Given, Ints, everybody_counts_one
+from marketfit.research.weighted import LEVEL, Estimate, Means, means
 
 Quadrant: TypeAlias = Literal["concentrate here", "keep up the good work", "low priority", "possible overkill"]
 

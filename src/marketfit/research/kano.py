@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc
 
-from marketfit.research.given import Given, everybody_counts_one
-from marketfit.research.weighted import LEVEL, Estimate, Floats, Ints, effective_size, means, share
+from marketfit.research.given import Floats, Given, Ints, everybody_counts_one
+from marketfit.research.weighted import LEVEL, Estimate, effective_size, means, share
 
 Category: TypeAlias = Literal["M", "O", "A", "I", "R", "Q"]
 CATEGORIES: tuple[Category, ...] = ("M", "O", "A", "I", "R", "Q")

@@ -19,8 +19,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, logit, stdtrit
 
 from marketfit.errors import DataError, Problem, RunError
-from marketfit.research.given import Given, everybody_counts_one
-from marketfit.research.weighted import LEVEL, Estimate, Floats, Ints, Means, means
+from marketfit.research.given import Floats, Given, Ints, everybody_counts_one
+from marketfit.research.weighted import LEVEL, Estimate, Means, means
 
 BestWorstModel: TypeAlias = Literal["sequential", "maxdiff"]
 

@@ -16,7 +16,7 @@ from pydantic import Field as Limits
 
 from marketfit.errors import DataError, Problem
 from marketfit.records.base import Record
-from marketfit.research.weighted import Ints
+from marketfit.research.given import Ints
 
 _SWEEPS, _STARTS = 40, 6
 _FIRST = 1000  # evenness within a version counts so much more than evenness over all

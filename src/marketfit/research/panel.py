@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from marketfit.brief import MarketSpec
 from marketfit.demand import rake
 from marketfit.records.market import ChoiceStudy
+from marketfit.research.given import Flags, Floats
 from marketfit.research.instruments.choice import ChoiceAnswers
 from marketfit.research.respondents import Respondents, Standing
 from marketfit.research.study.people import People, names_of
-from marketfit.research.weighted import Flags, Floats
 
 _SHOWN = 20
 

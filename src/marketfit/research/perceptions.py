@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketfit.research.given import Given, everybody_counts_one
+from marketfit.research.given import Flags, Floats, Given, Ints, everybody_counts_one
 from marketfit.research.perceptual_map import PerceptualMap, correspondence_analysis, pca_biplot, varying
-from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints, means, share
+from marketfit.research.weighted import LEVEL, Estimate, means, share
 
 FEWEST, MOST = 10, 2000
 """People below which a bootstrap has no interval, and groups of people that it draws at the most."""

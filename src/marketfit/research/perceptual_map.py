@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketfit.errors import DataError, Problem
-from marketfit.research.weighted import Flags, Floats
+from marketfit.research.given import Flags, Floats
 
 _NOTHING = 1e-12  # share of the total below which an axis is rounding
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketfit.errors import DataError, Problem
-from marketfit.research.given import Given, everybody_counts_one
-from marketfit.research.weighted import LEVEL, Estimate, Flags, Floats, Ints
+from marketfit.research.given import Flags, Floats, Given, Ints, everybody_counts_one
+from marketfit.research.weighted import LEVEL, Estimate
 
 FEWEST = 10
 """People below which a bootstrap has no interval; nor has it where they all answer alike."""

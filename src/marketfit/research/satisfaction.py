@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from marketfit.research.given import Given
-from marketfit.research.weighted import LEVEL, Estimate, Floats, effective_size, means, share
+from marketfit.research.given import Floats, Given
+from marketfit.research.weighted import LEVEL, Estimate, effective_size, means, share
 
 MISSED = 0.40
 """Share of very disappointed people above which a product is said to fit its market (Ellis & Brown 2017)."""

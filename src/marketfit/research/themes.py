@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketfit.measure.clusters import best_clusters, clusters
-from marketfit.research.weighted import Floats, share
+from marketfit.research.given import Floats
+from marketfit.research.weighted import share
 from marketfit.task import FloatMatrix, normalise_text
 
 FEWEST_STATEMENTS = 12  # below, statements are listed and not grouped

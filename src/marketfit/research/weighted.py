@@ -17,16 +17,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import stdtrit
 
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.research.given import Given
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from marketfit.research.given import Flags, Floats, Given, Ints
 
 LEVEL = 0.95
 """Of two-sided intervals, unless another is asked for."""

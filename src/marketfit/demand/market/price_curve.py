@@ -95,7 +95,7 @@ def price_curve(
     offer: str,
     prices: Sequence[float],
     unit_cost: float | None = None,
-    audience: float = 1.0,
+    audience: float | None = None,
     price: str = "price",
     level: float = 0.95,
 ) -> PriceCurve:
@@ -104,8 +104,8 @@ def price_curve(
     source: a fitted model, draws of its coefficients (from `draw_utilities`, to choose their number and scale), or a
         `Market` around either.
     offers: name → attributes; the price of `offer` itself is replaced. The none option takes part where known.
-    unit_cost: cost of serving one buyer, in the unit of price. audience: number of people who choose; by default
-        profit is that of one.
+    unit_cost: cost of serving one buyer, in the unit of price. audience: number of people who choose, for the profit;
+        by default it is that of one.
 
     Raises DataError with everything that is wrong with the offers, the grid or the price attribute.
     """
@@ -119,7 +119,7 @@ def price_curve(
     points = np.array(prices, dtype=np.float64)
     beyond = np.array([price in clamped.pop(_at(offer, point), ()) for point in prices], dtype=np.bool_)
     share_low, share_high = interval(shares, level)
-    earned = None if unit_cost is None else shares * (audience * (points - unit_cost))
+    earned = None if unit_cost is None else shares * ((1.0 if audience is None else audience) * (points - unit_cost))
     return PriceCurve(
         prices=frozen(points),
         share=frozen(shares.mean(axis=0, dtype=np.float64)),
@@ -177,7 +177,7 @@ def _check(
     offers: Mapping[str, Offer],
     offer: str,
     prices: Sequence[float],
-    money: tuple[float | None, float],
+    money: tuple[float | None, float | None],
     price: str,
 ) -> None:
     problems = []
@@ -189,8 +189,11 @@ def _check(
     if not len(prices) or not np.isfinite(prices).all() or (np.diff(prices) <= 0).any():
         problems.append(Problem("prices", "are none, not finite or not ascending", "ascending numbers", "sort them"))
     cost, audience = money
-    if not np.isfinite([cost or 0.0, audience]).all() or audience <= 0:
-        found = f"unit_cost={cost}, audience={audience:g}"
+    if cost is None and audience is not None:
+        found, do = "says nothing without unit_cost", "give unit_cost too, or leave both out for shares alone"
+        problems.append(Problem(f"audience={audience:g}", found, "both, for profit", do))
+    if not np.isfinite([cost or 0.0, audience or 0.0]).all() or (audience is not None and audience <= 0):
+        found = f"unit_cost={cost}, audience={audience}"
         problems.append(Problem("profit", found, "finite numbers, an audience above 0", "correct them"))
     if problems:
         raise DataError(problems)

@@ -17,12 +17,12 @@ from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Finding, FindingTable
 from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import interval_cells
+from marketfit.research.given import Flags, Ints
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS, InstrumentTexts
 from marketfit.research.maxdiff import BestWorst, BestWorstFit, best_worst_counts, comparable, fit_best_worst
 from marketfit.research.maxdiff_design import MaxDiffPlan, best_worst_design
 from marketfit.research.respondents import Respondents, Standing, recoded
 from marketfit.research.sheet import Names, Sheet, rows_of
-from marketfit.research.weighted import Flags, Ints
 
 KEYS = ("respondent", "task")
 PICKS = ("best", "worst")

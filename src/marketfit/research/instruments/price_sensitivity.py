@@ -19,6 +19,7 @@ from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import figure
+from marketfit.research.given import Flags, Floats, Ints
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.price_sensitivity import (
     CALIBRATION,
@@ -32,7 +33,6 @@ from marketfit.research.price_sensitivity import (
 )
 from marketfit.research.respondents import Respondents, Standing
 from marketfit.research.sheet import Sheet
-from marketfit.research.weighted import Flags, Floats, Ints
 
 PRICES = ("too_cheap", "cheap", "expensive", "too_expensive")
 CHANCES = ("buy_cheap", "buy_expensive")

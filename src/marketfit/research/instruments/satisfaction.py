@@ -21,11 +21,12 @@ from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.records.questionnaire import Cell, Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import figure, interval_cells
+from marketfit.research.given import Flags, Floats
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.respondents import Respondents, Standing
 from marketfit.research.satisfaction import MISSED, disappointment, net_promoter, top_two
 from marketfit.research.sheet import Names, Sheet
-from marketfit.research.weighted import Estimate, Flags, Floats
+from marketfit.research.weighted import Estimate
 
 Asked: TypeAlias = Literal["recommend", "satisfied", "disappointed"]
 ASKED: tuple[Asked, ...] = ("recommend", "satisfied", "disappointed")

@@ -74,7 +74,7 @@ def _curve(stage: Stage) -> PriceCurve | None:
         offer=stage.product,
         prices=sorted({*np.linspace(low, high, _POINTS).tolist(), *stage.prices}),
         unit_cost=market.unit_cost,
-        audience=market.audience or 1.0,
+        audience=None if market.unit_cost is None else market.audience,
         price=market.price,
     )
 
