@@ -28,9 +28,13 @@ class TargetSpec(Section):
 class CompressSpec(Section):
     """What compression may try beyond the standard variants of each finalist."""
 
-    trials: Annotated[int, Field(ge=0)] = Field(default=12, description="further variants at the most; 0: none")
+    trials: Annotated[int, Field(ge=0)] = Field(
+        default=12,
+        description="further variants at the most, five times as many while none keeps the requirements; 0: none",
+    )
     minutes: Annotated[float, Field(ge=0)] = Field(
-        default=1.0, description="minutes to make and measure them; passes that train take more"
+        default=1.0,
+        description="minutes to make and measure them, five times as many while none keeps the requirements",
     )
     passes: tuple[str, ...] = Field(default=(), description="the passes that may be used; default: all registered")
 

@@ -105,6 +105,12 @@ class Builder:
             raise RunError(f"the ledger's fact {key} is {known!r}, which is no number of seconds")
         return float(known)
 
+    def known_refusal(self, trial: Trial, steps: Steps) -> str:
+        """Why the last pass of a sequence does not apply, if that is on record."""
+        known = self.run.ledger.fact(self._key(trial, steps, self.stage_of(steps[-1])))
+        piece = Piece.model_validate(known) if known is not None else None
+        return piece.failure if piece is not None and piece.refused else ""
+
     def stage_of(self, step: PassStep) -> Stage:
         """Where a pass works."""
         return self.passes[step.name].works.stage

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from marketfit import registry
 from marketfit.brief import Brief
 from marketfit.bundle import load_unsealed
+from marketfit.compress.plan.account import UNMET
 from marketfit.compress.timing import GLANCE
 from marketfit.engine import Run
 from marketfit.measure.features import embed, make_embedder
@@ -69,7 +70,10 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
     further, also = 0.0, ""
     if brief.compress.trials:
         further = variants * look + 60 * brief.compress.minutes
-        also = f", and {brief.compress.trials} further ones in {brief.compress.minutes:g} minutes"
+        also = (
+            f", and {brief.compress.trials} further ones in {brief.compress.minutes:g} minutes ({UNMET} times as long "
+            "where none keeps the requirements)"
+        )
     return (
         StepTime(step="prepare", seconds=reading + loading + rows * (row + _CLEANLAB / 1000),
                  how=f"{rows:,} rows at {1 / row:,.0f} a second, then label errors"),

@@ -84,14 +84,27 @@ def test_what_can_not_win_is_given_up_with_its_reason(lab: MakeLab) -> None:
 
 
 def test_the_budget_of_seconds_holds(lab: MakeLab) -> None:
-    """Trainings are estimated at 100 and 60 s: neither fits into half a minute."""
+    """Trainings are estimated at 100 and 60 s: neither fits into half a minute, five times a tenth of one."""
     here = lab(require="{accuracy: '>= 0.8', latency_p95_ms: '<= 0.9'}")
-    planned = here.plan(trials=50, minutes=0.5)
+    planned = here.plan(trials=50, minutes=0.1)
     assert not here.passes["recover"].calls
     assert not here.passes["replace"].calls
     costly = [line for line in planned.untried if line.why == "over budget"]
     assert any("takes about" in line.reason for line in costly)
     assert len(planned.tried) > len(STANDARD)
+
+
+def test_the_budget_is_larger_until_something_keeps_the_contract(lab: MakeLab) -> None:
+    """A replacement takes 72 s of 24: made only where nothing else can keep the contract, and the last one then."""
+    met, unmet = ("{accuracy: '>= 0.8', latency_p95_ms: '<= 30'}", "{accuracy: '>= 0.85', latency_p95_ms: '<= 1.0'}")
+    here = lab(require=met)
+    assert not any("replace" in name for name in names(here.plan(trials=50, minutes=0.4)))
+    here = lab(require=unmet)
+    planned = here.plan(trials=50, minutes=0.4)
+    assert "replace" in names(planned)[-1]
+    assert "of 24 s; " in planned.notes[0]
+    hopeless = lab(require="{accuracy: '>= 0.999', latency_p95_ms: '<= 1.0'}").plan(trials=50, minutes=0.4)
+    assert "of 120 s (5 times the budget: nothing keeps the contract)" in hopeless.notes[0]
 
 
 def test_no_further_trials_than_asked_for(lab: MakeLab) -> None:

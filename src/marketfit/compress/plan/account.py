@@ -2,6 +2,9 @@
 
 Minutes become seconds once; what a trial took is paid as its row has it, what one will take is estimated from such
 rows and, for passes that train, by the pass itself, once. So a resumed plan spends what an undisturbed one would.
+
+A refusal for want of seconds is the worst that a plan can end with: while nothing that was measured keeps the contract,
+the budget is `UNMET` times that of the brief.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from marketfit.compress.plan.bench import Tried
 from marketfit.measure.process_metrics import PROCESSES, REQUESTS
 from marketfit.records.models import Trial
 
+UNMET = 5
+"""How many times the trials and seconds of the brief a plan may use while no variant keeps the contract."""
+
 _USUAL = 2.0  # seconds of a pass that fits nothing, of an export or of a look, before one was seen
 _PROCESS = 1.2  # seconds of a fresh process beside its single requests
 _EXPORT = ""  # stands for the export among the names of passes
@@ -26,11 +32,15 @@ _Place = tuple[int, tuple[str, ...], Stage]
 
 @dataclass
 class Account:
-    """What the budget still holds, and what is known of costs."""
+    """What the budget still holds, and what is known of costs.
+
+    trials, seconds: those of the brief. kept: whether a variant is known that keeps the contract.
+    """
 
     builder: Builder
     trials: int
     seconds: float
+    kept: bool = False
     used: int = 0
     spent: float = 0.0
     made: set[_Place] = field(default_factory=set)
@@ -40,9 +50,19 @@ class Account:
     estimates: dict[tuple[int, str], float] = field(default_factory=dict)  # of passes that train
 
     @property
+    def all_trials(self) -> int:
+        """Trials that may be used as things stand."""
+        return self.trials if self.kept else UNMET * self.trials
+
+    @property
+    def all_seconds(self) -> float:
+        """Seconds that may be spent as things stand."""
+        return self.seconds if self.kept else UNMET * self.seconds
+
+    @property
     def left(self) -> float:
-        """Seconds that are left."""
-        return self.seconds - self.spent
+        """Seconds that are left; below 0 where the contract was kept late."""
+        return self.all_seconds - self.spent
 
     def cost(self, trial: Trial, steps: Steps) -> float:
         """Estimated seconds of what is not made yet, of a look and of its part in the last timing.

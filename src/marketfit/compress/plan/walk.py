@@ -16,9 +16,9 @@ import numpy as np
 from marketfit.brief import Brief
 from marketfit.compress.build import Built, beginnings, variant_name
 from marketfit.compress.order import PassStep, Steps, sequences
-from marketfit.compress.plan.account import Account
+from marketfit.compress.plan.account import UNMET, Account
 from marketfit.compress.plan.bench import Bench, Tried
-from marketfit.compress.plan.front import FloatArray
+from marketfit.compress.plan.front import FloatArray, upward
 from marketfit.compress.plan.predict import Candidate, Known, predict
 from marketfit.compress.plan.value import Judge
 from marketfit.records.models import Trial
@@ -83,8 +83,9 @@ class Walk:
         """Further variants until nothing is worth its seconds, or trials or seconds are used up."""
         standard = len(self.tried)
         open_ = self._candidates() if self.account.trials else []
+        self._recall(open_)
         known = self.bench.recorded()
-        while self.account.used < self.account.trials:
+        while self.account.used < self.account.all_trials:
             row = known.get(len(self.tried))
             if row is not None and self.account.left > 0:
                 self._take(self.finalists[row.trial], row, pays=True)
@@ -112,6 +113,7 @@ class Walk:
     def _take(self, trial: Trial, tried: Tried, *, pays: bool) -> None:
         self.tried.append(tried)
         self.account.learn(trial, tried, pays=pays)
+        self.account.kept = self._keeps()
         if not tried.variant.bundle.files:
             failed = beginnings(tried.steps, self.bench.builder.stage_of)[len(tried.costs) - 1][0]
             self.refused[trial.number, _labels(failed)] = f"begins with what failed: {tried.variant.rejected}"
@@ -121,6 +123,14 @@ class Walk:
         written = {row.trial for row in self.tried if not row.steps and row.variant.bundle.files}
         menus = {number: self.bench.builder.menu(self.finalists[number]) for number in sorted(written)}
         return [Candidate(number, steps) for number, menu in menus.items() for steps in sequences(menu)]
+
+    def _recall(self, candidates: Sequence[Candidate]) -> None:
+        """Refusals of a plan that was interrupted: they are no trials, so no row of the study tells of them."""
+        parts = {(c.trial, c.labels[:length]): c.steps[:length] for c in candidates for length in _lengths(c)}
+        for place, steps in parts.items():
+            why = self.bench.builder.known_refusal(self.finalists[place[0]], steps)
+            if why:
+                self.refused[place] = why
 
     def _left(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those that are neither tried nor refused."""
@@ -145,9 +155,14 @@ class Walk:
         judge = Judge.of(self.brief, [row.variant.measurements for row in self.tried])
         return [row.known for row in self.tried if all(metric in row.figures for metric in judge.metrics)], judge
 
+    def _keeps(self) -> bool:
+        """Whether a measured variant keeps the contract, as far as a look can tell."""
+        known, judge = self._known()
+        return bool(judge.keeps(upward([item.figures for item in known], judge.metrics)).any())
+
     def _refusal(self, candidate: Candidate) -> str:
         """Why a pass does not apply in it, or failed, as far as it is known."""
-        parts = (candidate.labels[:length] for length in range(1, len(candidate.steps) + 1))
+        parts = (candidate.labels[:length] for length in _lengths(candidate))
         return next((why for part in parts if (why := self.refused.get((candidate.trial, part), ""))), "")
 
     def _untried(self, candidates: Sequence[Candidate]) -> list[Untried]:
@@ -179,7 +194,7 @@ class Walk:
             return "over budget", "nobody can say how long it takes"
         if cost > self.account.left:
             return "over budget", f"takes about {cost:.0f} s, {max(0.0, self.account.left):.0f} s are left"
-        return "over budget", f"all {self.account.trials} further trials are used"
+        return "over budget", f"all {self.account.all_trials} further trials are used"
 
     def _line(self, candidate: Candidate, why: Untaken, reason: str) -> Untried:
         name = variant_name(self.finalists[candidate.trial], candidate.steps)
@@ -187,10 +202,17 @@ class Walk:
 
     def _note(self, standard: int, untried: Sequence[Untried]) -> str:
         account = self.account
+        why = "" if account.kept else f" ({UNMET} times the budget: nothing keeps the contract)"
         return (
-            f"Plan: {standard} standard variants, then {account.used} of at most {account.trials} further ones in "
-            f"{account.spent:.0f} of {account.seconds:.0f} s; {len(untried)} other sequences of passes were not made."
+            f"Plan: {standard} standard variants, then {account.used} of at most {account.all_trials} further ones in "
+            f"{account.spent:.0f} of {account.all_seconds:.0f} s{why}; {len(untried)} other sequences of passes were "
+            "not made."
         )
+
+
+def _lengths(candidate: Candidate) -> range:
+    """Of all its beginnings, itself included."""
+    return range(1, len(candidate.steps) + 1)
 
 
 def _labels(steps: Steps) -> tuple[str, ...]:
