@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Unpack
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray, frozen
+from marketfit.demand.arrays import FloatArray, Rng, frozen
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.keywords import check_keywords
@@ -26,8 +25,8 @@ from marketfit.demand.models.mixed.arguments import (
 from marketfit.demand.models.mixed.blocks import units_of
 from marketfit.demand.models.mixed.likelihood import SimulatedLikelihood
 from marketfit.demand.models.mixed.result import MixedResult
-from marketfit.demand.models.mixed.search import maximise
 from marketfit.demand.models.mixed.spreads import spread_names
+from marketfit.demand.models.mixed.starts import STARTS, highest, starting_points
 from marketfit.demand.models.mixed.tastes import Distribution, Tastes
 from marketfit.demand.models.mnl import fit_mnl
 from marketfit.demand.progress import Progress
@@ -37,11 +36,9 @@ DRAWS = 500
 """Draws when none are asked for: as exact as several thousand random ones (Bhat 2001; Train 2009, 9.3.3)."""
 FEWEST = 10
 """Draws below which nothing is averaged."""
-START = 0.1
-"""Where spreads start, in the unit in which columns vary by 1 within tasks."""
 
 
-def fit_mixed(
+def fit_mixed(  # noqa: PLR0913 - an estimator's options are its arguments
     data: ChoiceData,
     *,
     random: Mapping[str, Distribution],
@@ -50,6 +47,8 @@ def fit_mixed(
     correlated: bool = False,
     weights: FloatArray | None = None,
     errors: Errors | None = None,
+    starts: int = STARTS,
+    rng: Rng = 0,
     progress: Progress | None = None,
     **specification: Unpack[Specification],
 ) -> MixedResult:
@@ -61,14 +60,16 @@ def fit_mixed(
     panel: people keep their tastes over their tasks. Data without respondents count each task as another person.
     correlated: the tastes of all normal and log-normal columns may be correlated; others stay independent.
     weights, errors: as in `fit_mnl`. Where people keep their tastes, their tasks have one weight.
+    starts: searches; the highest peak is kept. The likelihood may have several: the first two searches begin at the
+        multinomial logit with small and with large spreads, further ones at random points of `rng`. `agreed` says how
+        many ended at the same peak. With few draws some peaks are those of the draws: ask for more draws first.
     progress: called with the fraction done.
     specification: coding, constants, base, interactions, signs: see `Specification`. Only fixed and log-normal
         coefficients may have a sign. A log-normal one is exp(.) or −exp(.); where no sign is given, it has that of the
         multinomial logit's coefficient.
 
-    The search begins at the multinomial logit with small spreads; the likelihood may have several peaks, and this is
-    the one nearby. Raises DataError when options do not fit the data or coefficients cannot be told apart (see
-    `fit_mnl`); RunError when the search ends at no single best fit.
+    Raises DataError when options do not fit the data or coefficients cannot be told apart (see `fit_mnl`); RunError
+    when no search ends at a single best fit.
 
     >>> rng = np.random.default_rng(1)
     >>> price = rng.uniform(1, 4, size=(200, 8, 2))  # of two products, in eight tasks for each of 200 people
@@ -84,7 +85,7 @@ def fit_mixed(
     """
     check_keywords(fit_mixed, specification, Specification.__annotations__)
     coding = coding_of(data, specification)
-    by_column, wanted = _check(coding, random, specification.get("signs") or {}, correlated, draws)
+    by_column, wanted = _check(coding, random, specification.get("signs") or {}, correlated, (draws, starts))
     weights = weights_of(data, weights)
     unit = units_of(data, panel)
     by_unit = unit_weights(data, unit, weights)
@@ -95,7 +96,9 @@ def fit_mixed(
     design = coding.design(data).matrix
     scales = column_scales(Likelihood.of(data, design, weights), coding.columns)
     likelihood = SimulatedLikelihood.of(tastes, data, design / scales, (unit, by_unit), draws)
-    peak = maximise(likelihood, _start(tastes, logit.estimates * scales), _bounds(tastes), progress or _silent)
+    points = starting_points(tastes, logit.estimates * scales, starts, np.random.default_rng(rng))
+    best = highest(likelihood, points, _bounds(tastes), progress or _silent)
+    peak = best.peak
     estimates, unit_of = _unscaled(tastes, peak.parameters, scales)
     found = covariances(
         peak.information * np.outer(unit_of, unit_of),
@@ -120,13 +123,20 @@ def fit_mixed(
         correlated=correlated,
         panel=panel,
         draws=draws,
+        starts=starts,
+        agreed=best.agreed,
     )
 
 
 def _check(
-    coding: Coding, random: Mapping[str, Distribution], signs: Mapping[str, int], correlated: bool, draws: int
+    coding: Coding,
+    random: Mapping[str, Distribution],
+    signs: Mapping[str, int],
+    correlated: bool,
+    counts: tuple[int, int],
 ) -> tuple[dict[str, Distribution], dict[str, int]]:
-    """Distributions and signs by column. Raises DataError with every mistake in them."""
+    """Distributions and signs by column. counts: draws and starts. Raises DataError with every mistake in them."""
+    draws, starts = counts
     problems: list[Problem] = []
     by_column = random_by_column(coding, random, problems)
     wanted = check_signs(coding, by_column, signs, problems)
@@ -134,18 +144,12 @@ def _check(
         check_correlated(by_column, problems)
     if draws < FEWEST:
         problems.append(Problem(f"draws={draws}", "is too few to average over", f"at least {FEWEST}", "ask for more"))
+    if starts < 1:
+        problems.append(Problem(f"starts={starts}", "there is nowhere to start", "at least 1", "give starts"))
     check_names((*coding.columns, *spread_names(Tastes(coding.columns, by_column, {}, correlated))), problems)
     if problems:
         raise DataError(problems)
     return by_column, wanted
-
-
-def _start(tastes: Tastes, logit: FloatArray) -> FloatArray:
-    """(parameters,) the multinomial logit with small spreads. logit: (columns,) its coefficients, scaled."""
-    means = logit.copy()
-    for row in tastes.log_normal:
-        means[tastes.positions[row]] = math.log(max(abs(float(logit[tastes.positions[row]])), START))
-    return np.concatenate([means, [START if row == column else 0.0 for row, column in tastes.spread_entries]])
 
 
 def _bounds(tastes: Tastes) -> tuple[FloatArray, FloatArray]:

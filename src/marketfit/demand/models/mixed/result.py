@@ -47,7 +47,7 @@ class MixedResult(Printed):
     observations: number of choices. respondents: number of people; 0 when the data do not say who.
     signs: column → −1 or 1 for constrained and log-normal ones. at_bound: fixed columns that their sign holds at 0.
     correlated: whether (log-)normal tastes are correlated. panel: whether people keep their tastes over their tasks.
-    draws: Halton draws for each person (or task).
+    draws: Halton draws for each person (or task). starts: searches that were made. agreed: how many ended at this peak.
     """
 
     coding: Coding
@@ -65,6 +65,8 @@ class MixedResult(Printed):
     correlated: bool
     panel: bool
     draws: int
+    starts: int
+    agreed: int
 
     @cached_property
     def tastes(self) -> Tastes:
@@ -191,7 +193,7 @@ class MixedResult(Printed):
         head = [
             f"Mixed logit: {self.observations} choices{people}, {self.draws} Halton draws for each {kept}",
             f"log-likelihood {self.log_likelihood:.3f}, with equal probabilities {self.log_likelihood_null:.3f}, "
-            f"McFadden R² {self.rho_squared:.4f}",
+            f"McFadden R² {self.rho_squared:.4f}; the highest of {self.starts} searches, reached by {self.agreed}",
         ]
         errors = {kind: self.standard_errors_of(kind) for kind in (self.errors, self.interval_errors)}
         rows = coefficient_rows(self.coefficients, errors)
