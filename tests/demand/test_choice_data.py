@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -185,6 +186,12 @@ def test_weights_are_one_per_task(read_choices: Maker) -> None:
         ({**GOOD, "won": ["x", "y", "y", "y", "x", "x"]}, ["rows 1, 2", "two or more are chosen"]),
         ({**GOOD, "won": [pd.Timestamp(2020, 1, 1)] * 6}, ["'won'", "timestamp", "1 or true"]),
         ({**GOOD, "size": [pd.Timestamp(2020, 1, 1)] * 6}, ["'size'", "timestamp", "numbers, booleans or text"]),
+        (pl.DataFrame({**GOOD, "size": [[1, 2]] * 6}), ["'size'", "list", "numbers, booleans or text"]),
+        (pa.table({**GOOD, "task": [[1]] * 6}), ["'task'", "list", "numbers, booleans or text"]),
+        ({**GOOD, "won": [{"yes": 1}] * 6}, ["'won'", "struct", "numbers, booleans or text"]),
+        (pd.DataFrame(GOOD).assign(size=pd.cut(np.arange(6), 2)), ["'size'", "interval", "numbers, booleans or text"]),
+        ({**GOOD, "size": 3.0}, ["'size'", "of type 'float'", "one cell per row"]),
+        ({**GOOD, "size": None}, ["'size'", "of type 'NoneType'", "one cell per row"]),
     ],
 )
 def test_each_mistake_names_its_rows(read_choices: Maker, table: object, parts: list[str]) -> None:
