@@ -66,7 +66,9 @@ def read_columns(table: object, wanted: Sequence[str], problems: list[Problem]) 
         column = arrow.column(names.index(name)) if found == 1 else None
         if column is not None and _is_nested(column.type):
             problems.append(
-                Problem(f"column '{name}'", f"is of type {column.type}", "numbers, booleans or text", "convert the column")
+                Problem(
+                    f"column '{name}'", f"is of type {column.type}", "numbers, booleans or text", "convert the column"
+                )
             )
         elif column is not None:
             columns[name] = column
