@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
 from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.keywords import check_keywords
+from marketfit.demand.kinds import wrong_kind
 from marketfit.errors import DataError, Problem
 
 
@@ -211,3 +212,10 @@ class ChoiceData:
         padded = np.concatenate([values, np.zeros(self.left_out.size)])
         ordered: FloatArray = padded[np.argsort(rows, kind="stable")]
         return ordered
+
+
+def check_choice_data(given: object) -> None:
+    """Raise DataError, with how to make it, for what is no choice data: a table that was not read, above all."""
+    if not isinstance(given, ChoiceData):
+        do = "make it with ChoiceData.from_table(table, task=…, alternative=…, chosen=…, attributes=[…]) first"
+        raise wrong_kind("data", given, allowed="choice data", do=do)

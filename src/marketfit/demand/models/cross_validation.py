@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.intervals import check_level
 from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, fold_tasks, hit_rate, log_loss, task_losses
 from marketfit.demand.models.scale import SCALES, ScaledPredictor, TunedScale, tuned_by
@@ -93,6 +93,7 @@ class _Foretold:
     """Probabilities of the rows of choice data, fold by fold."""
 
     def __init__(self, data: ChoiceData) -> None:
+        check_choice_data(data)
         self._data = data
         self._probabilities = np.zeros(data.rows)
         self._held: BoolArray = np.zeros(data.rows, dtype=np.bool_)

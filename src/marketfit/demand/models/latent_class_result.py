@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray, label
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.models.arguments import bounds_of
 from marketfit.demand.models.class_count import ClassesTried, table_rows
@@ -126,6 +126,7 @@ class LatentClassResult(Printed):
         `predict_known` for what the answers of those tell. Numbers beyond the tested range are clamped.
         Raises DataError when the data lack an attribute or hold an unknown level.
         """
+        check_choice_data(data)
         return self._mixed(data, np.tile(self.shares, (data.tasks, 1)))
 
     def predict_known(self, data: ChoiceData) -> FloatArray:
@@ -134,6 +135,7 @@ class LatentClassResult(Printed):
         Names match as text does: 1 and "1" are the same person.
         The membership comes from the choices of the fit, so hold the tasks of `data` out of it.
         """
+        check_choice_data(data)
         weights = np.tile(self.shares, (data.tasks, 1))
         if data.respondent is not None and data.respondent_labels is not None:
             known = {label(name): index for index, name in enumerate(self.respondent_labels.tolist())}
