@@ -108,6 +108,16 @@ class LatentClassResult(Printed):
         return next(row for row in self.tried if row.classes == self.classes)
 
     @property
+    def aic(self) -> float:
+        """That of `chosen`."""
+        return _known(self.chosen.aic)
+
+    @property
+    def bic(self) -> float:
+        """That of `chosen`; its n is the number of people, or the sum of their weights."""
+        return _known(self.chosen.bic)
+
+    @property
     def means(self) -> FloatArray:
         """(columns,) coefficients averaged over people: over classes by their shares."""
         averages: FloatArray = self.shares @ self.class_estimates
@@ -213,3 +223,8 @@ class LatentClassResult(Printed):
         for index, point in enumerate(self.class_estimates):
             chances += by_row[:, index] * probabilities(design, point, data.starts, data.sizes)
         return data.in_table_order(chances)
+
+
+def _known(criterion: float | None) -> float:
+    """A fit that was kept has its criteria."""
+    return math.nan if criterion is None else criterion
