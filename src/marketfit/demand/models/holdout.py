@@ -133,13 +133,12 @@ def _by_row(data: ChoiceData, probabilities: FloatArray) -> FloatArray:
     """(rows,) probabilities in the order of the data's rows."""
     check_choice_data(data)
     given = np.asarray(probabilities, dtype=np.float64)
-    if given.shape != (data.rows,) or not ((given >= 0) & (given <= 1 + 1e-9)).all():
+    rows = data.rows + data.left_out.size
+    if given.shape != (rows,) or not ((given >= 0) & (given <= 1 + 1e-9)).all():
         found = f"have shape {given.shape}, or values beyond 0 and 1"
         do = "give what predict(data) returns for the same data"
-        raise DataError([Problem("probabilities", found, f"({data.rows},) numbers from 0 to 1", do)])
-    ordered = np.empty(data.rows)
-    ordered[np.argsort(data.row, kind="stable")] = given
-    return ordered
+        raise DataError([Problem("probabilities", found, f"({rows},) numbers from 0 to 1", do)])
+    return data.in_task_order(given)
 
 
 def _mean(data: ChoiceData, values: FloatArray, level: float) -> HeldOutMeasure:

@@ -132,6 +132,8 @@ class LatentClassResult(Printed):
     def predict(self, data: ChoiceData) -> FloatArray:
         """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
 
+        To go with `data.starts`, `data.alternative` or `data.chosen`, which are sorted by task: `data.in_task_order`.
+
         It is that of a new person, averaged over classes by their shares, also for people of the fit; see
         `predict_known` for what the answers of those tell. Numbers beyond the tested range are clamped.
         Raises DataError when the data lack an attribute or hold an unknown level.

@@ -102,6 +102,8 @@ class MNLResult(Informed, Printed):
     def predict(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
         """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
 
+        To go with `data.starts`, `data.alternative` or `data.chosen`, which are sorted by task: `data.in_task_order`.
+
         scale: factor on all utilities.
         Numbers beyond the tested range are clamped; `coding.design(data).extrapolated` says which.
         Raises DataError when the data lack an attribute or hold an unknown level.

@@ -91,7 +91,10 @@ class ChoiceModel(UtilityModel, Protocol):
         """Of the data that the model was fitted on."""
 
     def predict(self, data: ChoiceData) -> FloatArray:
-        """(rows,) the probability of each alternative in its task, in the order of the source table's rows."""
+        """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
+
+        `ChoiceData` has another order, by task: `data.in_task_order` puts them beside `data.starts` and `data.chosen`.
+        """
 
 
 UtilitySource: TypeAlias = UtilityModel | UtilityDraws
