@@ -32,7 +32,9 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """A column of names or numbers as codes into its sorted distinct values; −1 is a missing cell.
+    """A column of names or numbers as codes into its distinct values; −1 is a missing cell.
+
+    The values are sorted, but for levels that have an order of their own (`read_levels`).
 
     codes: (rows,); labels: (distinct values,) in the column's own type; declared: the column was stored as
     categories, so its text is meant as names even where it looks like numbers.
@@ -211,3 +213,20 @@ def read_codes(column: Column) -> Codes:
     rank = np.full(len(labels) + 1, -1, dtype=np.int64)
     rank[order] = np.arange(order.size)
     return Codes(rank[codes], labels.to_numpy(zero_copy_only=False)[order], declared)
+
+
+def read_levels(column: Column) -> Codes:
+    """The column as codes into levels: in the order of an ordered categorical column, else sorted.
+
+    pandas ordered categoricals, polars enums and Arrow's ordered dictionaries say an order.
+    """
+    codes = read_codes(column)
+    if not pa.types.is_dictionary(column.type) or not column.type.ordered:
+        return codes
+    # Each chunk may have a dictionary of its own.
+    values = [value for chunk in column.chunks for value in chunk.dictionary.to_pylist()]
+    place = {name: index for index, name in enumerate(dict.fromkeys(map(label, values)))}
+    order = np.argsort([place.get(name, len(place)) for name in codes.names], kind="stable")
+    rank = np.full(order.size + 1, -1, dtype=np.int64)
+    rank[order] = np.arange(order.size)
+    return Codes(rank[codes.codes], codes.labels[order], codes.declared)

@@ -102,7 +102,9 @@ class ChoiceData:
         chosen: column of 0/1, booleans or yes/no, exactly one yes per task; or of text, the name of the chosen
             alternative on every row of the task. None for data that are only predicted on.
         attributes: columns of numbers, booleans or text (levels). Text that is all numbers stays text, as
-            long as it has few levels.
+            long as it has few levels. Levels are sorted, unless the column is of ordered categories (pandas ordered
+            categorical, polars Enum, Arrow ordered dictionary): then they keep that order, and the first that occurs is
+            the base. Categories that no row has are left out.
         parts: columns for respondent, covariates, weights and availability, and the none option: see `OptionalParts`.
 
         Raises DataError with every mistake in the table; the first row is row 1.
