@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 from marketfit.demand import (
     ChoiceData,
     check_respondents,
+    cross_validate,
     fit_hb,
     fit_latent_class,
     fit_mixed,
     fit_mnl,
     hit_rate,
+    log_loss,
 )
 from marketfit.demand.choices.columns import Codes
 from marketfit.demand.choices.layout import lay_out
@@ -185,6 +188,12 @@ def test_weights_are_one_per_task(read_choices: Maker) -> None:
         ({**GOOD, "won": ["x", "y", "y", "y", "x", "x"]}, ["rows 1, 2", "two or more are chosen"]),
         ({**GOOD, "won": [pd.Timestamp(2020, 1, 1)] * 6}, ["'won'", "timestamp", "1 or true"]),
         ({**GOOD, "size": [pd.Timestamp(2020, 1, 1)] * 6}, ["'size'", "timestamp", "numbers, booleans or text"]),
+        (pl.DataFrame({**GOOD, "size": [[1, 2]] * 6}), ["'size'", "list", "numbers, booleans or text"]),
+        (pa.table({**GOOD, "task": [[1]] * 6}), ["'task'", "list", "numbers, booleans or text"]),
+        ({**GOOD, "won": [{"yes": 1}] * 6}, ["'won'", "struct", "numbers, booleans or text"]),
+        (pd.DataFrame(GOOD).assign(size=pd.cut(np.arange(6), 2)), ["'size'", "interval", "numbers, booleans or text"]),
+        ({**GOOD, "size": 3.0}, ["'size'", "of type 'float'", "one cell per row"]),
+        ({**GOOD, "size": None}, ["'size'", "of type 'NoneType'", "one cell per row"]),
     ],
 )
 def test_each_mistake_names_its_rows(read_choices: Maker, table: object, parts: list[str]) -> None:
@@ -468,3 +477,33 @@ def test_one_filled_cell_makes_an_alternative_a_product(read_choices: Maker) -> 
     found = problems(read_choices, table)
     assert not any("none=" in problem for problem in found)
     assert "column 'price', rows 2, 4, 6: a value is missing" in found[0]
+
+
+def test_predictions_go_with_the_table_and_are_led_to_tasks(
+    read_choices: Maker, make_table: Callable[..., pl.DataFrame]
+) -> None:
+    table = make_table(5, none=True).sample(fraction=1.0, shuffle=True, seed=1)  # no two rows of a task together
+    table = table.with_columns(open=(pl.col("won") == 1) | (pl.col("alt") != "y") | (pl.col("task") > 1))
+    data = read_choices(table, availability="open")
+    assert (np.diff(data.row) < 0).any()
+    predicted = fit_mnl(data).predict(data)
+    beside = table.with_columns(chance=predicted)
+    sums = beside.group_by("person", "task").agg(pl.col("chance").sum())["chance"]
+    np.testing.assert_allclose(sums.to_numpy(), 1)
+    assert beside.filter(~pl.col("open"))["chance"].sum() == 0
+    chances = data.in_task_order(predicted)
+    np.testing.assert_allclose(np.add.reduceat(chances, data.starts), 1)
+    np.testing.assert_array_equal(data.in_table_order(chances), predicted)
+    names = data.in_task_order(table["alt"].to_numpy())
+    assert names.tolist() == [data.alternatives[code] for code in data.alternative.tolist()]
+    chosen = beside.filter(won=1).sort("person", "task")["chance"].to_numpy()
+    np.testing.assert_array_equal(chances[data.chosen], chosen)
+    assert log_loss(data, predicted).value == pytest.approx(-np.log(chosen).mean())
+    some = data.take(np.arange(data.tasks) % 3 == 0)
+    part = fit_mnl(data).predict(some)
+    np.testing.assert_array_equal(
+        some.in_task_order(part), chances[np.repeat(np.arange(data.tasks) % 3 == 0, data.sizes)]
+    )
+    with pytest.raises(DataError, match=r"values: have shape \(3,\).*one value for each row of the table"):
+        data.in_task_order(np.zeros(3))
+    assert cross_validate(fit_mnl, data, folds=2).log_loss.tasks == data.tasks

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from marketfit.demand import Change, ChoiceData, fit_mnl, price_curve, search_line, simulate, what_if
+from marketfit.demand import Change, ChoiceData, Offers, fit_mnl, price_curve, search_line, simulate, what_if
 from marketfit.errors import DataError
 
 LISTED = [{"price": 2.0, "size": 0.0, "brand": "ajax"}, {"price": 3.0, "size": 1.0, "brand": "bolt"}]
@@ -28,6 +28,45 @@ def test_offers_may_be_a_list_or_a_table(data: ChoiceData, kind: Callable[..., A
     assert what_if(model, kind(named), changes=change).after.offers == ("ours", "theirs")
     assert price_curve(model, kind(LISTED), offer="2", prices=[1, 2]).share[1] > 0
     assert search_line(model, kind(LISTED), candidates=kind([LISTED[0] | {"name": "new"}])).lines[0].offers == ("new",)
+
+
+NAMED = {"ours": LISTED[0], "theirs": LISTED[1]}
+INDEXED = pd.DataFrame(LISTED, index=["ours", "theirs"])
+
+
+@pytest.mark.parametrize(
+    "offers",
+    [
+        pd.DataFrame(NAMED).T,
+        INDEXED,
+        INDEXED.rename_axis("name"),
+        INDEXED.rename_axis("product"),
+        INDEXED.rename_axis("alt"),  # of the alternative column, of which this model has no coefficients
+        pa.Table.from_pandas(INDEXED),
+        pd.DataFrame(LISTED, index=[7, 3]).assign(name=["ours", "theirs"]),
+        pd.DataFrame(LISTED).assign(offer=["ours", "theirs"]),
+        pl.DataFrame(LISTED).with_columns(offer=pl.Series(["ours", "theirs"])),
+        [{"offer": name, **offer} for name, offer in NAMED.items()],
+    ],
+)
+def test_names_of_offers_stand_in_the_index_or_in_a_column(data: ChoiceData, offers: Offers) -> None:
+    model = fit_mnl(data)
+    assert simulate(model, offers).mean == simulate(model, NAMED).mean
+
+
+def test_an_index_that_counts_rows_is_no_name_and_one_of_an_attribute_is_that(data: ChoiceData) -> None:
+    model = fit_mnl(data)
+    counted = pd.DataFrame([*LISTED, *LISTED])
+    assert simulate(model, counted[::2]).offers == ("1", "2")
+    assert simulate(model, counted.iloc[[3, 0, 1]]).offers == ("1", "2", "3")
+    assert simulate(model, pd.DataFrame(LISTED).set_index("brand")).mean == simulate(model, LISTED).mean
+    both = pd.DataFrame(LISTED, index=pd.MultiIndex.from_tuples([("ours", "new"), ("theirs", "old")]))
+    assert simulate(model, both).offers == ("ours new", "theirs old")
+
+
+def test_of_two_names_one_is_an_attribute_that_nobody_knows(data: ChoiceData) -> None:
+    with pytest.raises(DataError, match=r"offer 'ours': 'offer': unknown attribute"):
+        simulate(fit_mnl(data), [{"name": "ours", "offer": "x", **LISTED[0]}])
 
 
 def test_an_empty_cell_of_a_table_is_a_value_that_is_missing(data: ChoiceData) -> None:
@@ -53,10 +92,14 @@ def test_what_are_no_offers(data: ChoiceData, offers: object, part: str) -> None
     assert part in str(caught.value)
 
 
-def test_a_model_with_an_attribute_called_name_keeps_it(make_table: Callable[..., pl.DataFrame]) -> None:
-    table = make_table(1).rename({"brand": "name"})
+@pytest.mark.parametrize("name", ["name", "offer"])
+def test_a_model_with_an_attribute_called_so_keeps_it(make_table: Callable[..., pl.DataFrame], name: str) -> None:
+    table = make_table(1).rename({"brand": name})
     data = ChoiceData.from_table(
-        table, respondent="person", task="task", alternative="alt", chosen="won", attributes=["price", "name"]
+        table, respondent="person", task="task", alternative="alt", chosen="won", attributes=["price", name]
     )
-    offers = [{"price": 1.0, "name": "ajax"}, {"price": 1.0, "name": "bolt"}]
+    offers = [{"price": 1.0, name: "ajax"}, {"price": 1.0, name: "bolt"}]
     assert simulate(fit_mnl(data), offers).offers == ("1", "2")
+    other = "offer" if name == "name" else "name"
+    told = [{other: place, **offer} for place, offer in zip(("ours", "theirs"), offers, strict=True)]
+    assert simulate(fit_mnl(data), told).offers == ("ours", "theirs")

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 import pytest
 
-from marketfit.demand import ChoiceData, ChoiceModel, Coding, MNLResult, UtilityDraws, fit_mnl, willingness_to_pay
+from marketfit.demand import (
+    ChoiceData,
+    ChoiceModel,
+    Coding,
+    MNLResult,
+    UtilityDraws,
+    draw_utilities,
+    fit_mnl,
+    for_people,
+    willingness_to_pay,
+)
 from marketfit.demand.arrays import FloatArray
+from marketfit.demand.coding.terms import LinearTerm
 from marketfit.demand.market.willingness_to_pay import draw_ratios
 from marketfit.errors import DataError
 
@@ -161,3 +174,47 @@ def test_refusals(data: ChoiceData, model: MNLResult) -> None:
         willingness_to_pay(fit_mnl(data, coding={"price": "piecewise"}))
     with pytest.raises(DataError, match="between 0 and 1"):
         willingness_to_pay(model, level=95)
+
+
+def test_draws_have_the_intervals_of_the_model_that_they_come_from(model: MNLResult) -> None:
+    drawn = draw_utilities(model, draws=40_000, rng=3)
+    told, known = willingness_to_pay(drawn, draws=7, level=0.9), willingness_to_pay(model, level=0.9)
+    assert (told.draws, told.sample_size, set(told.values)) == (40_000, known.sample_size, set(known.values))
+    for name, value in known.values.items():
+        assert told[name].value == pytest.approx(value.value, abs=0.02 * value.standard_error)
+        assert told[name].standard_error == pytest.approx(value.standard_error, rel=0.02)
+        assert (told[name].low, told[name].high) == pytest.approx(
+            (value.low, value.high), abs=0.05 * value.standard_error
+        )
+    means = drawn.values[:, 0, :]
+    size, price = (means[:, model.coding.columns.index(name)] for name in ("size", "price"))
+    ends = (told["size"].simulated_low, told["size"].simulated_high)
+    assert ends == pytest.approx(np.quantile(-size / price, (0.05, 0.95)))
+
+
+def test_people_of_one_kind_pay_what_a_model_of_them_alone_says(
+    read_choices: Callable[..., ChoiceData], make_table: Callable[..., pl.DataFrame]
+) -> None:
+    """With every column crossed with a group, the model is one of each group at once."""
+    table = make_table(4, people=160).with_columns(rich=pl.col("person") % 2)
+    data = read_choices(table, covariates=["rich"])
+    crossed = [(name, "rich") for name in ("price", "size", "brand")]
+    both = fit_mnl(data, interactions=crossed, errors="classical")
+    with pytest.raises(DataError, match="for_people"):
+        willingness_to_pay(both)
+    told = willingness_to_pay(for_people(both, {"rich": 1}, draws=40_000))
+    alone = willingness_to_pay(fit_mnl(read_choices(table.filter(rich=1)), errors="classical"))
+    assert list(told.values) == list(alone.values)
+    for name, value in alone.values.items():
+        assert told[name].value == pytest.approx(value.value, abs=0.02 * value.standard_error)
+        assert (told[name].low, told[name].high) == pytest.approx(
+            (value.low, value.high), abs=0.05 * value.standard_error
+        )
+
+
+def test_people_of_a_draw_count_by_their_weights() -> None:
+    coding = Coding((LinearTerm("price", 0.0, 9.0), LinearTerm("size", 0.0, 9.0)), (), None, None, "alt")
+    people = [[[-1.0, 2.0], [-3.0, 0.0]]]
+    assert willingness_to_pay(UtilityDraws(people, coding, 9))["size"].value == pytest.approx(0.5)
+    weighted = UtilityDraws(people, coding, 9, weights=[3.0, 1.0])
+    assert willingness_to_pay(weighted)["size"].value == pytest.approx(1.0)

@@ -15,10 +15,10 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 Rng: TypeAlias = np.random.Generator | int
 """A generator, or a seed for one. The same seed gives the same numbers."""
 
-_Scalar = TypeVar("_Scalar", bound=np.generic)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def frozen(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
+def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
     """A view that cannot be written to, so that a frozen record stays as it is."""
     view = array.view()
     view.flags.writeable = False

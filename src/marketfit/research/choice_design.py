@@ -70,8 +70,8 @@ class ChoicePlan(Record):
     )
     prior_means: Mapping[str, float] = Field(
         {},
-        description="column of the model (such as price or brand_b) → the coefficient to expect (default: the range of "
-        "an attribute with a direction in `better` is worth 1, all else 0)",
+        description="column of the model (such as price or brand_b; the first level listed has none) → the coefficient "
+        "to expect (default: the range of an attribute with a direction in `better` is worth 1, all else 0)",
     )
     prior_sds: Mapping[str, float] = Field(
         {},
@@ -101,6 +101,8 @@ def space_of(plan: ChoicePlan) -> DesignSpace:
 def prior_of(plan: ChoicePlan, *, seed: int) -> Prior:
     """What the plan says, or else is silent, about the coefficients of the model that will be fitted.
 
+    Of names, the first level of the plan is the base. Files of answers say no order, so that the estimate from them may
+    have another base: the same utilities, less another level's.
     Raises DataError for codings and columns that do not fit the plan.
     """
     space = space_of(plan)

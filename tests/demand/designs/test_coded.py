@@ -41,7 +41,8 @@ def survey_file(space: DesignSpace, tasks: IntArray) -> pl.DataFrame:
             cells = [levels[code] for levels, code in zip(space.levels.values(), codes, strict=True)]
             rows.append((number, str(place + 1), int(place == 1), *cells))
         rows.append((number, "none", 0, *[None] * len(space.levels)))
-    return pl.DataFrame(rows, schema=["task", "alternative", "chosen", *space.levels], orient="row")
+    table = pl.DataFrame(rows, schema=["task", "alternative", "chosen", *space.levels], orient="row")
+    return table.with_columns(pl.col("brand").cast(pl.Enum([str(level) for level in space.levels["brand"]])))
 
 
 def test_tasks_are_the_choice_data_that_their_survey_file_gives() -> None:

@@ -13,7 +13,8 @@ from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
 class Attribute:
     """The values of one attribute, one per row, or of one covariate, one per task.
 
-    values: (rows,) numbers in the unit of the table, or, where `levels` is given, codes into `levels`.
+    values: (rows,) numbers in the unit of the table, or, where `levels` is given, codes into `levels`. These are in the
+    order of an ordered categorical column, else sorted; levels that no row has are not among them.
     Rows of the none option hold 0 (numbers) or −1 (codes); they have no attributes.
     """
 

@@ -32,7 +32,9 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """A column of names or numbers as codes into its sorted distinct values; −1 is a missing cell.
+    """A column of names or numbers as codes into its distinct values; −1 is a missing cell.
+
+    The values are sorted, but for levels that have an order of their own (`read_levels`).
 
     codes: (rows,); labels: (distinct values,) in the column's own type; declared: the column was stored as
     categories, so its text is meant as names even where it looks like numbers.
@@ -63,8 +65,15 @@ def read_columns(table: object, wanted: Sequence[str], problems: list[Problem]) 
     columns: dict[str, Column] = {}
     for name in dict.fromkeys(wanted):
         found = names.count(name)
-        if found == 1:
-            columns[name] = arrow.column(names.index(name))
+        column = arrow.column(names.index(name)) if found == 1 else None
+        if column is not None and _is_nested(column.type):
+            problems.append(
+                Problem(
+                    f"column '{name}'", f"is of type {column.type}", "numbers, booleans or text", "convert the column"
+                )
+            )
+        elif column is not None:
+            columns[name] = column
         else:
             problems.append(
                 Problem(
@@ -106,7 +115,7 @@ def _as_arrow(table: object, wanted: Sequence[str]) -> Column:
 
 def _column_by_column(table: Column, names: Iterable[str], wanted: Sequence[str]) -> Column:
     listed = list(names)
-    read = {name: _column(table[name]) for name in listed if name in set(wanted) and listed.count(name) == 1}
+    read = {name: _column(name, table[name]) for name in listed if name in set(wanted) and listed.count(name) == 1}
     # Columns that nobody asked for, or that share a name, keep their name only.
     blank = pa.nulls(max(map(len, read.values()), default=0))
     arrays = [read.get(name, blank) for name in listed]
@@ -126,14 +135,25 @@ def _column_by_column(table: Column, names: Iterable[str], wanted: Sequence[str]
         ) from None
 
 
-def _column(values: Column) -> Column:
+def _column(name: str, values: Column) -> Column:
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        found, do = f"is of type '{type(values).__name__}'", "give a sequence of one cell per row"
+        raise DataError([Problem(f"column '{name}'", found, "a list, an array or a column of a table", do)])
     try:
-        return pa.array(values, from_pandas=True)
+        # The columns of data-frame libraries keep their categories only if they hand themselves over.
+        return pa.chunked_array(values) if hasattr(values, "__arrow_c_stream__") else pa.array(values, from_pandas=True)
     except (pa.ArrowException, ValueError, TypeError):
         # Numbers and text in one column: as text, so that the check for mixed columns names the rows.
         missing = [value is None or (isinstance(value, float) and math.isnan(value)) for value in values]
         texts = [None if gone else str(value) for value, gone in zip(values, missing, strict=True)]
         return pa.array(texts, type=pa.large_string())
+
+
+def _is_nested(kind: Column) -> bool:
+    """Whether cells hold several values, such as lists, or the intervals that pandas cuts numbers into."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    return bool(pa.types.is_nested(kind))
 
 
 def is_number(column: Column) -> bool:
@@ -193,3 +213,20 @@ def read_codes(column: Column) -> Codes:
     rank = np.full(len(labels) + 1, -1, dtype=np.int64)
     rank[order] = np.arange(order.size)
     return Codes(rank[codes], labels.to_numpy(zero_copy_only=False)[order], declared)
+
+
+def read_levels(column: Column) -> Codes:
+    """The column as codes into levels: in the order of an ordered categorical column, else sorted.
+
+    pandas ordered categoricals, polars enums and Arrow's ordered dictionaries say an order.
+    """
+    codes = read_codes(column)
+    if not pa.types.is_dictionary(column.type) or not column.type.ordered:
+        return codes
+    # Each chunk may have a dictionary of its own.
+    values = [value for chunk in column.chunks for value in chunk.dictionary.to_pylist()]
+    place = {name: index for index, name in enumerate(dict.fromkeys(map(label, values)))}
+    order = np.argsort([place.get(name, len(place)) for name in codes.names], kind="stable")
+    rank = np.full(order.size + 1, -1, dtype=np.int64)
+    rank[order] = np.arange(order.size)
+    return Codes(rank[codes.codes], codes.labels[order], codes.declared)

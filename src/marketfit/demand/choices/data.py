@@ -12,9 +12,10 @@ from typing import TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, frozen
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Scalar, frozen
 from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.keywords import check_keywords
+from marketfit.demand.kinds import wrong_kind
 from marketfit.errors import DataError, Problem
 
 
@@ -44,6 +45,10 @@ def _no_rows() -> IntArray:
 @dataclass(frozen=True, eq=False, repr=False)
 class ChoiceData:
     """Checked choices, sorted by (respondent, task, alternative). Tasks may differ in their number of alternatives.
+
+    Everything here is in this order, whatever that of the table was; `row` says where a row comes from. What fits
+    predict is in the order of the table, to stand beside its columns; `in_task_order` and `in_table_order` lead from
+    one to the other.
 
     Rows (one per alternative of a task):
         attributes: each with (rows,) values.
@@ -97,7 +102,9 @@ class ChoiceData:
         chosen: column of 0/1, booleans or yes/no, exactly one yes per task; or of text, the name of the chosen
             alternative on every row of the task. None for data that are only predicted on.
         attributes: columns of numbers, booleans or text (levels). Text that is all numbers stays text, as
-            long as it has few levels.
+            long as it has few levels. Levels are sorted, unless the column is of ordered categories (pandas ordered
+            categorical, polars Enum, Arrow ordered dictionary): then they keep that order, and the first that occurs is
+            the base. Categories that no row has are left out.
         parts: columns for respondent, covariates, weights and availability, and the none option: see `OptionalParts`.
 
         Raises DataError with every mistake in the table; the first row is row 1.
@@ -203,11 +210,46 @@ class ChoiceData:
         )
 
     def in_table_order(self, values: FloatArray) -> FloatArray:
-        """(rows,) values of the rows here, put in the order of the rows of the source table.
+        """(table rows,) values of the rows here, (rows,), put in the order of the rows of the source table.
 
         Rows that were left out as not available are among them, with the value 0.
         """
-        rows = np.concatenate([self.row, self.left_out])
         padded = np.concatenate([values, np.zeros(self.left_out.size)])
-        ordered: FloatArray = padded[np.argsort(rows, kind="stable")]
+        ordered: FloatArray = padded[self._table_order]
         return ordered
+
+    def in_task_order(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
+        """(rows,) values of the rows of the source table, (table rows,), put in the order of the rows here.
+
+        What `predict` returns, say, or a column of the table: they then go with `starts`, `alternative` and `chosen`.
+        Values of rows that were left out as not available are dropped.
+        Raises DataError for another number of values. (Of data that `take` made, the table is what it took.)
+
+        >>> data = ChoiceData.from_table(
+        ...     {"q": [2, 1, 2, 1], "alt": ["a", "b", "b", "a"], "won": [1, 0, 0, 1], "price": [1.0, 2.0, 3.0, 4.0]},
+        ...     task="q", alternative="alt", chosen="won", attributes=["price"])
+        >>> told = np.array([0.7, 0.4, 0.3, 0.6])  # beside the rows of the table
+        >>> data.in_task_order(told)[data.chosen]  # of what was chosen in task 1 and in task 2
+        array([0.6, 0.7])
+        >>> [data.alternatives[code] for code in data.alternative.tolist()]
+        ['a', 'b', 'a', 'b']
+        """
+        given = np.asarray(values)
+        if given.shape != self._table_order.shape:
+            allowed, do = f"{self._table_order.shape}", "give one value for each row of the table"
+            raise DataError([Problem("values", f"have shape {given.shape}", allowed, do)])
+        ordered = np.empty_like(given)
+        ordered[self._table_order] = given
+        return ordered[: self.rows]
+
+    @property
+    def _table_order(self) -> IntArray:
+        """(table rows,) places of the rows of the source table among the rows here and, after them, those left out."""
+        return np.argsort(np.concatenate([self.row, self.left_out]), kind="stable")
+
+
+def check_choice_data(given: object) -> None:
+    """Raise DataError, with how to make it, for what is no choice data: a table that was not read, above all."""
+    if not isinstance(given, ChoiceData):
+        do = "make it with ChoiceData.from_table(table, task=…, alternative=…, chosen=…, attributes=[…]) first"
+        raise wrong_kind("data", given, allowed="choice data", do=do)

@@ -6,7 +6,7 @@ import numpy as np
 
 from marketfit.demand.arrays import BoolArray, rows_text
 from marketfit.demand.choices.attribute import Attribute
-from marketfit.demand.choices.columns import Codes, Column, is_number, is_text, read_codes, read_numbers
+from marketfit.demand.choices.columns import Codes, Column, is_number, is_text, read_levels, read_numbers
 from marketfit.errors import Problem
 
 MOST_NUMBERS = 12
@@ -23,7 +23,7 @@ def read_values(name: str, column: Column, empty: BoolArray, need: str, problems
         bad, found = ~np.isfinite(numbers) & ~empty, "a value is missing or infinite"
         attribute = Attribute(name, np.where(empty, 0.0, numbers) if empty.any() else numbers, None)
     elif is_text(column):
-        codes = read_codes(column)
+        codes = read_levels(column)
         bad, found = (codes.codes < 0) & ~empty, "a value is missing"
         attribute = _levels(name, codes, empty, problems)
     else:

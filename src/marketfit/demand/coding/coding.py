@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, rows_text
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.coding.columns import NONE_COLUMN
 from marketfit.demand.coding.declaration import Declaration
 from marketfit.demand.coding.inputs import Inputs, data_alternatives, data_values, offer_alternative, offer_values
@@ -35,6 +35,7 @@ class Coding(Declaration):
 
     def design(self, data: ChoiceData) -> Design:
         """Code the rows of choice data. Raises DataError for attributes, levels or alternatives that are unknown."""
+        check_choice_data(data)
         problems: list[Problem] = []
         everybody = np.ones(data.tasks, dtype=np.bool_)
         of_tasks = data_values(

@@ -14,7 +14,7 @@ from typing import Self
 
 from marketfit.demand.arrays import label
 from marketfit.demand.choices.attribute import Attribute
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.coding.columns import (
     CONSTANTS,
     Column,
@@ -82,6 +82,7 @@ class Declaration:
         interactions: see the class.
         Raises DataError with every option that does not fit the data.
         """
+        check_choice_data(data)
         problems: list[Problem] = []
         options = options or {}
         named = tuple(name for name in data.alternatives if name != data.none)

@@ -48,7 +48,9 @@ class ByAlternative:
 
 
 CodingOption: TypeAlias = SimpleOption | ByAlternative | Literal["by-alternative"]
-"""How an attribute is coded. Numbers are linear and text is levels (base: the first sorted) unless told otherwise."""
+"""How an attribute is coded. Numbers are linear and text is levels unless told otherwise; the base is the first level
+that occurs, in the order of an ordered categorical column or of a design space, else sorted.
+"""
 
 
 def simple_option(option: CodingOption | None) -> SimpleOption | None:

@@ -62,9 +62,7 @@ def _attribute(space: DesignSpace, name: str, codes: IntArray, is_none: BoolArra
         numbers = np.array([float(level) for level in levels])
         return Attribute(name, np.where(is_none, 0.0, numbers[codes]), None)
     labels = [label(level) for level in levels]
-    ordered = tuple(sorted(labels))  # as in a table that is read, so that the base level is the same
-    places = np.array([ordered.index(text) for text in labels], dtype=np.int64)
-    return Attribute(name, np.where(is_none, -1, places[codes]), ordered)
+    return Attribute(name, np.where(is_none, -1, codes), tuple(labels))
 
 
 def simulate_answers(

@@ -36,8 +36,9 @@ class Prohibition:
 class DesignSpace:
     """What a design may show, and how much of it.
 
-    levels: attribute → its levels, numbers or names. A task shows `alternatives` of them, and the option to take none
-    where `none`; a respondent answers the `tasks` of one of the `versions` (blocks).
+    levels: attribute → its levels, numbers or names (of which the first is the base of `space_coding`). A task shows
+    `alternatives` of them, and the option to take none where `none`; a respondent answers the `tasks` of one of the
+    `versions` (blocks).
     prohibited: combinations of levels that no alternative may have. better: attribute of numbers → which way everybody
     likes it; no task then shows an alternative that is dominated, that is, nowhere better than another of the task.
 

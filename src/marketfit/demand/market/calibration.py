@@ -64,7 +64,7 @@ def calibrate(
     >>> simulate(Market(draws, adjustments=adjustments), offers).mean["ours"]
     0.8000
     """
-    offers = named_offers(offers, source.coding)
+    offers = named_offers(offers, market_of(source).coding)
     bare = replace(market_of(source), adjustments=Adjustments())
     scene = scene_of(bare, offers, none=none)
     _check(known, scene, rule, scale)

@@ -13,7 +13,7 @@ from marketfit.demand.intervals import Estimate, check_level, interval
 from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.price_game import Board, PriceGame, Settled, board_of, settle
 from marketfit.demand.market.pricing import PricedDemand, demand_of
-from marketfit.demand.market.scene import MarketSource, draw_demand
+from marketfit.demand.market.scene import MarketSource, draw_demand, market_of
 from marketfit.demand.models.utilities import UtilityDraws
 from marketfit.demand.printing import (
     Printed,
@@ -109,7 +109,7 @@ def equilibrium(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
-    offers = named_offers(offers, source.coding)
+    offers = named_offers(offers, market_of(source).coding)
     problems = [] if worlds >= 1 else [Problem("worlds", f"is {worlds}", "at least 1", "correct it")]
     board = board_of(source, offers, game, problems)
     told = progress or (lambda _: None)

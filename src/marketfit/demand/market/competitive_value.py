@@ -22,7 +22,7 @@ from marketfit.demand.market.prices import (
     price_term,
     tested_range,
 )
-from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
+from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.market.shares import share_curve_draws
 from marketfit.demand.printing import (
     Printed,
@@ -102,7 +102,7 @@ def competitive_value(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
-    offers = named_offers(offers, source.coding)
+    offers = named_offers(offers, market_of(source).coding)
     scene, grid, prices, old = _checked(source, offers, (offer, change, price), none)
     drawn = draw_demand(source)
     rivals, choosing = one_against_rest(scene, scene.names.index(offer))

@@ -104,8 +104,9 @@ def search_line(
     check_level(level)
     allowed = candidates.allowed if isinstance(candidates, LineCandidates) else None
     named = candidates.offers if isinstance(candidates, LineCandidates) else candidates
-    offers = named.candidates() if isinstance(named, OfferSpace) else named_offers(named, source.coding)
-    rivals = named_offers(rivals, source.coding)
+    coding = market_of(source).coding
+    offers = named.candidates() if isinstance(named, OfferSpace) else named_offers(named, coding)
+    rivals = named_offers(rivals, coding)
     scene, margin = _checked(source, rivals, offers, size, goal, shown)
     drawn = draw_demand(source)
     count = sum(math.comb(len(offers), own) for own in range(1, size + 1))

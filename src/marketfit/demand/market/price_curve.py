@@ -12,7 +12,7 @@ from marketfit.demand.coding.coding import Offer
 from marketfit.demand.intervals import check_level, interval
 from marketfit.demand.market.offers import Offers, code_offers, named_offers
 from marketfit.demand.market.prices import one_against_rest
-from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
+from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.market.shares import share_curve_draws
 from marketfit.demand.printing import (
     Printed,
@@ -110,7 +110,7 @@ def price_curve(
     Raises DataError with everything that is wrong with the offers, the grid or the price attribute.
     """
     check_level(level)
-    offers = named_offers(offers, source.coding)
+    offers = named_offers(offers, market_of(source).coding)
     _check(source, offers, offer, prices, (unit_cost, audience), price)
     scene, grid, clamped = _designs(source, offers, offer, prices, price)
     drawn = draw_demand(source)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray, Rng
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.intervals import Estimate, check_level
 from marketfit.demand.market.availability import stratified
 from marketfit.demand.market.rules import LOGIT_VARIANCE, RandomisedFirstChoice, level_matrix
@@ -65,6 +65,7 @@ def fit_randomised(
     from scipy import optimize
 
     check_level(level)
+    check_choice_data(data)
     generator = np.random.default_rng(rng)
     if data.tasks < 2:
         raise DataError([Problem("data", f"has {data.tasks} choices", "at least 2", "give choices to fit on")])

@@ -16,7 +16,7 @@ from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.price_game import Board, PriceGame, board_of, settle
 from marketfit.demand.market.prices import check_tested, price_term
 from marketfit.demand.market.pricing import PricedDemand, demand_of
-from marketfit.demand.market.scene import MarketSource, draw_demand
+from marketfit.demand.market.scene import MarketSource, draw_demand, market_of
 from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, percent, rounded, table_rows
 from marketfit.errors import Problem, nearest
 
@@ -107,7 +107,7 @@ def price_after_reaction(
     Raises DataError with everything that is wrong.
     """
     check_level(level)
-    offers = named_offers(offers, source.coding)
+    offers = named_offers(offers, market_of(source).coding)
     board, index = _checked(source, offers, (offer, prices, worlds), game)
     drawn, rng = draw_demand(source), np.random.default_rng(0)
     candidates = np.array(prices, dtype=np.float64)

@@ -12,7 +12,7 @@ from marketfit.demand.arrays import FloatArray, Rng, frozen
 from marketfit.demand.coding.coding import Coding, Offer
 from marketfit.demand.market.availability import ConsiderationSets, consideration_sets
 from marketfit.demand.market.offers import code_offers
-from marketfit.demand.models.utilities import DRAWS, UtilityDraws, UtilitySource, draw_utilities
+from marketfit.demand.models.utilities import DRAWS, UtilityDraws, UtilitySource, check_source, draw_utilities
 from marketfit.errors import DataError, Problem, nearest
 
 
@@ -55,6 +55,9 @@ class Market:
     adjustments: Adjustments = field(default_factory=Adjustments)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        check_source(self.source)
+
     @property
     def coding(self) -> Coding:
         """How offers become columns."""
@@ -87,8 +90,8 @@ def scene_of(source: MarketSource, offers: Mapping[str, Offer], *, none: bool | 
     none: whether people may take nothing (default: where the model knows the none option).
     Raises DataError with everything that is wrong with the offers and their availability.
     """
-    coding = source.coding
     market = market_of(source)
+    coding = market.coding
     problems = _availability_problems(market.availability, offers, coding.none)
     try:
         designs, extrapolated = code_offers(coding, offers)
@@ -109,7 +112,7 @@ def scene_of(source: MarketSource, offers: Mapping[str, Offer], *, none: bool | 
 
 
 def market_of(source: MarketSource) -> Market:
-    """The market itself, or a source without particular circumstances."""
+    """The market itself, or a source without particular circumstances. Raises DataError for what is neither."""
     return source if isinstance(source, Market) else Market(source)
 
 

@@ -11,7 +11,7 @@ from marketfit.demand.arrays import FloatArray, Rng, SingleArray, frozen
 from marketfit.demand.intervals import check_level, interval
 from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.rules import Rule, choosing_of
-from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
+from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.market.shares import share_draws
 from marketfit.demand.models.utilities import DRAWS, UtilityDraws
 from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, share_cells, table_rows
@@ -80,7 +80,7 @@ def simulate(
     Raises DataError with everything that is wrong with the offers.
     """
     check_level(level)
-    offers = named_offers(offers, source.coding)
+    offers = named_offers(offers, market_of(source).coding)
     scene = scene_of(source, offers, none=none)
     generator = np.random.default_rng(rng)
     drawn = draw_demand(source, draws=draws, rng=generator, scale=scale)

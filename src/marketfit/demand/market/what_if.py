@@ -14,7 +14,7 @@ from marketfit.demand.coding.terms import Value
 from marketfit.demand.intervals import Estimate, check_level, estimate, interval
 from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.rules import Rule
-from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
+from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.market.simulate import Shares, simulate_scene
 from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, percent, share_cells, table_rows
 from marketfit.errors import DataError, Problem, nearest
@@ -109,7 +109,7 @@ def what_if(
     Raises DataError with everything that is wrong with offers and changes.
     """
     check_level(level)
-    offers = named_offers(offers, source.coding)
+    offers = named_offers(offers, market_of(source).coding)
     before, after = _scenes(source, offers, changes, ours, none)
     generator = np.random.default_rng(rng)
     drawn = draw_demand(source, rng=generator)

@@ -11,8 +11,9 @@ import numpy as np
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray, Rng
+from marketfit.demand.coding.coding import Coding
 from marketfit.demand.intervals import check_level, interval
-from marketfit.demand.models.utilities import DRAWS, ChoiceModel
+from marketfit.demand.models.utilities import DRAWS, ChoiceModel, UtilityDraws, check_source
 from marketfit.demand.printing import Printed, rounded, table_rows
 from marketfit.errors import DataError, Problem, nearest
 
@@ -83,7 +84,7 @@ class KnownCovariance(Protocol):
 
 
 def willingness_to_pay(
-    result: ChoiceModel, *, price: str = "price", level: float = 0.95, draws: int = DRAWS, rng: Rng = 0
+    result: ChoiceModel | UtilityDraws, *, price: str = "price", level: float = 0.95, draws: int = DRAWS, rng: Rng = 0
 ) -> WillingnessToPay:
     """−β_k / β_price for every other column, with delta-method and Krinsky–Robb intervals.
 
@@ -96,18 +97,25 @@ def willingness_to_pay(
     hour of travel is worth −5.260, a change −0.998 and one class less of comfort −2.891; such tables print them
     positive (Croissant 2020), as what an hour, a change or a class less is worth.
 
-    result: any fitted choice model. price: the price attribute, coded linear, with one coefficient for all.
+    result: any fitted choice model; or draws of one, such as those `for_people` of a kind, where covariates say what
+        money is worth. price: the price attribute, coded linear, with one coefficient for all.
     level: of the two-sided intervals. draws, rng: of the simulated ones. Standard errors come from the covariance of
-    the means: the model's own where it has one (of the kind in its `interval_errors`), else that of the draws.
+        the means: the model's own where it has one (of the kind in its `interval_errors`), else that of the draws.
+    Of draws, the mean over the people of each is one draw of the means, their average is the estimate, and `draws` and
+    `rng` play no part. Where tastes differ, the intervals then carry the error of having drawn so many people too.
 
     Raises DataError when price is no linear attribute, when its effect depends on something else, or when its
     coefficient is not below 0: money has then no value to divide by.
     """
     check_level(level)
-    means = result.means
-    index = _price_index(result, price)
-    drawn = result.mean_draws(draws, np.random.default_rng(rng))
-    covariance = result.mean_covariance if isinstance(result, KnownCovariance) else _covariance(drawn)
+    check_source(result)
+    if isinstance(result, UtilityDraws):
+        drawn = _average_people(result)
+        means, covariance = drawn.mean(axis=0), _covariance(drawn)
+    else:
+        means, drawn = result.means, result.mean_draws(draws, np.random.default_rng(rng))
+        covariance = result.mean_covariance if isinstance(result, KnownCovariance) else _covariance(drawn)
+    index = _price_index(result.coding, means, price)
     ratios = -means / means[index]
     errors = _delta_errors(means, covariance, index)
     low, high = interval(draw_ratios(drawn, index), level)
@@ -118,15 +126,21 @@ def willingness_to_pay(
         if k != index:
             parts = (errors[k], ratios[k] - half[k], ratios[k] + half[k], low[k], high[k])
             values[name] = MoneyValue(float(ratios[k]), *(math.nan if held[k] else float(part) for part in parts))
-    return WillingnessToPay(price, values, level, draws, float((drawn[:, index] >= 0).mean()), result.sample_size)
+    return WillingnessToPay(price, values, level, len(drawn), float((drawn[:, index] >= 0).mean()), result.sample_size)
 
 
 def _range(low: float, high: float) -> str:
     return f"{rounded(low)} to {rounded(high)}"
 
 
-def _price_index(result: ChoiceModel, price: str) -> int:
-    coding = result.coding
+def _average_people(drawn: UtilityDraws) -> FloatArray:
+    """(draws, columns) coefficients averaged over the people of each draw."""
+    columns = np.moveaxis(drawn.values, 2, 0)
+    return np.stack([drawn.average(column) for column in columns], axis=1)
+
+
+def _price_index(coding: Coding, means: FloatArray, price: str) -> int:
+    """Which column price is. means: (columns,) the average coefficients."""
     where = f"price='{price}'"
     if price not in coding.columns:
         if price not in coding.attributes:
@@ -138,10 +152,10 @@ def _price_index(result: ChoiceModel, price: str) -> int:
     crossed = [column.name for column in coding.listed if price in column.factors and len(column.factors) > 1]
     if crossed:
         found = f"what a unit of money is worth depends on {', '.join(crossed)}"
-        do = "fit without these, or compare offers by price_curve (for given people: for_people)"
+        do = "fit without these, say who pays where they are covariates (for_people), or compare offers by price_curve"
         raise DataError([Problem(where, found, "a price outside of interactions", do)])
     index = coding.columns.index(price)
-    slope = result.means[index]
+    slope = means[index]
     if not slope < 0:
         found = f"its coefficient is {slope:g}: a higher price is no disadvantage"
         do = "look for a proxy of quality in price, ask for more price variation, or name another price attribute"

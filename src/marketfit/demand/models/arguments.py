@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.coding.options import CodingOption
 from marketfit.errors import DataError, Problem, nearest
@@ -32,7 +32,8 @@ class Specification(TypedDict, total=False):
 
 
 def coding_of(data: ChoiceData, given: Specification) -> Coding:
-    """The coding that a specification asks for."""
+    """The coding that a specification asks for. The first step of every fit: it raises DataError for other data too."""
+    check_choice_data(data)
     coding, constants, base = given.get("coding"), given.get("constants", False), given.get("base")
     interactions = given.get("interactions", ())
     if not isinstance(coding, Coding):

@@ -34,26 +34,6 @@ class ClassesTried:
     note: str
 
 
-@dataclass(frozen=True)
-class Criteria:
-    """Information criteria of one maximum, the less the better."""
-
-    aic: float
-    bic: float
-    caic: float
-
-    @classmethod
-    def of(cls, log_likelihood: float, parameters: int, people: float) -> Criteria:
-        """people: their number, or the sum of their weights.
-
-        >>> Criteria.of(-100.0, 3, 50.0)
-        Criteria(aic=206.0, bic=211.736069, caic=214.736069)
-        """
-        deviance = -2 * log_likelihood
-        penalty = parameters * math.log(people)
-        return cls(deviance + 2 * parameters, deviance + penalty, deviance + penalty + parameters)
-
-
 def entropy_r2(membership: FloatArray, weights: FloatArray) -> float:
     """1 − Σ entropy of a person's membership / (n log classes). membership: (people, classes); weights: (people,).
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.intervals import check_level
 from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, fold_tasks, hit_rate, log_loss, task_losses
 from marketfit.demand.models.scale import SCALES, ScaledPredictor, TunedScale, tuned_by
@@ -93,22 +93,21 @@ class _Foretold:
     """Probabilities of the rows of choice data, fold by fold."""
 
     def __init__(self, data: ChoiceData) -> None:
+        check_choice_data(data)
         self._data = data
         self._probabilities = np.zeros(data.rows)
         self._held: BoolArray = np.zeros(data.rows, dtype=np.bool_)
         self._place = np.empty(int(data.row.max()) + 1, dtype=np.int64)
-        self._place[np.sort(data.row)] = np.arange(data.rows)
+        self._place[data.row] = np.arange(data.rows)
 
     def add(self, test: ChoiceData, probabilities: FloatArray) -> None:
         """Probabilities in the order of the table."""
-        at = self._place[np.sort(test.row)]
-        self._probabilities[at] = probabilities
+        at = self._place[test.row]
+        self._probabilities[at] = test.in_task_order(probabilities)
         self._held[at] = True
 
     def measures(self) -> tuple[HeldOutMeasure, HeldOutMeasure]:
         """Log-loss and hit rate of what was foretold."""
-        order = np.argsort(np.argsort(self._data.row, kind="stable"), kind="stable")
-        tasks = self._held[order][self._data.starts]
-        test = self._data.take(tasks)
-        probabilities = self._probabilities[self._held]
+        test = self._data.take(self._held[self._data.starts])
+        probabilities = test.in_table_order(self._probabilities[self._held])
         return log_loss(test, probabilities), hit_rate(test, probabilities)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray, IntArray, Rng
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.intervals import check_level
 from marketfit.errors import DataError, Problem
 
@@ -110,6 +110,7 @@ def task_losses(data: ChoiceData, probabilities: FloatArray) -> FloatArray:
 
 def _respondent_of(data: ChoiceData, problems: list[Problem]) -> IntArray:
     """(tasks,) who answered. Raises DataError with what else is wrong when the data do not say."""
+    check_choice_data(data)
     if data.respondent is None:
         do = "name the respondent column in ChoiceData.from_table"
         problems = [Problem("the choice data", "do not say who chose", "tasks of named respondents", do), *problems]
@@ -130,14 +131,14 @@ def _from_the_end(respondent: IntArray, count: int, rng: np.random.Generator | N
 
 def _by_row(data: ChoiceData, probabilities: FloatArray) -> FloatArray:
     """(rows,) probabilities in the order of the data's rows."""
+    check_choice_data(data)
     given = np.asarray(probabilities, dtype=np.float64)
-    if given.shape != (data.rows,) or not ((given >= 0) & (given <= 1 + 1e-9)).all():
+    rows = data.rows + data.left_out.size
+    if given.shape != (rows,) or not ((given >= 0) & (given <= 1 + 1e-9)).all():
         found = f"have shape {given.shape}, or values beyond 0 and 1"
         do = "give what predict(data) returns for the same data"
-        raise DataError([Problem("probabilities", found, f"({data.rows},) numbers from 0 to 1", do)])
-    ordered = np.empty(data.rows)
-    ordered[np.argsort(data.row, kind="stable")] = given
-    return ordered
+        raise DataError([Problem("probabilities", found, f"({rows},) numbers from 0 to 1", do)])
+    return data.in_task_order(given)
 
 
 def _mean(data: ChoiceData, values: FloatArray, level: float) -> HeldOutMeasure:

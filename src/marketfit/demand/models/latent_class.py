@@ -12,9 +12,10 @@ from marketfit.demand.arrays import FloatArray, IntArray, Rng, frozen
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.keywords import check_keywords
 from marketfit.demand.models.arguments import Specification, bounds_of
-from marketfit.demand.models.class_count import ClassesTried, Criteria, entropy_r2
+from marketfit.demand.models.class_count import ClassesTried, entropy_r2
 from marketfit.demand.models.class_search import Found, SearchSpace, search
 from marketfit.demand.models.covariance import Errors, covariances, error_kinds
+from marketfit.demand.models.criteria import Criteria
 from marketfit.demand.models.identification import column_scales
 from marketfit.demand.models.latent_class_result import LatentClassResult
 from marketfit.demand.models.likelihood import Likelihood

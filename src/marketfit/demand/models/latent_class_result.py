@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray, label
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.models.arguments import bounds_of
 from marketfit.demand.models.class_count import ClassesTried, table_rows
@@ -108,6 +108,16 @@ class LatentClassResult(Printed):
         return next(row for row in self.tried if row.classes == self.classes)
 
     @property
+    def aic(self) -> float:
+        """That of `chosen`."""
+        return _known(self.chosen.aic)
+
+    @property
+    def bic(self) -> float:
+        """That of `chosen`; its n is the number of people, or the sum of their weights."""
+        return _known(self.chosen.bic)
+
+    @property
     def means(self) -> FloatArray:
         """(columns,) coefficients averaged over people: over classes by their shares."""
         averages: FloatArray = self.shares @ self.class_estimates
@@ -122,10 +132,13 @@ class LatentClassResult(Printed):
     def predict(self, data: ChoiceData) -> FloatArray:
         """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
 
+        To go with `data.starts`, `data.alternative` or `data.chosen`, which are sorted by task: `data.in_task_order`.
+
         It is that of a new person, averaged over classes by their shares, also for people of the fit; see
         `predict_known` for what the answers of those tell. Numbers beyond the tested range are clamped.
         Raises DataError when the data lack an attribute or hold an unknown level.
         """
+        check_choice_data(data)
         return self._mixed(data, np.tile(self.shares, (data.tasks, 1)))
 
     def predict_known(self, data: ChoiceData) -> FloatArray:
@@ -134,6 +147,7 @@ class LatentClassResult(Printed):
         Names match as text does: 1 and "1" are the same person.
         The membership comes from the choices of the fit, so hold the tasks of `data` out of it.
         """
+        check_choice_data(data)
         weights = np.tile(self.shares, (data.tasks, 1))
         if data.respondent is not None and data.respondent_labels is not None:
             known = {label(name): index for index, name in enumerate(self.respondent_labels.tolist())}
@@ -211,3 +225,8 @@ class LatentClassResult(Printed):
         for index, point in enumerate(self.class_estimates):
             chances += by_row[:, index] * probabilities(design, point, data.starts, data.sizes)
         return data.in_table_order(chances)
+
+
+def _known(criterion: float | None) -> float:
+    """A fit that was kept has its criteria."""
+    return math.nan if criterion is None else criterion

@@ -15,6 +15,7 @@ from marketfit.demand.coding.coding import Coding
 from marketfit.demand.keywords import check_keywords
 from marketfit.demand.models.arguments import Specification, bounds_of, coding_of, signs_by_column, weights_of
 from marketfit.demand.models.covariance import Errors, covariances, error_kinds
+from marketfit.demand.models.criteria import Informed
 from marketfit.demand.models.identification import check_finite, column_scales, raise_if_separated
 from marketfit.demand.models.likelihood import Likelihood, probabilities
 from marketfit.demand.models.newton import Optimum, maximise
@@ -25,7 +26,7 @@ from marketfit.errors import RunError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MNLResult(Printed):
+class MNLResult(Informed, Printed):
     """A fitted multinomial logit.
 
     coding: how attributes became columns. estimates: (columns,) coefficients in the order of `coding.columns`.
@@ -84,6 +85,11 @@ class MNLResult(Printed):
         return {name: math.nan if name in self.at_bound else error for name, error in named}
 
     @property
+    def parameters(self) -> int:
+        """Number of coefficients that no sign holds at 0."""
+        return self.estimates.size - len(self.at_bound)
+
+    @property
     def sample_size(self) -> int:
         """The n of every figure made from this fit: people, or choices when the data do not say who."""
         return self.respondents or self.observations
@@ -95,6 +101,8 @@ class MNLResult(Printed):
 
     def predict(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
         """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
+
+        To go with `data.starts`, `data.alternative` or `data.chosen`, which are sorted by task: `data.in_task_order`.
 
         scale: factor on all utilities.
         Numbers beyond the tested range are clamped; `coding.design(data).extrapolated` says which.
@@ -123,6 +131,7 @@ class MNLResult(Printed):
             f"Multinomial logit: {self.observations} choices{people}",
             f"log-likelihood {self.log_likelihood:.3f}, with equal probabilities {self.log_likelihood_null:.3f}, "
             f"McFadden R² {self.rho_squared:.4f}",
+            self._criteria_line,
         ]
         errors = {kind: self.standard_errors_of(kind) for kind in (self.errors, self.interval_errors)}
         rows = coefficient_rows(self.coefficients, errors)

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketfit.demand.arrays import FloatArray, IntArray
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.errors import DataError, Problem
 
 
 def people_of(data: ChoiceData) -> tuple[NDArray[np.generic], IntArray]:
     """Labels (people,) of those who chose, and (tasks,) which of them chose. DataError where nobody knows."""
+    check_choice_data(data)
     if data.respondent is None or data.respondent_labels is None:
         do = "name the respondent column in ChoiceData.from_table; where each person chose once, use fit_mnl"
         raise DataError([Problem("the choice data", "do not say who chose", "a respondent for every task", do)])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, IntArray, Rng
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.coding.columns import constant_name
 from marketfit.demand.coding.inputs import data_values, offer_values
@@ -46,6 +46,8 @@ def for_people(
     >>> rich.coding.columns, rich.values.shape
     (('price',), (2000, 1, 1))
     """
+    if not isinstance(covariates, Mapping):
+        check_choice_data(covariates)
     generator = np.random.default_rng(rng)
     drawn = draw_utilities(source, draws=draws, rng=generator)
     coding = drawn.coding

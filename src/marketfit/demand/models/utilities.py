@@ -10,6 +10,7 @@ import numpy as np
 from marketfit.demand.arrays import FloatArray, Rng, frozen
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
+from marketfit.demand.kinds import wrong_kind
 from marketfit.errors import DataError, Problem
 
 DRAWS = 2000
@@ -90,7 +91,10 @@ class ChoiceModel(UtilityModel, Protocol):
         """Of the data that the model was fitted on."""
 
     def predict(self, data: ChoiceData) -> FloatArray:
-        """(rows,) the probability of each alternative in its task, in the order of the source table's rows."""
+        """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
+
+        `ChoiceData` has another order, by task: `data.in_task_order` puts them beside `data.starts` and `data.chosen`.
+        """
 
 
 UtilitySource: TypeAlias = UtilityModel | UtilityDraws
@@ -102,11 +106,19 @@ def draw_utilities(source: UtilitySource, *, draws: int = DRAWS, rng: Rng = 0, s
     scale: factor on all utilities; above 1 the market is more decided than the answers, below 1 less.
     Raises DataError for a count below 1 or a scale that is not above 0.
     """
+    check_source(source)
     if draws < 1 or not (np.isfinite(scale) and scale > 0):
         found = f"draws={draws}, scale={scale:g}"
         raise DataError([Problem("simulation", found, "at least 1 draw, a finite scale above 0", "correct them")])
     drawn = source if isinstance(source, UtilityDraws) else source.utility_draws(draws, np.random.default_rng(rng))
     return drawn if scale == 1.0 else replace(drawn, values=drawn.values * scale)
+
+
+def check_source(given: object) -> None:
+    """Raise DataError, with how to make it, for what is neither a fitted model nor draws of one."""
+    if not isinstance(given, UtilityDraws) and not (hasattr(given, "coding") and hasattr(given, "utility_draws")):
+        do = "fit one first, such as fit_mnl(data) of data = ChoiceData.from_table(table, …)"
+        raise wrong_kind("the model", given, allowed="a fitted model, or draws of its coefficients", do=do)
 
 
 def _person_weights(weights: FloatArray, shape: tuple[int, ...]) -> FloatArray:

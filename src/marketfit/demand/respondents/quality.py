@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng, frozen, label
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.respondents import consistency as likelihood
 from marketfit.demand.respondents.consistency import Consistency, consistency
 from marketfit.demand.respondents.patterns import (
@@ -124,6 +124,7 @@ def check_respondents(
 
 
 def _check(data: ChoiceData, seconds: FloatArray | None, answered: FloatArray | None) -> None:
+    check_choice_data(data)
     if data.respondent is None:
         found, do = "the choice data do not say who answered", "name the respondent column"
         raise DataError([Problem("respondents", found, "a respondent for every task", do)])

@@ -46,11 +46,12 @@ def read_covariates(
 ) -> Covariates:
     """Read a table of one row per person. Numbers stay numbers; text and booleans are levels.
 
+    Levels are sorted, those of ordered categories in their own order.
     respondents: (people,) labels. Names match as text does: 1, 1.0 and "1" are the same person.
     Raises DataError with every mistake in the table; the first row is row 1.
     """
     # Arrow is needed to read tables only.
-    from marketfit.demand.choices.columns import is_number, is_text, read_codes, read_columns, read_numbers
+    from marketfit.demand.choices.columns import is_number, is_text, read_codes, read_columns, read_levels, read_numbers
 
     problems: list[Problem] = []
     listed = (columns,) if isinstance(columns, str) else tuple(dict.fromkeys(columns))
@@ -72,7 +73,7 @@ def read_covariates(
             values = np.append(read_numbers(column), np.nan)[rows]
             found.append(NumberCovariate(name, np.where(np.isfinite(values), values, np.nan)))
         elif is_text(column) or is_number(column):
-            codes = read_codes(column)
+            codes = read_levels(column)
             found.append(LevelCovariate(name, np.append(codes.codes, -1)[rows], codes.names))
         else:
             do = "convert the column"

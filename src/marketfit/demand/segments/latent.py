@@ -6,6 +6,7 @@ import numpy as np
 
 from marketfit.demand.arrays import Rng
 from marketfit.demand.intervals import check_level, interval
+from marketfit.demand.kinds import wrong_kind
 from marketfit.demand.models.latent_class_result import LatentClassResult
 from marketfit.demand.models.utilities import DRAWS
 from marketfit.demand.segments.describe import describe
@@ -18,9 +19,10 @@ def latent_segments(
     """One segment per class, with intervals from draws of the coefficients and shares of the classes.
 
     price: the attribute in which worth is expressed. level: of the intervals. draws, rng: behind them.
-    The intervals follow the result's `interval_errors`.
+    The intervals follow the result's `interval_errors`. Raises DataError for another kind of model.
     """
     check_level(level)
+    _check_classes(result)
     values, shares = result.draws(draws, np.random.default_rng(rng))
     low, high = interval(shares, level)
     segments = tuple(
@@ -47,3 +49,9 @@ def latent_segments(
         sample_size=result.respondents,
         tried=result.tried,
     )
+
+
+def _check_classes(given: object) -> None:
+    if not isinstance(given, LatentClassResult):
+        do = "fit one with fit_latent_class, or use cluster_segments on individual coefficients"
+        raise wrong_kind("the model", given, allowed="a fit of latent classes", do=do)

@@ -9,7 +9,7 @@ from typing import Unpack
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, Rng, SingleArray, frozen
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.keywords import check_keywords
 from marketfit.demand.models.arguments import Specification
 from marketfit.demand.models.hierarchical.chain import ChainDraws, Length, Posterior
@@ -140,6 +140,7 @@ def _with_diagnostics(result: HBResult) -> HBResult:
 
 
 def _check(data: ChoiceData, iterations: int, chains: int) -> None:
+    check_choice_data(data)
     problems = []
     if data.respondents < 2:
         found = "do not say who chose" if data.respondent is None else f"are of {data.respondents} respondent"

@@ -100,6 +100,8 @@ class HBResult(Printed):
     def predict(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
         """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
 
+        To go with `data.starts`, `data.alternative` or `data.chosen`, which are sorted by task: `data.in_task_order`.
+
         Respondents of the fit choose by the average over draws of their own coefficients; everybody else, and
         everybody where the data do not say who, by the average over new people from the population.
         scale: factor on all utilities, as in `draw_utilities`.
