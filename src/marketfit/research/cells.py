@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from marketfit.errors import Problem
 from marketfit.research.files import Column, RawFile, as_text
@@ -30,11 +32,18 @@ def numbers(raw: RawFile, name: str, problems: list[Problem], *, allowed: str = 
 
     `true` and `false` are 1 and 0.
     """
+    return numbers_and_text(raw, name, problems, allowed=allowed)[0]
+
+
+def numbers_and_text(
+    raw: RawFile, name: str, problems: list[Problem], *, allowed: str = "numbers"
+) -> tuple[Column, NDArray[np.bool_]]:
+    """A column as `numbers` reads it, and (rows,) which cells are text: whoever checks the numbers leaves those out."""
     column = raw.table.column(name)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
     if any(test(column.type) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)):
-        return column.cast(pa.float64(), safe=False)
+        return column.cast(pa.float64(), safe=False), np.zeros(len(column), dtype=np.bool_)
     text = names(raw, name, problems, required=False)
     lower = pc.utf8_lower(text)
     text = pc.if_else(pc.equal(lower, "true"), "1", pc.if_else(pc.equal(lower, "false"), "0", text))
@@ -43,7 +52,7 @@ def numbers(raw: RawFile, name: str, problems: list[Problem], *, allowed: str = 
         example = text[pc.index(wrong, True).as_py()].as_py()
         found = f"'{_short(example)}' is no number"
         problems.append(Problem(raw.where(name, wrong), found, allowed, "correct the cells"))
-    return pc.if_else(wrong, "0", text).cast(pa.float64())
+    return pc.if_else(wrong, "0", text).cast(pa.float64()), np.asarray(wrong, dtype=np.bool_)
 
 
 def are_numbers(raw: RawFile, name: str) -> bool:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pyarrow import json as pa_json
 
 from marketfit.brief import SurveyFile
@@ -45,16 +46,18 @@ class RawFile:
     table: Table
     unused: tuple[str, ...]
     named: Mapping[str, str] = field(default_factory=dict)
-    rows: tuple[int, ...] | None = None
+    rows: NDArray[np.int64] | None = None
 
     def where(self, name: str, rows: Column | None = None) -> str:
         """A column for a message, under the file's own name, with the file's numbers of the rows of a mask."""
         column = f"{self.path}: column '{self.named.get(name, name)}'"
-        if rows is None:
-            return column
+        return column if rows is None else f"{column}, {self.row_names(rows)}"
+
+    def row_names(self, rows: Column) -> str:
+        """The file's numbers of the rows of a mask, for a message."""
         places = np.flatnonzero(rows.to_numpy(zero_copy_only=False))
-        numbers = places + 1 if self.rows is None else np.unique(np.array(self.rows)[places])
-        return f"{column}, {name_rows(numbers.tolist())}"
+        numbers = places + 1 if self.rows is None else np.unique(self.rows[places])
+        return name_rows(numbers.tolist())
 
     def missing(self, wanted: Sequence[str]) -> list[Problem]:
         """Problems for the wanted columns that the file lacks."""

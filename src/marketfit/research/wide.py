@@ -52,7 +52,7 @@ def read_wide(
     )
     if shown is None:
         return None
-    long = _LongForm(export.columns[who], tuple(market.attributes), wide)
+    long = _LongForm(export, who, tuple(market.attributes), wide)
     for task, column in picked.items():
         found = shown.task(task, export.filled(column), problems)
         long.add(task, found, _meant(export, column, task, found, wide, problems))
@@ -63,7 +63,7 @@ def read_wide(
         return None
     left_out = sum(export.columns[column].null_count for column in picked.values())
     notes = (f"{file.source.name}: {left_out} tasks without an answer are left out.",) if left_out else ()
-    return RawFile(file.source, long.table(), ()), notes
+    return long.file(), notes
 
 
 def _open(
@@ -149,9 +149,11 @@ def _number(picked: str, number: str, wide: WideSpec) -> int:
 class _LongForm:
     """The long form as it grows: a block of rows for each alternative of each task."""
 
-    def __init__(self, who: Column, attributes: Sequence[str], wide: WideSpec) -> None:
-        self._who, self._attributes, self._none = who, attributes, bool(wide.none)
-        self._blocks: list[Column] = []
+    def __init__(self, export: WideFile, who: str, attributes: Sequence[str], wide: WideSpec) -> None:
+        self._export, self._who = export, export.columns[who]
+        self._attributes, self._none = attributes, bool(wide.none)
+        self._blocks: list[Table] = []
+        self._rows: list[IntArray] = []
 
     def add(self, task: int, shown: ShownTask, meant: IntArray) -> None:
         """The alternatives of one task, for everybody whose answer means something."""
@@ -173,7 +175,8 @@ class _LongForm:
         }
         columns |= {one: levels[one].take(wanted) if one in levels else nothing for one in self._attributes}
         self._blocks.append(pa.table(columns))
+        self._rows.append(self._export.numbers[rows])
 
-    def table(self) -> Table:
-        """All of it."""
-        return pa.concat_tables(self._blocks)
+    def file(self) -> RawFile:
+        """All of it, with the row of the export that each row comes from."""
+        return RawFile(self._export.path, pa.concat_tables(self._blocks), (), rows=np.concatenate(self._rows))
