@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import math
@@ -63,7 +64,9 @@ class RawFile:
         """Problems for the wanted columns that the file lacks."""
         have = (*self.table.column_names, *self.unused)
         return [
-            Problem(str(self.path), f"has no column '{name}'", nearest(name, have), "add or rename the column")
+            Problem(
+                str(self.path), f"has no column '{name}'", nearest(name, have), "add the column, or map it in `columns`"
+            )
             for name in (self.named.get(ours, ours) for ours in wanted if ours not in self.table.column_names)
         ]
 
@@ -171,6 +174,9 @@ def _csv_header(path: Path, delimiter: str, problems: list[Problem]) -> tuple[st
     if not first.strip():
         found = "is empty" if not path.stat().st_size else "its first line is empty"
         problems.append(Problem(str(path), found, "a header and rows", "is it the right file?"))
+        return None
+    if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        problems.append(Problem(str(path), "is UTF-16 text", "UTF-8", "save the file as UTF-8"))
         return None
     try:
         return tuple(next(csv.reader([first.decode("utf-8")], delimiter=delimiter)))

@@ -11,6 +11,7 @@ could look up. What only follows from another mistake is not told.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -70,12 +71,14 @@ def _open(
     file: SurveyFile, wide: WideSpec, market: MarketSpec, problems: list[Problem]
 ) -> tuple[WideFile, list[int], str] | None:
     """The export, the numbers of its tasks, and the column that says who answered."""
-    header = columns_of(file.source) or ()
-    tasks = part_numbers(wide.picked, header, "task")
     for name in wide.codes:
         if name not in market.attributes:
             where, do = f"market.choices.wide.codes.{name}", "rename it, or add it to market.attributes"
             problems.append(Problem(where, "no such attribute", nearest(name, market.attributes), do))
+    header = _header(file.source, problems)
+    if header is None:
+        return None
+    tasks = part_numbers(wide.picked, header, "task")
     if not tasks:
         found, do = f"no column has a name like '{wide.picked}'", "correct wide.picked"
         problems.append(Problem(str(file.source), found, nearest(wide.picked, header), do))
@@ -90,6 +93,14 @@ def _open(
     lacking = raw.missing(needed)
     problems.extend(lacking)
     return None if lacking else (WideFile.of(raw, skip_rows=wide.skip_rows), tasks, who)
+
+
+def _header(path: Path, problems: list[Problem]) -> tuple[str, ...] | None:
+    """The names of the columns; None, with what is wrong with the file, where it can't be read."""
+    header, before = columns_of(path), len(problems)
+    if header is None:
+        read_raw(SurveyFile(source=path), (), problems)
+    return None if len(problems) > before else header or ()
 
 
 def _check_respondents(export: WideFile, who: str, answered: BoolArray, problems: list[Problem]) -> None:
