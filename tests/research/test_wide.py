@@ -358,3 +358,14 @@ def test_an_export_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, 
     path.write_bytes(content)
     ((where, told),) = mistakes(path)
     assert (where, told.startswith(found)) == ("export.csv", True)
+
+
+def test_semicolons_with_decimal_commas_in_export_and_design(
+    tmp_path: Path, survey: tuple[Shown, dict[tuple[int, int], int]]
+) -> None:
+    shown, picked = survey
+    shown = {place: (privacy, price + 0.5) for place, (privacy, price) in shown.items()}
+    file = sawtooth(tmp_path, shown, picked)
+    for path in (file.source, tmp_path / "design.csv"):
+        path.write_text(path.read_text("utf-8").replace(",", ";").replace(".", ","), "utf-8")
+    same(Choice().read(file, MARKET).data, long_form(tmp_path, shown, picked))

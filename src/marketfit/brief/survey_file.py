@@ -30,7 +30,7 @@ class WideSpec(Section):
     )
     version: str = Field(
         default="version",
-        description="column with the version of each respondent; the design calls it so too, unless `columns` has `version`",
+        description="column of each answer's version; the design calls it so too, unless `columns` has `version`",
     )
     answers: tuple[str, ...] = Field(
         default=(), description="the answers that mean alternative 1, 2, …, if not numbers"

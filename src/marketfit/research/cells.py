@@ -11,6 +11,7 @@ from marketfit.errors import Problem
 from marketfit.research.files import Column, RawFile, as_text
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_DECIMAL_COMMA = r"^[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?$"
 
 
 def names(raw: RawFile, name: str, problems: list[Problem], *, required: bool) -> Column:
@@ -47,6 +48,7 @@ def numbers_and_text(
     text = names(raw, name, problems, required=False)
     lower = pc.utf8_lower(text)
     text = pc.if_else(pc.equal(lower, "true"), "1", pc.if_else(pc.equal(lower, "false"), "0", text))
+    text = decimal_points(text) if raw.decimal_comma else text
     wrong = pc.invert(pc.match_substring_regex(text, _NUMBER)).fill_null(False)
     if pc.any(wrong).as_py():
         example = text[pc.index(wrong, True).as_py()].as_py()
@@ -62,9 +64,17 @@ def are_numbers(raw: RawFile, name: str) -> bool:
         return True
     if raw.path.suffix.lower() not in (".csv", ".tsv"):
         return False
-    text = as_text(column)
+    text = decimal_points(as_text(column)) if raw.decimal_comma else as_text(column)
     fits = pc.match_substring_regex(text, _NUMBER)
     return text.null_count < len(text) and bool(pc.all(fits).as_py())
+
+
+def decimal_points(column: Column) -> Column:
+    """A column of texts with 2,5 as 2.5; as it is where some number has a point, which then might part thousands."""
+    commas = pc.fill_null(pc.match_substring_regex(column, _DECIMAL_COMMA), False)
+    if pc.any(pc.match_substring_regex(column, r"^[+-]?\d*\.\d")).as_py():
+        return column
+    return pc.if_else(commas, pc.replace_substring(column, pattern=",", replacement="."), column)
 
 
 def _short(text: str) -> str:

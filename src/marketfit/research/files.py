@@ -7,7 +7,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pyarrow import json as pa_json
 
 from marketfit.brief import SurveyFile
+from marketfit.brief.delimiter import delimiter_of
 from marketfit.errors import Problem, nearest
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class RawFile:
     """The wanted columns of a file under our names, and the names of those that nobody asked for.
 
     named: our name → the file's, where they differ. rows: the file's row of each row here, where they differ.
+    decimal_comma: numbers may be written so, because semicolons part the cells.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class RawFile:
     unused: tuple[str, ...]
     named: Mapping[str, str] = field(default_factory=dict)
     rows: NDArray[np.int64] | None = None
+    decimal_comma: bool = False
 
     def where(self, name: str, rows: Column | None = None) -> str:
         """A column for a message, under the file's own name, with the file's numbers of the rows of a mask."""
@@ -117,14 +120,14 @@ def _under_our_names(raw: RawFile, file: SurveyFile, wanted: Sequence[str]) -> R
     have = raw.table.column_names
     ours = [name for name in dict.fromkeys(wanted) if file.columns.get(name, name) in have]
     columns = [raw.table.column(file.columns.get(name, name)) for name in ours]
-    return RawFile(raw.path, pa.table(columns, names=ours) if ours else raw.table, raw.unused, file.columns)
+    return replace(raw, table=pa.table(columns, names=ours) if ours else raw.table, named=file.columns)
 
 
 # --- csv and tsv
 
 
 def _read_csv(path: Path, wanted: Sequence[str], problems: list[Problem]) -> RawFile | None:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = delimiter_of(path)
     header = _csv_header(path, delimiter, problems)
     if header is None:
         return None
@@ -165,7 +168,7 @@ def _read_csv(path: Path, wanted: Sequence[str], problems: list[Problem]) -> Raw
     table = _put_back(table, broken, header, delimiter)
     _check_quotes(path, table, [number for number, _, _ in broken], problems)
     columns = {name: _utf8(path, name, table.column(name), problems) for name in present}
-    return RawFile(path, pa.table(columns), _unused(header, wanted))
+    return RawFile(path, pa.table(columns), _unused(header, wanted), decimal_comma=delimiter == ";")
 
 
 def _csv_header(path: Path, delimiter: str, problems: list[Problem]) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from marketfit.brief import AttributeSpec, MarketSpec, WideSpec
 from marketfit.demand.arrays import BoolArray, IntArray
 from marketfit.errors import Problem
 from marketfit.research.attributes import is_number
+from marketfit.research.cells import decimal_points
 from marketfit.research.files import Column, RawFile, as_text, name_rows
 from marketfit.research.levels import check_names, read_levels
 
@@ -24,20 +25,21 @@ _SHOWN = 20  # codes that a message lists
 class WideFile:
     """columns: our name → (rows,) trimmed text, null where empty. numbers: (rows,) what the file's rows are called.
 
-    named: our name → the file's, where they differ.
+    named: our name → the file's, where they differ. decimal_comma: numbers may be written so.
     """
 
     path: Path
     columns: Mapping[str, Column]
     numbers: IntArray
     named: Mapping[str, str] = field(default_factory=dict)
+    decimal_comma: bool = False
 
     @classmethod
     def of(cls, raw: RawFile, *, skip_rows: int = 0) -> WideFile:
         """The file without the rows below its header that hold no answers."""
         table = raw.table.slice(skip_rows)
         columns = {name: as_text(table.column(name)).combine_chunks() for name in table.column_names}
-        return cls(raw.path, columns, np.arange(table.num_rows) + 1 + skip_rows, raw.named)
+        return cls(raw.path, columns, np.arange(table.num_rows) + 1 + skip_rows, raw.named, raw.decimal_comma)
 
     def where(self, column: str, rows: BoolArray) -> str:
         """A column and the rows of a mask, for a message."""
@@ -69,6 +71,8 @@ class WideFile:
             problems.append(Problem(where, f"no level of '{attribute}'", "every alternative has one", do))
         if attribute in wide.codes:
             found = self._decoded(column, rows, attribute, wide.codes[attribute], problems)
+        if self.decimal_comma and is_number(market.attributes[attribute]):
+            found = decimal_points(found)
         self._check_levels(column, found, rows, attribute, market.attributes[attribute], problems)
         return found
 
