@@ -342,7 +342,14 @@ def test_a_design_file_may_call_the_version_otherwise(
         Choice().read(file.model_copy(update={"wide": wide}), MARKET)
     (problem,) = error.value.problems
     assert problem.found == "has no column 'sys_CBCVersion_CBC'"
-    assert problem.do == "add the column, or map it in `columns`"
+    assert problem.do == "add the column, or map it: `columns: {version: NAME}`"
+    absent = file.model_copy(update={"columns": {**file.columns, "respondent": "who"}})
+    with pytest.raises(DataError) as error:
+        Choice().read(absent, MARKET)
+    assert [(problem.found, problem.do) for problem in error.value.problems] == [
+        ("has no column 'who'", "add the column, or correct columns.respondent"),
+        ("has no column 'Version'", "add the column, or correct wide.version"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,15 @@ class RawFile:
         """Problems for the wanted columns that the file lacks."""
         have = (*self.table.column_names, *self.unused)
         return [
-            Problem(
-                str(self.path), f"has no column '{name}'", nearest(name, have), "add the column, or map it in `columns`"
-            )
-            for name in (self.named.get(ours, ours) for ours in wanted if ours not in self.table.column_names)
+            missing_column(self.path, self.named.get(ours, ours), have, f"map it: `columns: {{{ours}: NAME}}`")
+            for ours in wanted
+            if ours not in self.table.column_names
         ]
+
+
+def missing_column(path: Path, name: str, have: Sequence[str], do: str) -> Problem:
+    """A column that a file lacks. do: how the brief can say that it is called otherwise."""
+    return Problem(str(path), f"has no column '{name}'", nearest(name, have), f"add the column, or {do}")
 
 
 def name_rows(rows: Sequence[int]) -> str:

@@ -22,7 +22,7 @@ from marketfit.brief.columns import columns_of
 from marketfit.demand.arrays import BoolArray, IntArray
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.errors import Problem, nearest
-from marketfit.research.files import Column, RawFile, Table, name_rows, read_raw
+from marketfit.research.files import Column, RawFile, Table, missing_column, name_rows, read_raw
 from marketfit.research.wide_file import WideFile, equals, whole
 from marketfit.research.wide_shown import ShownInDesign, ShownInRows, ShownTask, is_shown, part_numbers
 
@@ -84,13 +84,13 @@ def _open(
         problems.append(Problem(str(file.source), found, nearest(wide.picked, header), do))
         return None
     who = file.columns.get(RESPONDENT, RESPONDENT)
-    needed = [who, *([wide.version] if wide.design else [])]
+    needed = {who: "correct columns.respondent"} | ({wide.version: "correct wide.version"} if wide.design else {})
     wanted = [*needed, *(wide.picked.format(task=task) for task in tasks)]
     wanted += [name for name in header if is_shown(wide, name)]
     raw = read_raw(SurveyFile(source=file.source), wanted, problems)
     if raw is None:
         return None
-    lacking = raw.missing(needed)
+    lacking = [missing_column(file.source, name, header, do) for name, do in needed.items() if name not in header]
     problems.extend(lacking)
     return None if lacking else (WideFile.of(raw, skip_rows=wide.skip_rows), tasks, who)
 
