@@ -45,6 +45,7 @@ def test_a_table_with_the_columns_of_the_brief(tmp_path: Path, ledger: Ledger) -
     assert ledger.append(events) == 4
     assert ledger.append(read(tmp_path / "f.csv", ledger, content)) == 0
     assert said(read(tmp_path / "f.tsv", ledger, "text\tlabel\nx\ton\n"))[0][2] == {"input": "x", "label": "on"}
+    assert said(read(tmp_path / "f.csv", ledger, "text;label\nx, y;on\n"))[0][2] == {"input": "x, y", "label": "on"}
 
 
 def test_all_kinds_in_lines(tmp_path: Path, ledger: Ledger, ids: list[str]) -> None:

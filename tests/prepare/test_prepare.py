@@ -167,6 +167,14 @@ def test_the_preview_is_what_prepare_does(write: Write, brief_of: BriefOf, run_o
 
 
 @pytest.mark.usefixtures("fake_embedder")
+def test_semicolons_are_noted(write: Write, brief_of: BriefOf, run_of: RunOf) -> None:
+    source = write(csv_of(plain_rows(60)).replace(",", ";"))
+    dataset = prepare(brief_of(source), None, run=run_of(brief_of(source)))
+    assert dataset.quarantined == ()
+    assert any(note.startswith("data.csv: cells are parted by semicolons") for note in dataset.notes)
+
+
+@pytest.mark.usefixtures("fake_embedder")
 def test_unlabelled_rows_do_not_near_test(write: Write, brief_of: BriefOf, run_of: RunOf) -> None:
     source = write(csv_of(plain_rows(60)))
     run = run_of(brief_of(source))

@@ -88,13 +88,22 @@ def test_csv_gives_back_any_text(tmp_path_factory: pytest.TempPathFactory, rows:
         ("text,label\na,b\n".encode("utf-16"), "UTF-16"),
         ("txt,label\na,b\n", "did you mean 'txt'?"),
         ("text,label,text\na,b,c\n", "has 2 columns 'text'"),
-        ("text;label\na;b\n", "separated by commas"),
+        ("text|label\na|b\n", "separated by commas, semicolons or tabs"),
         ('text,label\na,b\n"open,b\nc,d\ne,f\n', "data row 2: a quotation mark that is never closed swallows the 2"),
         ('text,label\na,"b\nc,d\n', "data row 1: a quotation mark that is never closed swallows the 1"),
     ],
 )
 def test_csv_refused(write: Write, content: str | bytes, says: str) -> None:
     assert says in refusal(write(content))
+
+
+def test_semicolons_and_tabs_as_spreadsheets_write_them(write: Write) -> None:
+    """A comma in a text then parts nothing."""
+    assert read_all(write('text;label\none, two;x\n"a;b";y\nc\n')) == (
+        {1: ("one, two", "x"), 2: ("a;b", "y")},
+        [BadRow(number=3, reason="1 field instead of 2", content="c")],
+    )
+    assert read_all(write("text\tlabel\none;two\tx\n"))[0] == {1: ("one;two", "x")}
 
 
 def test_all_missing_columns_are_named_at_once(write: Write) -> None:

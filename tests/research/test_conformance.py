@@ -83,7 +83,8 @@ def test_no_fixed_text_stays_english(name: str, language: Language) -> None:
     plan = CASES[name].plan
     english, other = (read_texts(kind().design(plan, seed=1, language=one)) for one in ("en", language))
     assert other - words_of(plan.model_dump())  # something fixed is said
-    assert not (english & other) - words_of(plan.model_dump())
+    same = {"No"} if language == "es" else set()
+    assert not (english & other) - words_of(plan.model_dump()) - same
 
 
 def read_texts(questionnaire: Questionnaire) -> set[str]:

@@ -8,11 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile
+from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile, load_market
 from marketfit.errors import DataError
 from marketfit.research.instruments.choice import Choice
 from marketfit.research.instruments.competitors import Competitors
 from marketfit.research.instruments.opinions import Opinions
+from marketfit.research.reading import Instruments, read_answers
 
 MARKET = MarketSpec(
     attributes={
@@ -21,6 +22,7 @@ MARKET = MarketSpec(
         "price": AttributeSpec(offer=(2.0, 4.0), better="lower"),
     }
 )
+COMPETITORS = "offer,accuracy,privacy,price\nRival,0.9,cloud,4\nOther,0.8,on-device,2\n"
 HEADER = "respondent,task,alternative,chosen,accuracy,privacy,price\n"
 GOOD = "a,1,1,1,0.8,cloud,2\na,1,2,0,0.9,on-device,4\na,1,none,0,,,\n"
 
@@ -156,3 +158,32 @@ def test_columns_that_nobody_asked_for_are_named(tmp_path: Path) -> None:
     path = tmp_path / "o.csv"
     path.write_text("item,respondent,label,age\nhi,a,x,30\n", "utf-8")
     assert Opinions().read(SurveyFile(source=path), MARKET).unused == ("age",)
+
+
+def test_semicolons_with_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "choices.csv"
+    content = HEADER + GOOD
+    path.write_text(content.replace(",", ";").replace("0.", "0,").replace(";2\n", ";2,50\n"), "utf-8")
+    data = Choice().read(SurveyFile(source=path), MARKET).data
+    assert data.attributes[0].values[~data.is_none].tolist() == [0.8, 0.9]
+    assert data.attributes[2].values[~data.is_none].tolist() == [2.5, 4.0]
+
+
+def test_a_point_beside_decimal_commas_might_part_thousands(tmp_path: Path) -> None:
+    rows = "b;1;1;1;0,8;cloud;1.000\nb;1;2;0;0,9;cloud;2,5\n"
+    told = choices(tmp_path, HEADER.replace(",", ";") + rows)
+    assert len(told) == 1
+    assert "column 'price', row 2: '2,5' is no number" in told[0]
+    # With commas between cells, a cell in quotes with a comma stays what it is.
+    told = choices(tmp_path, HEADER + GOOD + 'b,1,1,1,0.8,cloud,"2,5"\nb,1,2,0,0.9,cloud,4\n')
+    assert any("column 'price', row 4: '2,5' is no number" in one for one in told)
+
+
+def test_columns_of_a_brief_are_looked_up_under_semicolons(tmp_path: Path, put_market: Callable[..., Path]) -> None:
+    competitors = COMPETITORS.replace(",", ";").replace("0.", "0,")
+    brief = load_market(put_market(tmp_path, competitors=competitors))
+    read = read_answers(brief, Instruments.load())
+    assert read.competitors is not None
+    assert [offer.attributes["accuracy"] for offer in read.competitors.offers] == [0.9, 0.8]
+    said = "cells are parted by semicolons, as in its header. In columns of numbers, 2,5 is read as 2.5."
+    assert read.notes == (f"competitors.csv: {said}",)

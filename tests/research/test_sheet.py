@@ -46,7 +46,7 @@ def test_every_mistake_is_told_at_once_with_its_rows(survey: Survey) -> None:
         "has no column 'more'",
         "column 'who', row 1: is empty",
         "column 'score', row 1: 'x' is no number",
-        "column 'score', rows 2, 3: is 7; whole numbers from 1 to 5",  # and 0 in row 4, which text also reads as
+        "column 'score', rows 2, 3, 4: is 7; whole numbers from 1 to 5",
         "column 'word', row 4: is empty",
         "column 'word', row 1: is 'maybe'",
         "rows 2, 3, 4: answers twice",
@@ -95,3 +95,18 @@ def test_a_million_rows_take_seconds(tmp_path: Path) -> None:
     sheet.once(person, item, found="answers twice")
     sheet.check()
     assert (person.count, item.labels) == (rows // 4, ("0", "1", "2", "3"))
+
+
+def test_text_in_a_column_of_numbers_hides_no_zero(survey: Survey) -> None:
+    sheet = Sheet.of(survey("who,score,weight\na,bad,heavy\nb,0,0\nc,4,1\n"), needs=("who", "score"))
+    sheet.numbers("score", low=1, high=5)
+    sheet.weights(sheet.names("who"))
+    text = told(sheet)
+    for part in (
+        "column 'score', row 1: 'bad' is no number",
+        "column 'score', row 2: is 0; numbers from 1 to 5",
+        "column 'weight', row 1: 'heavy' is no number",
+        "column 'weight', row 2: is 0",
+    ):
+        assert part in text, text
+    assert text.startswith("4 problems")

@@ -326,3 +326,53 @@ def test_whole_numbers_may_have_a_fraction_of_zero(tmp_path: Path) -> None:
     data = Choice().read(file, MARKET).data
     assert data.tasks == 2
     assert [data.alternatives[code] for code in data.alternative[data.chosen]] == ["2", "none"]
+
+
+def test_a_design_file_may_call_the_version_otherwise(
+    tmp_path: Path, survey: tuple[Shown, dict[tuple[int, int], int]]
+) -> None:
+    """As Lighthouse Studio does: `Version` in the design, `sys_CBCVersion_CBC` in the answers."""
+    file = sawtooth(tmp_path, *survey)
+    pl.read_csv(file.source).rename({"Version": "sys_CBCVersion_CBC"}).write_csv(file.source)
+    assert file.wide is not None
+    wide = file.wide.model_copy(update={"version": "sys_CBCVersion_CBC"})
+    named = file.model_copy(update={"wide": wide, "columns": {**file.columns, "version": "Version"}})
+    same(Choice().read(named, MARKET).data, long_form(tmp_path, *survey))
+    with pytest.raises(DataError) as error:
+        Choice().read(file.model_copy(update={"wide": wide}), MARKET)
+    (problem,) = error.value.problems
+    assert problem.found == "has no column 'sys_CBCVersion_CBC'"
+    assert problem.do == "add the column, or map it: `columns: {version: NAME}`"
+    absent = file.model_copy(update={"columns": {**file.columns, "respondent": "who"}})
+    with pytest.raises(DataError) as error:
+        Choice().read(absent, MARKET)
+    assert [(problem.found, problem.do) for problem in error.value.problems] == [
+        ("has no column 'who'", "add the column, or correct columns.respondent"),
+        ("has no column 'Version'", "add the column, or correct wide.version"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("id,Q1,Stra\u00dfe\n".encode("latin-1"), "its header is not UTF-8 text"),
+        ("id,Q1\na,1\n".encode("utf-16"), "is UTF-16 text"),
+        (b"", "is empty"),
+    ],
+)
+def test_an_export_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, found: str) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes(content)
+    ((where, told),) = mistakes(path)
+    assert (where, told.startswith(found)) == ("export.csv", True)
+
+
+def test_semicolons_with_decimal_commas_in_export_and_design(
+    tmp_path: Path, survey: tuple[Shown, dict[tuple[int, int], int]]
+) -> None:
+    shown, picked = survey
+    shown = {place: (privacy, price + 0.5) for place, (privacy, price) in shown.items()}
+    file = sawtooth(tmp_path, shown, picked)
+    for path in (file.source, tmp_path / "design.csv"):
+        path.write_text(path.read_text("utf-8").replace(",", ";").replace(".", ","), "utf-8")
+    same(Choice().read(file, MARKET).data, long_form(tmp_path, shown, picked))

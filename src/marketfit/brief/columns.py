@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from marketfit.brief.delimiter import delimiter_in
 from marketfit.errors import nearest
 
 Finding = tuple[tuple[str | int, ...], str, str, str]  # location, found, allowed, do
@@ -34,7 +35,7 @@ def columns_of(path: Path) -> tuple[str, ...] | None:
         if path.suffix in (".jsonl", ".ndjson"):
             row = json.loads(first)
             return tuple(row) if isinstance(row, dict) else None
-        delimiter = "\t" if path.suffix == ".tsv" else ","
+        delimiter = delimiter_in(first, suffix=path.suffix)
         return tuple(next(csv.reader([first], delimiter=delimiter), ())) or None
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error, pa.ArrowInvalid, OSError):
         return None

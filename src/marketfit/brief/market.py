@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from marketfit.brief.section import MistakeError, Section, check_metric
 from marketfit.brief.survey_file import SurveyFile
+from marketfit.errors import nearest
 
 
 class AttributeSpec(Section):
@@ -17,8 +18,11 @@ class AttributeSpec(Section):
     metric: str | None = Field(default=None, description="the metric that gives its value")
     offer: tuple[float | str, ...] = Field(default=(), description="the value, or values to choose among, that we set")
     better: Literal["higher", "lower"] | None = Field(default=None, description="sign constraint of its utility")
+    levels: tuple[float | str, ...] = Field(
+        default=(), description="every level that people may have been shown; the files are refused with any other"
+    )
 
-    @field_validator("offer", mode="before")
+    @field_validator("offer", "levels", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: object) -> object:
         return (value,) if isinstance(value, str | int | float) else value
@@ -30,6 +34,22 @@ class AttributeSpec(Section):
         if self.metric is not None:
             check_metric(self.metric)
         return self
+
+    @model_validator(mode="after")
+    def _levels_hold_the_offers(self) -> Self:
+        names = self.level_names
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise MistakeError(f"the level '{twice[0]}' is there twice", "every level once", "drop the copies")
+        for offer in self.offer:
+            # A number may lie between levels.
+            if names and isinstance(offer, str) and offer not in names:
+                raise MistakeError(f"offers '{offer}', which is no level", nearest(offer, names), "correct one of them")
+        return self
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """The declared levels as text."""
+        return tuple(level if isinstance(level, str) else f"{level:.15g}" for level in self.levels)
 
 
 class MarketSpec(Section):

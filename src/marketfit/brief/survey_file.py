@@ -24,9 +24,14 @@ class WideSpec(Section):
         default=None, description="name of the columns with attributes' names, 'F-{task}-{attribute}', if they move"
     )
     design: SourceFile | None = Field(
-        default=None, description="file of the design: version, task, alternative, one column for each attribute"
+        default=None,
+        description="file of the design: version, task, alternative, one column for each attribute, or what `columns` "
+        "calls them",
     )
-    version: str = Field(default="version", description="column of the design's version, in both files")
+    version: str = Field(
+        default="version",
+        description="column of each answer's version; the design calls it so too, unless `columns` has `version`",
+    )
     answers: tuple[str, ...] = Field(
         default=(), description="the answers that mean alternative 1, 2, …, if not numbers"
     )

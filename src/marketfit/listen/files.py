@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
+from marketfit.brief.delimiter import delimiter_in
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.ledger import Event, Ledger
 from marketfit.ledger.feedback import FeedbackItem, read_feedback
@@ -19,7 +20,8 @@ from marketfit.records.base import digest_of
 _MOST_BYTES = 200_000_000
 _LONGEST_FIELD = 1_000_000
 _MOST_SHOWN = 100
-_KINDS = {".csv": ",", ".tsv": "\t", ".jsonl": "", ".ndjson": ""}
+_TABLES = (".csv", ".tsv")
+_KINDS = (*_TABLES, ".jsonl", ".ndjson")
 
 Row = tuple[str, dict[str, JsonValue]]
 """Where it stands, and its fields."""
@@ -36,15 +38,15 @@ def feedback_file(
     Raises:
         DataError: everything that is wrong, each with its line.
     """
-    delimiter = _KINDS.get(path.suffix.lower())
+    kind = path.suffix.lower()
     text = _text(path)
-    if delimiter is None:
+    if kind not in _KINDS:
         found = f"the ending '{path.suffix}'"
         raise DataError([Problem(str(path), found, "csv, tsv, jsonl", "convert the file or rename it")])
     names = {"text": "input", input_column: "input", label_column: "label"}
     names |= {name: name for name in FeedbackItem.model_fields}
     problems: list[Problem] = []
-    rows = _table(path, text, delimiter, names, problems) if delimiter else _lines(path, text, names, problems)
+    rows = _table(path, text, names, problems) if kind in _TABLES else _lines(path, text, names, problems)
     items: dict[str, FeedbackItem] = {}
     seen: Counter[str] = Counter()
     for where, fields in rows:
@@ -85,8 +87,9 @@ def _text(path: Path) -> str:
         raise DataError([Problem(place, "is not UTF-8", "UTF-8 text", "save the file as UTF-8")]) from error
 
 
-def _table(path: Path, text: str, delimiter: str, names: Mapping[str, str], problems: list[Problem]) -> Iterator[Row]:
+def _table(path: Path, text: str, names: Mapping[str, str], problems: list[Problem]) -> Iterator[Row]:
     csv.field_size_limit(_LONGEST_FIELD)
+    delimiter = delimiter_in(text.partition("\n")[0], suffix=path.suffix)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:

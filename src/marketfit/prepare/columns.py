@@ -30,6 +30,6 @@ def check_columns(path: Path, wanted: Wanted, names: Sequence[str]) -> None:
 
 
 def _meant(column: str, names: Sequence[str]) -> str:
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
-        return f"its header is one field, '{names[0]}': fields are separated by commas (.csv) or tabs (.tsv)"
+    if len(names) == 1 and "|" in names[0]:
+        return f"its header is one field, '{names[0]}': fields are separated by commas, semicolons or tabs"
     return nearest(column, names)

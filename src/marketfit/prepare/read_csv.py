@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import pyarrow as pa
 import pyarrow.csv as pc
 
+from marketfit.brief.delimiter import delimiter_of
 from marketfit.errors import DataError, Problem
 from marketfit.prepare.columns import Wanted, check_columns
 from marketfit.prepare.options import CSV_BLOCK
@@ -92,13 +93,12 @@ def _header(path: Path, wanted: Wanted) -> str:
 
 
 def _open(path: Path, *, columns: Sequence[str] | None, aside: _Aside) -> pc.CSVStreamingReader:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     types = {name: pa.string() for name in columns} if columns is not None else None
     return pc.open_csv(
         path,
         # One thread: only then does pyarrow tell the numbers of the rows that it skips.
         read_options=pc.ReadOptions(block_size=CSV_BLOCK, use_threads=False),
-        parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=aside),
+        parse_options=pc.ParseOptions(delimiter=delimiter_of(path), newlines_in_values=True, invalid_row_handler=aside),
         convert_options=pc.ConvertOptions(
             include_columns=None if columns is None else list(columns), column_types=types, strings_can_be_null=False
         ),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from marketfit.brief import Brief
+from marketfit.brief.delimiter import delimiter_notes
 from marketfit.engine import Run, step
 from marketfit.measure.features import embed, make_embedder
 from marketfit.prepare.curate import curate, data_description
@@ -44,6 +45,7 @@ def prepare(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Datase
     digest = digest_of_test(rows)
     changed = record_test(digest, brief.product, run.ledger)
     notes = [changed, *notes] if changed else notes
+    notes += delimiter_notes(brief.data.source)
     length, put = length_profile(rows), run.workspace.put_table
     slicing = slicing_of(rows, features, embedder=embedder, test_digest=digest, unit=length.unit, run=run)
     return Dataset(

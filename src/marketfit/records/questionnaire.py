@@ -186,6 +186,8 @@ def _cell_problems(field: Field, cell: Cell | None, where: str) -> list[Problem]
             return [Problem(where, f"is {cell!r}", nearest(str(cell), field.allowed), "give one of these")]
         return []
     low, high = (-float("inf") if field.low is None else field.low, float("inf") if field.high is None else field.high)
+    if not isinstance(cell, str) and field.allowed and f"{cell:.15g}" not in field.allowed:
+        return [Problem(where, f"is {cell!r}", nearest(f"{cell:.15g}", field.allowed), "give one of these")]
     if isinstance(cell, str) or not low <= cell <= high:
         return [Problem(where, f"is {cell!r}", f"a number from {low:g} to {high:g}", "correct it")]
     return []

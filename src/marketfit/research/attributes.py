@@ -29,8 +29,8 @@ def signs(market: MarketSpec) -> dict[str, int]:
 
 
 def declaration_problems(market: MarketSpec) -> list[Problem]:
-    """What is wrong with the attributes themselves: a direction for names has no meaning."""
-    return [
+    """What is wrong with the attributes themselves: names have no direction, and are no levels of a number."""
+    directions = [
         Problem(
             f"market.attributes.{name}",
             f"offers '{value}' and is better when {spec.better}",
@@ -41,6 +41,18 @@ def declaration_problems(market: MarketSpec) -> list[Problem]:
         if spec.better is not None
         for value in spec.offer
         if isinstance(value, str)
+    ]
+    return directions + [
+        Problem(
+            f"market.attributes.{name}.levels",
+            f"'{level}' is no number",
+            "numbers, as the values of the attribute are",
+            "write it without quotation marks, or quote an offer to make the values names",
+        )
+        for name, spec in market.attributes.items()
+        if is_number(spec)
+        for level in spec.levels
+        if isinstance(level, str)
     ]
 
 

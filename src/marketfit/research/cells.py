@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from marketfit.errors import Problem
 from marketfit.research.files import Column, RawFile, as_text
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_DECIMAL_COMMA = r"^[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?$"
 
 
 def names(raw: RawFile, name: str, problems: list[Problem], *, required: bool) -> Column:
@@ -30,20 +33,28 @@ def numbers(raw: RawFile, name: str, problems: list[Problem], *, allowed: str = 
 
     `true` and `false` are 1 and 0.
     """
+    return numbers_and_text(raw, name, problems, allowed=allowed)[0]
+
+
+def numbers_and_text(
+    raw: RawFile, name: str, problems: list[Problem], *, allowed: str = "numbers"
+) -> tuple[Column, NDArray[np.bool_]]:
+    """A column as `numbers` reads it, and (rows,) which cells are text: whoever checks the numbers leaves those out."""
     column = raw.table.column(name)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
     if any(test(column.type) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)):
-        return column.cast(pa.float64(), safe=False)
+        return column.cast(pa.float64(), safe=False), np.zeros(len(column), dtype=np.bool_)
     text = names(raw, name, problems, required=False)
     lower = pc.utf8_lower(text)
     text = pc.if_else(pc.equal(lower, "true"), "1", pc.if_else(pc.equal(lower, "false"), "0", text))
+    text = decimal_points(text) if raw.decimal_comma else text
     wrong = pc.invert(pc.match_substring_regex(text, _NUMBER)).fill_null(False)
     if pc.any(wrong).as_py():
         example = text[pc.index(wrong, True).as_py()].as_py()
         found = f"'{_short(example)}' is no number"
         problems.append(Problem(raw.where(name, wrong), found, allowed, "correct the cells"))
-    return pc.if_else(wrong, "0", text).cast(pa.float64())
+    return pc.if_else(wrong, "0", text).cast(pa.float64()), np.asarray(wrong, dtype=np.bool_)
 
 
 def are_numbers(raw: RawFile, name: str) -> bool:
@@ -53,9 +64,17 @@ def are_numbers(raw: RawFile, name: str) -> bool:
         return True
     if raw.path.suffix.lower() not in (".csv", ".tsv"):
         return False
-    text = as_text(column)
+    text = decimal_points(as_text(column)) if raw.decimal_comma else as_text(column)
     fits = pc.match_substring_regex(text, _NUMBER)
     return text.null_count < len(text) and bool(pc.all(fits).as_py())
+
+
+def decimal_points(column: Column) -> Column:
+    """A column of texts with 2,5 as 2.5; as it is where some number has a point, which then might part thousands."""
+    commas = pc.fill_null(pc.match_substring_regex(column, _DECIMAL_COMMA), False)
+    if pc.any(pc.match_substring_regex(column, r"^[+-]?\d*\.\d")).as_py():
+        return column
+    return pc.if_else(commas, pc.replace_substring(column, pattern=",", replacement="."), column)
 
 
 def _short(text: str) -> str:

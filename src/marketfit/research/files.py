@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,9 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pyarrow import json as pa_json
 
 from marketfit.brief import SurveyFile
+from marketfit.brief.delimiter import delimiter_of
 from marketfit.errors import Problem, nearest
 
 if TYPE_CHECKING:
@@ -39,30 +42,40 @@ class RawFile:
     """The wanted columns of a file under our names, and the names of those that nobody asked for.
 
     named: our name → the file's, where they differ. rows: the file's row of each row here, where they differ.
+    decimal_comma: numbers may be written so, because semicolons part the cells.
     """
 
     path: Path
     table: Table
     unused: tuple[str, ...]
     named: Mapping[str, str] = field(default_factory=dict)
-    rows: tuple[int, ...] | None = None
+    rows: NDArray[np.int64] | None = None
+    decimal_comma: bool = False
 
     def where(self, name: str, rows: Column | None = None) -> str:
         """A column for a message, under the file's own name, with the file's numbers of the rows of a mask."""
         column = f"{self.path}: column '{self.named.get(name, name)}'"
-        if rows is None:
-            return column
+        return column if rows is None else f"{column}, {self.row_names(rows)}"
+
+    def row_names(self, rows: Column) -> str:
+        """The file's numbers of the rows of a mask, for a message."""
         places = np.flatnonzero(rows.to_numpy(zero_copy_only=False))
-        numbers = places + 1 if self.rows is None else np.unique(np.array(self.rows)[places])
-        return f"{column}, {name_rows(numbers.tolist())}"
+        numbers = places + 1 if self.rows is None else np.unique(self.rows[places])
+        return name_rows(numbers.tolist())
 
     def missing(self, wanted: Sequence[str]) -> list[Problem]:
         """Problems for the wanted columns that the file lacks."""
         have = (*self.table.column_names, *self.unused)
         return [
-            Problem(str(self.path), f"has no column '{name}'", nearest(name, have), "add or rename the column")
-            for name in (self.named.get(ours, ours) for ours in wanted if ours not in self.table.column_names)
+            missing_column(self.path, self.named.get(ours, ours), have, f"map it: `columns: {{{ours}: NAME}}`")
+            for ours in wanted
+            if ours not in self.table.column_names
         ]
+
+
+def missing_column(path: Path, name: str, have: Sequence[str], do: str) -> Problem:
+    """A column that a file lacks. do: how the brief can say that it is called otherwise."""
+    return Problem(str(path), f"has no column '{name}'", nearest(name, have), f"add the column, or {do}")
 
 
 def name_rows(rows: Sequence[int]) -> str:
@@ -111,14 +124,14 @@ def _under_our_names(raw: RawFile, file: SurveyFile, wanted: Sequence[str]) -> R
     have = raw.table.column_names
     ours = [name for name in dict.fromkeys(wanted) if file.columns.get(name, name) in have]
     columns = [raw.table.column(file.columns.get(name, name)) for name in ours]
-    return RawFile(raw.path, pa.table(columns, names=ours) if ours else raw.table, raw.unused, file.columns)
+    return replace(raw, table=pa.table(columns, names=ours) if ours else raw.table, named=file.columns)
 
 
 # --- csv and tsv
 
 
 def _read_csv(path: Path, wanted: Sequence[str], problems: list[Problem]) -> RawFile | None:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = delimiter_of(path)
     header = _csv_header(path, delimiter, problems)
     if header is None:
         return None
@@ -159,7 +172,7 @@ def _read_csv(path: Path, wanted: Sequence[str], problems: list[Problem]) -> Raw
     table = _put_back(table, broken, header, delimiter)
     _check_quotes(path, table, [number for number, _, _ in broken], problems)
     columns = {name: _utf8(path, name, table.column(name), problems) for name in present}
-    return RawFile(path, pa.table(columns), _unused(header, wanted))
+    return RawFile(path, pa.table(columns), _unused(header, wanted), decimal_comma=delimiter == ";")
 
 
 def _csv_header(path: Path, delimiter: str, problems: list[Problem]) -> tuple[str, ...] | None:
@@ -168,6 +181,9 @@ def _csv_header(path: Path, delimiter: str, problems: list[Problem]) -> tuple[st
     if not first.strip():
         found = "is empty" if not path.stat().st_size else "its first line is empty"
         problems.append(Problem(str(path), found, "a header and rows", "is it the right file?"))
+        return None
+    if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        problems.append(Problem(str(path), "is UTF-16 text", "UTF-8", "save the file as UTF-8"))
         return None
     try:
         return tuple(next(csv.reader([first.decode("utf-8")], delimiter=delimiter)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from marketfit import registry
 from marketfit.brief import MarketBrief, MarketSpec, SurveyFile
+from marketfit.brief.delimiter import delimiter_notes
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.records.base import Record
 from marketfit.records.findings import Finding
@@ -92,7 +94,17 @@ def read_answers(brief: MarketBrief, instruments: Instruments) -> Answers:
         people = _attempt(read_people, market.respondents, market, problems)
     if problems:
         raise DataError(problems)
-    return Answers(choice, competitors, opinions, surveys, people, tuple(notes))
+    parted = [note for path in _files(market) for note in delimiter_notes(path)]
+    return Answers(choice, competitors, opinions, surveys, people, (*parted, *notes))
+
+
+def _files(market: MarketSpec) -> Iterator[Path]:
+    """Every file of answers, a design among them."""
+    for file in (market.choices, market.competitors, market.opinions, market.respondents, *market.surveys.values()):
+        if file is not None:
+            yield file.source
+            if file.wide is not None and file.wide.design is not None:
+                yield file.wide.design
 
 
 def _class(name: str) -> object:

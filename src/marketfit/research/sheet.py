@@ -98,21 +98,19 @@ class Sheet:
     def numbers(
         self, name: str, *, low: float, high: float = np.inf, whole: bool = False, required: bool = True
     ) -> Floats:
-        """A column of finite numbers from `low` to `high`, (rows,); NaN where empty."""
+        """A column of finite numbers from `low` to `high`, (rows,); NaN where empty or text."""
         if not self.has(name):
             return np.full(self.rows, np.nan)
         allowed = f"{'whole ' if whole else ''}numbers of at least {low:g}"
         if np.isfinite(high):
             allowed = f"{'whole ' if whole else ''}numbers from {low:g} to {high:g}"
-        told = len(self._problems)
-        read = cells.numbers(self._raw, name, self._problems, allowed=allowed)
+        read, text = cells.numbers_and_text(self._raw, name, self._problems, allowed=allowed)
         values = np.asarray(read.to_numpy(), dtype=np.float64)
         empty = np.isnan(values)
-        wrong = ~empty & ~((values >= low) & (values <= high) & np.isfinite(values))
+        values = np.where(text, np.nan, values)
+        wrong = ~np.isnan(values) & ~((values >= low) & (values <= high) & np.isfinite(values))
         if whole:
-            wrong |= ~empty & np.isfinite(values) & (values != np.round(values))
-        if len(self._problems) > told:
-            wrong &= values != 0.0  # text, which was told above, reads as 0
+            wrong |= np.isfinite(values) & (values != np.round(values))
         if wrong.any():
             found = f"is {values[int(np.flatnonzero(wrong)[0])]:g}"
             self.problem(f"column '{name}', {rows_of(wrong)}", found, allowed, "correct the cells")
@@ -171,10 +169,9 @@ class Sheet:
         """How much each respondent counts, (people,); 1 where the file has no weights."""
         if not self.has(WEIGHT):
             return np.ones(person.count)
-        told = len(self._problems)
         values = self.numbers(WEIGHT, low=0.0)
         zero = values == 0.0
-        if zero.any() and len(self._problems) == told:
+        if zero.any():
             self.problem(f"column '{WEIGHT}', {rows_of(zero)}", "is 0", "numbers above 0", "drop the rows")
         rows = np.flatnonzero((person.codes >= 0) & np.isfinite(values))
         of_person = np.ones(person.count)

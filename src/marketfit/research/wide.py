@@ -11,6 +11,7 @@ could look up. What only follows from another mistake is not told.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ from marketfit.brief.columns import columns_of
 from marketfit.demand.arrays import BoolArray, IntArray
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.errors import Problem, nearest
-from marketfit.research.files import Column, RawFile, Table, name_rows, read_raw
+from marketfit.research.files import Column, RawFile, Table, missing_column, name_rows, read_raw
 from marketfit.research.wide_file import WideFile, equals, whole
 from marketfit.research.wide_shown import ShownInDesign, ShownInRows, ShownTask, is_shown, part_numbers
 
@@ -52,7 +53,7 @@ def read_wide(
     )
     if shown is None:
         return None
-    long = _LongForm(export.columns[who], tuple(market.attributes), wide)
+    long = _LongForm(export, who, tuple(market.attributes), wide)
     for task, column in picked.items():
         found = shown.task(task, export.filled(column), problems)
         long.add(task, found, _meant(export, column, task, found, wide, problems))
@@ -63,33 +64,43 @@ def read_wide(
         return None
     left_out = sum(export.columns[column].null_count for column in picked.values())
     notes = (f"{file.source.name}: {left_out} tasks without an answer are left out.",) if left_out else ()
-    return RawFile(file.source, long.table(), ()), notes
+    return long.file(), notes
 
 
 def _open(
     file: SurveyFile, wide: WideSpec, market: MarketSpec, problems: list[Problem]
 ) -> tuple[WideFile, list[int], str] | None:
     """The export, the numbers of its tasks, and the column that says who answered."""
-    header = columns_of(file.source) or ()
-    tasks = part_numbers(wide.picked, header, "task")
     for name in wide.codes:
         if name not in market.attributes:
             where, do = f"market.choices.wide.codes.{name}", "rename it, or add it to market.attributes"
             problems.append(Problem(where, "no such attribute", nearest(name, market.attributes), do))
+    header = _header(file.source, problems)
+    if header is None:
+        return None
+    tasks = part_numbers(wide.picked, header, "task")
     if not tasks:
         found, do = f"no column has a name like '{wide.picked}'", "correct wide.picked"
         problems.append(Problem(str(file.source), found, nearest(wide.picked, header), do))
         return None
     who = file.columns.get(RESPONDENT, RESPONDENT)
-    needed = [who, *([wide.version] if wide.design else [])]
+    needed = {who: "correct columns.respondent"} | ({wide.version: "correct wide.version"} if wide.design else {})
     wanted = [*needed, *(wide.picked.format(task=task) for task in tasks)]
     wanted += [name for name in header if is_shown(wide, name)]
     raw = read_raw(SurveyFile(source=file.source), wanted, problems)
     if raw is None:
         return None
-    lacking = raw.missing(needed)
+    lacking = [missing_column(file.source, name, header, do) for name, do in needed.items() if name not in header]
     problems.extend(lacking)
     return None if lacking else (WideFile.of(raw, skip_rows=wide.skip_rows), tasks, who)
+
+
+def _header(path: Path, problems: list[Problem]) -> tuple[str, ...] | None:
+    """The names of the columns; None, with what is wrong with the file, where it can't be read."""
+    header, before = columns_of(path), len(problems)
+    if header is None:
+        read_raw(SurveyFile(source=path), (), problems)
+    return None if len(problems) > before else header or ()
 
 
 def _check_respondents(export: WideFile, who: str, answered: BoolArray, problems: list[Problem]) -> None:
@@ -149,9 +160,11 @@ def _number(picked: str, number: str, wide: WideSpec) -> int:
 class _LongForm:
     """The long form as it grows: a block of rows for each alternative of each task."""
 
-    def __init__(self, who: Column, attributes: Sequence[str], wide: WideSpec) -> None:
-        self._who, self._attributes, self._none = who, attributes, bool(wide.none)
-        self._blocks: list[Column] = []
+    def __init__(self, export: WideFile, who: str, attributes: Sequence[str], wide: WideSpec) -> None:
+        self._export, self._who = export, export.columns[who]
+        self._attributes, self._none = attributes, bool(wide.none)
+        self._blocks: list[Table] = []
+        self._rows: list[IntArray] = []
 
     def add(self, task: int, shown: ShownTask, meant: IntArray) -> None:
         """The alternatives of one task, for everybody whose answer means something."""
@@ -173,7 +186,8 @@ class _LongForm:
         }
         columns |= {one: levels[one].take(wanted) if one in levels else nothing for one in self._attributes}
         self._blocks.append(pa.table(columns))
+        self._rows.append(self._export.numbers[rows])
 
-    def table(self) -> Table:
-        """All of it."""
-        return pa.concat_tables(self._blocks)
+    def file(self) -> RawFile:
+        """All of it, with the row of the export that each row comes from."""
+        return RawFile(self._export.path, pa.concat_tables(self._blocks), (), rows=np.concatenate(self._rows))

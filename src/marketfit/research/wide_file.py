@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from marketfit.brief import MarketSpec, WideSpec
+from marketfit.brief import AttributeSpec, MarketSpec, WideSpec
 from marketfit.demand.arrays import BoolArray, IntArray
 from marketfit.errors import Problem
-from marketfit.research import cells
 from marketfit.research.attributes import is_number
+from marketfit.research.cells import decimal_points
 from marketfit.research.files import Column, RawFile, as_text, name_rows
+from marketfit.research.levels import check_names, read_levels
 
-NUMBERS = "numbers; to make them names, quote an offer of the attribute in the brief"
 _SHOWN = 20  # codes that a message lists
 
 
@@ -25,20 +25,21 @@ _SHOWN = 20  # codes that a message lists
 class WideFile:
     """columns: our name → (rows,) trimmed text, null where empty. numbers: (rows,) what the file's rows are called.
 
-    named: our name → the file's, where they differ.
+    named: our name → the file's, where they differ. decimal_comma: numbers may be written so.
     """
 
     path: Path
     columns: Mapping[str, Column]
     numbers: IntArray
     named: Mapping[str, str] = field(default_factory=dict)
+    decimal_comma: bool = False
 
     @classmethod
     def of(cls, raw: RawFile, *, skip_rows: int = 0) -> WideFile:
         """The file without the rows below its header that hold no answers."""
         table = raw.table.slice(skip_rows)
         columns = {name: as_text(table.column(name)).combine_chunks() for name in table.column_names}
-        return cls(raw.path, columns, np.arange(table.num_rows) + 1 + skip_rows, raw.named)
+        return cls(raw.path, columns, np.arange(table.num_rows) + 1 + skip_rows, raw.named, raw.decimal_comma)
 
     def where(self, column: str, rows: BoolArray) -> str:
         """A column and the rows of a mask, for a message."""
@@ -60,7 +61,8 @@ class WideFile:
     ) -> Column:
         """(rows,) the levels of an attribute that cells mean; what is wrong in `rows` goes to `problems`.
 
-        An empty cell, a code that is not among the codes of the attribute, and text where numbers are wanted are wrong.
+        An empty cell, a code that is not among the codes of the attribute, text where numbers are wanted, and a level
+        that is not among the declared ones are wrong.
         """
         found = self.columns[column]
         empty = rows & ~self.filled(column)
@@ -69,8 +71,9 @@ class WideFile:
             problems.append(Problem(where, f"no level of '{attribute}'", "every alternative has one", do))
         if attribute in wide.codes:
             found = self._decoded(column, rows, attribute, wide.codes[attribute], problems)
-        if is_number(market.attributes[attribute]):
-            self._check_numbers(column, found, rows, problems)
+        if self.decimal_comma and is_number(market.attributes[attribute]):
+            found = decimal_points(found)
+        self._check_levels(column, found, rows, attribute, market.attributes[attribute], problems)
         return found
 
     def _decoded(
@@ -88,11 +91,21 @@ class WideFile:
         levels = [level if isinstance(level, str) else f"{level:.15g}" for level in codes.values()]
         return pc.take(pa.array(levels, type=pa.large_string()), place)
 
-    def _check_numbers(self, column: str, levels: Column, rows: BoolArray, problems: list[Problem]) -> None:
-        wanted = pa.array(rows)
-        table = pa.table({column: levels.filter(wanted)})
-        raw = RawFile(self.path, table, (), self.named, tuple(self.numbers[rows].tolist()))
-        values = cells.numbers(raw, column, problems, allowed=NUMBERS)
+    def _check_levels(
+        self,
+        column: str,
+        levels: Column,
+        rows: BoolArray,
+        attribute: str,
+        spec: AttributeSpec,
+        problems: list[Problem],
+    ) -> None:
+        table = pa.table({column: levels.filter(pa.array(rows))})
+        raw = RawFile(self.path, table, (), self.named, self.numbers[rows])
+        if not is_number(spec):
+            check_names(raw, column, table.column(column), attribute, spec, problems)
+            return
+        values = read_levels(raw, column, attribute, spec, problems)
         endless = pc.fill_null(pc.is_inf(values), False)
         if pc.any(endless).as_py():
             problems.append(Problem(raw.where(column, endless), "is infinite", "finite numbers", "correct the cells"))

@@ -17,6 +17,8 @@ from marketfit.errors import Problem, nearest
 from marketfit.research.files import Column, name_rows, read_raw
 from marketfit.research.wide_file import WideFile, equals, mask, place_in, whole
 
+VERSION = "version"
+
 
 @dataclass(frozen=True, eq=False)
 class Alternative:
@@ -196,7 +198,7 @@ class ShownInDesign:
         if design is None:
             return None
         there = np.logical_or.reduce([design.filled(name) for name in market.attributes])
-        places = _places_of(design, wide, there, problems)
+        places = _places_of(design, there, problems)
         levels = {
             name: design.levels(name, there, attribute=name, wide=wide, market=market, problems=problems)
             for name in market.attributes
@@ -240,8 +242,8 @@ class ShownInDesign:
 def _read_design(file: SurveyFile, wide: WideSpec, market: MarketSpec, problems: list[Problem]) -> WideFile | None:
     if wide.design is None:
         return None
-    wanted = [wide.version, "task", "alternative", *market.attributes]
-    named = {name: file.columns.get(name, name) for name in ("task", "alternative", *market.attributes)}
+    wanted = [VERSION, "task", "alternative", *market.attributes]
+    named = {VERSION: wide.version} | {name: file.columns[name] for name in wanted if name in file.columns}
     raw = read_raw(SurveyFile(source=wide.design, columns=named), wanted, problems)
     if raw is None:
         return None
@@ -250,15 +252,11 @@ def _read_design(file: SurveyFile, wide: WideSpec, market: MarketSpec, problems:
     return None if lacking else WideFile.of(raw)
 
 
-def _places_of(
-    design: WideFile, wide: WideSpec, there: BoolArray, problems: list[Problem]
-) -> dict[tuple[int, int], dict[str, int]]:
+def _places_of(design: WideFile, there: BoolArray, problems: list[Problem]) -> dict[tuple[int, int], dict[str, int]]:
     """(task, alternative) → version → row of the design. A row without levels is the none option."""
     places: dict[tuple[int, int], dict[str, int]] = {}
     bad, again = np.zeros((2, there.size), dtype=np.bool_)
-    keys = zip(
-        *(whole(design.columns[name]).to_pylist() for name in (wide.version, "task", "alternative")), strict=True
-    )
+    keys = zip(*(whole(design.columns[name]).to_pylist() for name in (VERSION, "task", "alternative")), strict=True)
     for row, (version, task, alternative) in enumerate(keys):
         if version is None or not (task or "").isdecimal() or not (alternative or "").isdecimal():
             bad[row] = True

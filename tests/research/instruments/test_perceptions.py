@@ -9,7 +9,12 @@ from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
 from marketfit.errors import DataError
 from marketfit.records.findings import Finding
+from marketfit.records.questionnaire import Answer, Language
+from marketfit.records.respondents import Asked
 from marketfit.research.instruments.perceptions import PerceptionPlan, Perceptions
+from marketfit.serve.survey.form import read_answer
+from marketfit.serve.survey.texts import texts_of
+from marketfit.serve.survey.views import view_of
 
 Survey = Callable[[str], SurveyFile]
 MARKET = MarketSpec()
@@ -84,3 +89,24 @@ def test_names_twice_in_the_plan_are_refused_together() -> None:
     with pytest.raises(DataError) as error:
         Perceptions().design(PerceptionPlan(offers=("a", "a"), attributes=("b", "b")), seed=0)
     assert len(error.value.problems) == 2
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", ["Yes", "No"]), ("de", ["Ja", "Nein"]), ("zh", ["是", "否"])])
+def test_a_page_says_yes_and_no_and_keeps_one_and_zero(language: Language, words: list[str]) -> None:
+    plan = PerceptionPlan(offers=("ours", "rival"), attributes=("fast", "private"))
+    part = Perceptions().design(plan, seed=0, language=language)
+    asked = Asked(part=part, place=0)
+    texts = texts_of(language)
+    (control,) = view_of(asked, given={"f0": "0"}, errors={}, texts=texts).controls
+    assert [(choice.label, choice.value, choice.checked) for choice in control.choices] == [
+        (words[0], "1", False),
+        (words[1], "0", True),
+    ]
+    assert not any(digit in control.label for digit in "01")
+    for value in ("1", "0"):
+        filled = read_answer(part, 0, {"f0": value}, texts=texts, max_characters=100)
+        assert (filled.answer.cells, filled.errors) == ({"rating": float(value)}, {})
+    for value in ("0.5", "2", "yes"):
+        assert read_answer(part, 0, {"f0": value}, texts=texts, max_characters=100).errors
+    with pytest.raises(DataError, match="allowed: 0, 1"):
+        part.table([Answer(question=0, respondent="p", cells={"rating": 0.5})])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pyarrow as pa
@@ -21,10 +21,10 @@ from marketfit.research.choice_design import ChoicePlan, design_of
 from marketfit.research.choice_labels import label_problems, labels_of
 from marketfit.research.files import RawFile, Table, read_raw
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
+from marketfit.research.levels import check_names, rare_levels, read_levels
 from marketfit.research.study.estimate import ChoiceFinding, estimate_study
 from marketfit.research.study.people import People, read_people
 from marketfit.research.wide import read_wide
-from marketfit.research.wide_file import NUMBERS
 
 KEYS = ("respondent", "task", "alternative")
 CHOSEN = "chosen"
@@ -33,13 +33,14 @@ CHOSEN = "chosen"
 @dataclass(frozen=True, eq=False)
 class ChoiceAnswers:
     """Validated choices. unused: columns that are neither keys nor attributes of the brief. notes: what of the file
-    was left out. people: who was asked, where the brief has a table of them.
+    was left out. people: who was asked, where the brief has a table of them. rare: levels that may be typos.
     """
 
     data: ChoiceData
     unused: tuple[str, ...]
     notes: tuple[str, ...] = ()
     people: People | None = None
+    rare: tuple[Problem, ...] = ()
 
 
 class Choice:
@@ -74,7 +75,7 @@ class Choice:
         respondent is turned into the long form first (`file.wide`).
         """
         problems = declaration_problems(market)
-        read: tuple[ChoiceData, tuple[str, ...], tuple[str, ...]] | None = None
+        read: ChoiceAnswers | None = None
         people: People | None = None
         try:
             read = _read_choices(file, market)
@@ -86,16 +87,19 @@ class Choice:
             problems += error.problems
         if problems or read is None:
             raise DataError(problems)
-        data, unused, notes = read
-        return ChoiceAnswers(data, unused, notes, people)
+        return replace(read, people=people)
 
     def estimate(self, answers: ChoiceAnswers, market: MarketSpec, *, run: Run) -> ChoiceFinding:
         """The study: see `estimate_study`.
 
         Raises:
-            DataError: coefficients can't be told apart, or something predicts choices without exception.
+            DataError: coefficients can't be told apart, or something predicts choices without exception; then with the
+                rare levels, which are the likely reason.
         """
-        return estimate_study(answers.data, answers.people, market, run=run)
+        try:
+            return estimate_study(answers.data, answers.people, market, run=run)
+        except DataError as error:
+            raise DataError([*error.problems, *answers.rare]) from error
 
 
 def questionnaire_of(design: ChoiceDesign, *, respondents: int, language: Language = "en") -> Questionnaire:
@@ -124,8 +128,8 @@ def questionnaire_of(design: ChoiceDesign, *, respondents: int, language: Langua
     )
 
 
-def _read_choices(file: SurveyFile, market: MarketSpec) -> tuple[ChoiceData, tuple[str, ...], tuple[str, ...]]:
-    """The choices, the columns that nobody asked for, and notes on what was left out.
+def _read_choices(file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
+    """The choices, without who was asked.
 
     Raises:
         DataError: every mistake in the file.
@@ -155,7 +159,9 @@ def _read_choices(file: SurveyFile, market: MarketSpec) -> tuple[ChoiceData, tup
         raise DataError(problems) from error
     if problems:
         raise DataError(problems)
-    return data, raw.unused, notes
+    rare = rare_levels(raw, table, market)
+    said = [f"{str(one).replace(str(raw.path), raw.path.name, 1)}." for one in rare]
+    return ChoiceAnswers(data, raw.unused, (*notes, *said), rare=rare)
 
 
 def _long_form(
@@ -175,9 +181,11 @@ def _typed(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> Table:
             table[name] = cells.names(raw, name, problems, required=False)
         elif name == CHOSEN:
             table[name] = cells.numbers(raw, name, problems, allowed="1 (chosen) or 0")
-        elif is_number(market.attributes[name]):
-            table[name] = cells.numbers(raw, name, problems, allowed=NUMBERS)
+        elif is_number(spec := market.attributes[name]):
+            table[name] = read_levels(raw, name, name, spec, problems)
         else:
             # As categories: declared as names, "1" and "unlimited" are two of them.
-            table[name] = cells.names(raw, name, problems, required=False).dictionary_encode()
+            text = cells.names(raw, name, problems, required=False)
+            check_names(raw, name, text, name, spec, problems)
+            table[name] = text.dictionary_encode()
     return pa.table(table)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field as Limits
 
-from marketfit.brief import MarketSpec, SurveyFile
+from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
@@ -19,6 +19,7 @@ from marketfit.research import cells
 from marketfit.research.attributes import is_number
 from marketfit.research.files import RawFile, name_rows, read_raw
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
+from marketfit.research.levels import check_names
 
 NAME = "offer"
 
@@ -76,8 +77,7 @@ class Competitors:
         values: dict[str, list[Cell]] = {}
         for name in attributes:
             if name in raw.table.column_names:
-                number = is_number(market.attributes[name])
-                values[name] = _values(raw, name, number, problems)
+                values[name] = _values(raw, name, market.attributes[name], problems)
         titles: list[str | None] = []
         if NAME in raw.table.column_names:
             titles = cells.names(raw, NAME, problems, required=True).to_pylist()
@@ -95,9 +95,12 @@ class Competitors:
         return answers
 
 
-def _values(raw: RawFile, name: str, number: bool, problems: list[Problem]) -> list[Cell]:
-    if not number:
-        text: list[Cell] = cells.names(raw, name, problems, required=True).to_pylist()
+def _values(raw: RawFile, name: str, spec: AttributeSpec, problems: list[Problem]) -> list[Cell]:
+    """Names are among the declared levels; a number may lie between them."""
+    if not is_number(spec):
+        names = cells.names(raw, name, problems, required=True)
+        check_names(raw, name, names, name, spec, problems)
+        text: list[Cell] = names.to_pylist()
         return text
     read = cells.numbers(raw, name, problems, allowed="numbers, as in the survey")
     found: list[float | None] = read.to_pylist()

@@ -98,7 +98,7 @@ class Interviews:
                 id=str(number),
                 respondent="",
                 text=text,
-                fields=(Field(name="text", kind="text", text=texts.interviews_answer, show="long"),),
+                fields=(Field(name="text", kind="text", text=texts.your_answer, show="long"),),
                 given={QUESTION: text},
             )
             for number, text in enumerate(plan.questions, start=1)

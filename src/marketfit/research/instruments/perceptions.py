@@ -21,7 +21,7 @@ from marketfit.records.base import Record
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.records.questionnaire import Field, Language, Question, Questionnaire
 from marketfit.research.finding_parts import interval_cells
-from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
+from marketfit.research.instruments.texts import INSTRUMENT_TEXTS, InstrumentTexts
 from marketfit.research.perceptions import PerceptionAnswers, PerceptionMap, mean_perceptions, perception_map
 from marketfit.research.respondents import Respondents, Standing, recoded
 from marketfit.research.sheet import Sheet
@@ -74,11 +74,9 @@ class Perceptions:
         if problems:
             raise DataError(problems)
         rng = np.random.default_rng(seed)
-        low, high = (0.0, 1.0) if plan.scale == 1 else (1.0, float(plan.scale))
         texts = INSTRUMENT_TEXTS[language]
-        text = texts.fits_answers if plan.scale == 1 else texts.fits_scale.format(scale=plan.scale)
         asked = texts.fits if plan.scale == 1 else texts.fits_how_well
-        field = Field(name="rating", kind="number", text=text, low=low, high=high, show="scale")
+        field = _rating(plan.scale, texts)
         questions = tuple(
             Question(
                 id=f"{offer}: {attribute}",
@@ -141,6 +139,17 @@ class Perceptions:
             tables=tuple(tables),
             notes=tuple(notes),
         )
+
+
+def _rating(scale: int, texts: InstrumentTexts) -> Field:
+    """What is filled in: yes or no, kept as 1 or 0; or a number from 1 to `scale`."""
+    if scale == 1:
+        return Field(
+            name="rating", kind="number", text=texts.your_answer, allowed=("1", "0"),
+            labels=dict(zip(("1", "0"), texts.fits_answers, strict=True)), low=0.0, high=1.0, show="scale",
+        )  # fmt: skip
+    text = texts.fits_scale.format(scale=scale)
+    return Field(name="rating", kind="number", text=text, low=1.0, high=float(scale), show="scale")
 
 
 def _means(answers: Perceived) -> FindingTable:

@@ -16,8 +16,8 @@ from marketfit.records.questionnaire import Language
 class InstrumentTexts:
     """All fixed texts of the instruments in one language; `{…}` is filled in.
 
-    kano_answers: in the order of `kano.ANSWERS`. prices: too cheap, cheap, expensive, too expensive. chances: at the
-    cheap and at the expensive price. disappointed_answers: very, somewhat, not.
+    kano_answers: in the order of `kano.ANSWERS`. fits_answers: yes, no. prices: too cheap, cheap, expensive, too
+    expensive. chances: at the cheap and at the expensive price. disappointed_answers: very, somewhat, not.
     """
 
     background_title: str
@@ -32,7 +32,7 @@ class InstrumentTexts:
     importance: str  # {scale}
     performance: str  # {scale}
     interviews_title: str
-    interviews_answer: str
+    your_answer: str
     kano_title: str
     kano_with: str
     kano_without: str
@@ -44,7 +44,7 @@ class InstrumentTexts:
     opinions_title: str
     perceptions_title: str
     fits: str  # {attribute}, {offer}
-    fits_answers: str
+    fits_answers: tuple[str, str]
     fits_how_well: str  # {attribute}, {offer}
     fits_scale: str  # {scale}
     prices_title: str
@@ -73,7 +73,7 @@ ENGLISH = InstrumentTexts(
     importance="How important is this to you? (1 not at all, {scale} extremely)",
     performance="How well is it done? (1 badly, {scale} very well; leave it empty if you can't say)",
     interviews_title="In your own words",
-    interviews_answer="Your answer",
+    your_answer="Your answer",
     kano_title="How would you feel?",
     kano_with="How would you feel if the product had this?",
     kano_without="And if it did not have it?",
@@ -85,7 +85,7 @@ ENGLISH = InstrumentTexts(
     opinions_title="Which label fits?",
     perceptions_title="What fits whom?",
     fits="Does “{attribute}” fit {offer}?",
-    fits_answers="1 yes, 0 no",
+    fits_answers=("Yes", "No"),
     fits_how_well="How well does “{attribute}” fit {offer}?",
     fits_scale="1 not at all, {scale} completely",
     prices_title="Prices",
@@ -122,7 +122,7 @@ GERMAN = InstrumentTexts(
     importance="Wie wichtig ist Ihnen das? (1 gar nicht wichtig, {scale} äußerst wichtig)",
     performance="Wie gut ist es gelöst? (1 schlecht, {scale} sehr gut; frei lassen, wenn Sie es nicht sagen können)",
     interviews_title="In Ihren eigenen Worten",
-    interviews_answer="Ihre Antwort",
+    your_answer="Ihre Antwort",
     kano_title="Was würden Sie dazu sagen?",
     kano_with="Was würden Sie sagen, wenn das Produkt dies hätte?",
     kano_without="Und wenn es dies nicht hätte?",
@@ -140,7 +140,7 @@ GERMAN = InstrumentTexts(
     opinions_title="Welche Bezeichnung passt?",
     perceptions_title="Was passt zu wem?",
     fits="Passt „{attribute}“ zu {offer}?",
-    fits_answers="1 ja, 0 nein",
+    fits_answers=("Ja", "Nein"),
     fits_how_well="Wie gut passt „{attribute}“ zu {offer}?",
     fits_scale="1 überhaupt nicht, {scale} voll und ganz",
     prices_title="Preise",
@@ -178,7 +178,7 @@ FRENCH = InstrumentTexts(
     importance="Est-ce important pour vous ? (1 pas du tout, {scale} extrêmement)",
     performance="Est-ce bien fait ? (1 mal, {scale} très bien ; laissez vide si vous ne savez pas)",
     interviews_title="Avec vos propres mots",
-    interviews_answer="Votre réponse",
+    your_answer="Votre réponse",
     kano_title="Que ressentiriez-vous ?",
     kano_with="Que ressentiriez-vous si le produit avait ceci ?",
     kano_without="Et s’il ne l’avait pas ?",
@@ -190,7 +190,7 @@ FRENCH = InstrumentTexts(
     opinions_title="Quelle étiquette convient ?",
     perceptions_title="Qu’est-ce qui convient à qui ?",
     fits="« {attribute} » : cela convient-il à {offer} ?",
-    fits_answers="1 oui, 0 non",
+    fits_answers=("Oui", "Non"),
     fits_how_well="« {attribute} » : à quel point cela convient-il à {offer} ?",
     fits_scale="1 pas du tout, {scale} tout à fait",
     prices_title="Prix",
@@ -228,7 +228,7 @@ SPANISH = InstrumentTexts(
     importance="¿Qué importancia tiene esto para usted? (1 ninguna, {scale} máxima)",
     performance="¿Cómo se hace? (1 mal, {scale} muy bien; déjelo vacío si no lo sabe)",
     interviews_title="Con sus propias palabras",
-    interviews_answer="Su respuesta",
+    your_answer="Su respuesta",
     kano_title="¿Cómo se sentiría?",
     kano_with="¿Cómo se sentiría si el producto tuviera esto?",
     kano_without="¿Y si no lo tuviera?",
@@ -240,7 +240,7 @@ SPANISH = InstrumentTexts(
     opinions_title="¿Qué etiqueta corresponde?",
     perceptions_title="¿Qué encaja con quién?",
     fits="¿Encaja «{attribute}» con {offer}?",
-    fits_answers="1 sí, 0 no",
+    fits_answers=("Sí", "No"),
     fits_how_well="¿En qué medida encaja «{attribute}» con {offer}?",
     fits_scale="1 nada, {scale} por completo",
     prices_title="Precios",
@@ -277,7 +277,7 @@ CHINESE = InstrumentTexts(
     importance="这对您有多重要？（1 完全不重要，{scale} 极其重要）",
     performance="做得如何？（1 很差，{scale} 非常好；不清楚请留空）",
     interviews_title="请用您自己的话回答",
-    interviews_answer="您的回答",
+    your_answer="您的回答",
     kano_title="您会有什么感受？",
     kano_with="如果产品具备此功能，您会有什么感受？",
     kano_without="如果产品不具备此功能呢？",
@@ -289,7 +289,7 @@ CHINESE = InstrumentTexts(
     opinions_title="哪个标签合适？",
     perceptions_title="哪些特点符合哪个产品？",
     fits="“{attribute}”符合{offer}吗？",
-    fits_answers="1 是，0 否",
+    fits_answers=("是", "否"),
     fits_how_well="“{attribute}”在多大程度上符合{offer}？",
     fits_scale="1 完全不符合，{scale} 完全符合",
     prices_title="价格",
