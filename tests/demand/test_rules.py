@@ -14,6 +14,7 @@ from marketfit.demand import Coding, Market, RandomisedFirstChoice, Rule, Utilit
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
 from marketfit.demand.market.rules import LOGIT_VARIANCE, level_matrix
+from marketfit.demand.market.scene import scene_of
 from marketfit.errors import DataError
 
 Tastes = Callable[..., UtilityDraws]
@@ -170,11 +171,11 @@ def test_levels_between_knots() -> None:
     )
     coding = Coding(terms, ("s",), "t", "none", "alt")
     offer = {"price": 3.0, "size": 0.5, "brand": "b", "alt": "t"}
-    designs = np.concatenate([coding.code(offer).matrix, coding.code_none()])
-    matrix = level_matrix(coding, designs)
+    scene = scene_of(UtilityDraws(np.zeros((1, len(coding.columns))), coding, 1), {"x": offer})
+    matrix = level_matrix(coding, scene)
     np.testing.assert_allclose(matrix[0], [0, 0.5, 0.5, 0.75, 0.25, 0, 1, 0, 1])
     np.testing.assert_allclose(matrix[1], 0)
-    assert level_matrix(coding, designs, without=("price", "brand")).shape == (2, 4)
+    assert level_matrix(coding, scene, without=("price", "brand")).shape == (2, 4)
 
 
 def test_splitting_keeps_the_logits_variance(tastes: Tastes) -> None:

@@ -68,7 +68,9 @@ class Coding(Declaration):
         value. Interactions and splits by alternative follow them. where, errors: as for `code`.
         """
         problems = [
-            Problem(f"{where}: '{term.attribute}'", "is coded by levels", "'linear' or 'piecewise'", "code it in pieces")
+            Problem(
+                f"{where}: '{term.attribute}'", "is coded by levels", "'linear' or 'piecewise'", "code it in pieces"
+            )
             for term in self.terms
             if term.attribute in numbers and isinstance(term, LevelsTerm)
         ]

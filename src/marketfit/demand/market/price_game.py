@@ -44,7 +44,7 @@ class PriceGame:
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """A game that was checked: scene, designs along prices, sellers, firms by number, and the prices that it starts from.
+    """A game that was checked: scene, designs along prices, sellers, firms by number, prices that it starts from.
 
     start: (offers,), NaN for none. players: places of offers whose price is set by a firm.
     """

@@ -120,7 +120,7 @@ class PriceBasis:
         rows = coding.along(offer, {self.price: np.append(self.knots[0], points)}, where=where).matrix
         reached = rows[1:].reshape(len(lower), self.degree, rows.shape[1])
         begun = np.concatenate([rows[None, :1], reached[:-1, -1:]]) if len(lower) else reached
-        added = np.linalg.solve(parts[:, None] ** self._powers, reached - begun)
+        added: FloatArray = np.linalg.solve(parts[:, None] ** self._powers, reached - begun).astype(np.float64)
         return rows[0], added.reshape(self.functions, rows.shape[1])
 
     @property
