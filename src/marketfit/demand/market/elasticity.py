@@ -93,7 +93,7 @@ def elasticities(
         raise DataError(problems)
     drawn = draw_demand(source)
     basis = PriceBasis.of(source.coding, term)
-    change = basis.slope(point) @ basis.path(source.coding, moved[offer], f"offer '{offer}'")[1]
+    change = basis.slope(point) @ basis.path(source.coding, moved[offer])[1]
     found = point * _relative_slopes(scene, drawn, scene.names.index(offer), change)
     low, high = interval(found, level)
     return Elasticities(

@@ -109,7 +109,7 @@ class PriceBasis:
             slopes[side] += self._powers * passed ** (self._powers - 1) / length / len(tested)
         return slopes.reshape(-1)
 
-    def path(self, coding: Coding, offer: Offer, where: str) -> tuple[FloatArray, FloatArray]:
+    def path(self, coding: Coding, offer: Offer) -> tuple[FloatArray, FloatArray]:
         """(columns,) design of an offer at the lowest tested price, and (functions, columns) what each function adds.
 
         Read off the coding itself, at the ends of each segment (and between, for powers).
@@ -117,7 +117,7 @@ class PriceBasis:
         lower, upper = np.array(self.knots[:-1]), np.array(self.knots[1:])
         parts = self._powers / self.degree
         points = (lower[:, None] + (upper - lower)[:, None] * parts).reshape(-1)
-        rows = coding.along(offer, {self.price: np.append(self.knots[0], points)}, where=where).matrix
+        rows = coding.along(offer, {self.price: np.append(self.knots[0], points)}).matrix
         reached = rows[1:].reshape(len(lower), self.degree, rows.shape[1])
         begun = np.concatenate([rows[None, :1], reached[:-1, -1:]]) if len(lower) else reached
         added: FloatArray = np.linalg.solve(parts[:, None] ** self._powers, reached - begun).astype(np.float64)
@@ -147,7 +147,7 @@ class PricePaths:
         steps = np.zeros((len(start), basis.functions, start.shape[1]))
         for index, name in enumerate(scene.names):
             if name in scene.offers:
-                start[index], steps[index] = basis.path(coding, scene.offers[name], f"offer '{name}'")
+                start[index], steps[index] = basis.path(coding, scene.offers[name])
         return cls(basis, start, steps)
 
 
