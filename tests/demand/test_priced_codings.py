@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketfit.demand import (
+    ChoiceData,
     Coding,
     Market,
     PriceGame,
@@ -18,6 +19,7 @@ from marketfit.demand import (
     competitive_value,
     elasticities,
     equilibrium,
+    fit_randomised,
     for_people,
     importance,
     price_after_reaction,
@@ -206,3 +208,26 @@ def test_a_split_of_equal_coefficients_is_none(twins: tuple[UtilityDraws, Utilit
         )
     for plain, split in zip(*told, strict=True):
         np.testing.assert_allclose(split, plain, rtol=1e-5)
+
+
+def test_a_fit_does_not_see_a_split_of_equal_coefficients(
+    twins: tuple[UtilityDraws, UtilityDraws], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketfit.demand.market.randomised_fit.PEOPLE", 32)
+    monkeypatch.setattr("marketfit.demand.market.randomised_fit.MOST_TRIALS", 5)
+    rng = np.random.default_rng(0)
+    columns: dict[str, list[float | str | int]] = {
+        "task": [task for task in range(60) for _ in NAMES],
+        "alternative": list(NAMES) * 60,
+        "won": [int(won == place) for won in rng.integers(0, 3, 60) for place in range(3)],
+        "price": rng.uniform(1, 5, 180).tolist(),
+        "quality": rng.uniform(0, 1, 180).tolist(),
+        "brand": rng.choice(["ajax", "bolt", "crow"], 180).tolist(),
+    }
+    data = ChoiceData.from_table(
+        columns, task="task", alternative="alternative", chosen="won", attributes=["price", "quality", "brand"]
+    )
+    plain, split = (fit_randomised(source, data) for source in twins)
+    assert split.rule.attribute_variance == pytest.approx(plain.rule.attribute_variance)
+    assert split.rule.product_variance == pytest.approx(plain.rule.product_variance)
+    assert split.gain.value == pytest.approx(plain.gain.value)
