@@ -70,7 +70,8 @@ def elasticities(
     """Elasticity of every share of preference with respect to the price of one offer.
 
     In each draw (p / s_j) ∂s_j/∂p, with shares and derivatives averaged over its people: the response of demand, not
-    the average of people's elasticities. At a knot of a piecewise price the slope is the mean of both sides'.
+    the average of people's elasticities. At a knot of a piecewise price the slope is the mean of both sides'. Whatever
+    price is crossed with or split by counts, as it does in `simulate`.
 
     source, none, level: as for `simulate`. at: the price to take it at (default: that of the offer).
     Raises DataError with everything that is wrong; a price beyond the tested range has no slope.

@@ -30,8 +30,9 @@ class PriceGame:
 
     owners: offer → the firm that sets its price to earn most with all its offers. Offers that are not named keep
         their price. unit_costs: offer → cost of serving one buyer, for every owned offer, in the unit of price.
-    price: the price attribute, coded linear or piecewise. bounds: lowest and highest price that firms consider
-        (default: the tested range); clamped to what people were shown, because demand is not known beyond.
+    price: the price attribute, coded linear or piecewise; it may be crossed or split by alternative.
+    bounds: lowest and highest price that firms consider (default: the tested range); clamped to what people were
+        shown, because demand is not known beyond.
     audience: number of people who choose: profits are of so many.
     """
 
