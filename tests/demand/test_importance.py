@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from marketfit.demand import ChoiceData, Coding, UtilityDraws, fit_mnl, importance
+from marketfit.demand.coding.columns import Split
+from marketfit.demand.coding.terms import LevelsTerm, LinearTerm
 
 Maker = Callable[..., ChoiceData]
 Tables = Callable[..., pl.DataFrame]
@@ -49,3 +51,28 @@ def test_of_a_fitted_model(data: ChoiceData, read_choices: Maker, make_table: Ta
     assert ((many.high - many.low) < (few.high - few.low)).all()
     model = fit_mnl(data)
     np.testing.assert_array_equal(importance(model, rng=1).percent, importance(model, rng=1).percent)
+
+
+def test_a_split_attribute_has_the_average_of_its_ranges() -> None:
+    terms = (LinearTerm("time", 0.0, 2.0), LevelsTerm("seat", ("a", "b", "c"), "b"), LinearTerm("price", 1.0, 5.0))
+    coding = Coding(
+        terms,
+        ("bus",),
+        "train",
+        None,
+        "alternative",
+        splits=(Split("time", ("bus", "train")), Split("seat", ("bus", "train"))),
+    )
+    worths = {"time:bus": -1.0, "time:train": 3.0, "price": -0.5, "asc_bus": 9.0}
+    # Seats a, b and c: 1, 0 and −1 in a bus, 0.5, 0 and 0.1 in a train.
+    worths |= {"seat_a:bus": 1.0, "seat_c:bus": -1.0, "seat_a:train": 0.5, "seat_c:train": 0.1}
+    found = importance(UtilityDraws(np.array([[worths[name] for name in coding.columns]]), coding, 10))
+    ranges = np.array([(2.0 + 6.0) / 2, (2.0 + 0.5) / 2, 2.0])
+    np.testing.assert_allclose(found.percent, 100 * ranges / ranges.sum())
+
+
+def test_interactions_are_said_to_be_left_out(data: ChoiceData) -> None:
+    plain, crossed = fit_mnl(data), fit_mnl(data, interactions=[("price", "brand"), ("size", "brand_bolt")])
+    assert importance(plain).interactions == ()
+    assert "interactions" not in str(importance(plain))
+    assert str(importance(crossed)).endswith("interactions are left out: price:brand, size:brand_bolt")

@@ -10,6 +10,7 @@ import pytest
 
 from marketfit.demand import ChoiceData, UtilityDraws, fit_randomised
 from marketfit.demand.market.rules import LOGIT_VARIANCE, level_matrix
+from marketfit.demand.market.scene import scene_of
 from marketfit.errors import DataError
 
 Tastes = Callable[..., UtilityDraws]
@@ -30,7 +31,7 @@ def choices(drawn: UtilityDraws, attribute: float, product: float, tasks: int = 
         if task % 2:
             offers[1] = {**offers[0], "price": float(rng.integers(1, 6))}
         designs = np.concatenate([*(drawn.coding.code(offer).matrix for offer in offers), drawn.coding.code_none()])
-        levels = level_matrix(drawn.coding, designs)
+        levels = level_matrix(drawn.coding, scene_of(drawn, {str(place): offer for place, offer in enumerate(offers)}))
         utility = designs @ people[rng.integers(len(people))] + levels @ rng.normal(
             0, np.sqrt(attribute), levels.shape[1]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from marketfit.demand import Coding, Market, RandomisedFirstChoice, Rule, UtilityDraws, simulate
 from marketfit.demand.arrays import FloatArray
+from marketfit.demand.coding.columns import Split
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
 from marketfit.demand.market.rules import LOGIT_VARIANCE, level_matrix
+from marketfit.demand.market.scene import scene_of
 from marketfit.errors import DataError
 
 Tastes = Callable[..., UtilityDraws]
@@ -170,11 +173,45 @@ def test_levels_between_knots() -> None:
     )
     coding = Coding(terms, ("s",), "t", "none", "alt")
     offer = {"price": 3.0, "size": 0.5, "brand": "b", "alt": "t"}
-    designs = np.concatenate([coding.code(offer).matrix, coding.code_none()])
-    matrix = level_matrix(coding, designs)
+    scene = scene_of(UtilityDraws(np.zeros((1, len(coding.columns))), coding, 1), {"x": offer})
+    matrix = level_matrix(coding, scene)
     np.testing.assert_allclose(matrix[0], [0, 0.5, 0.5, 0.75, 0.25, 0, 1, 0, 1])
     np.testing.assert_allclose(matrix[1], 0)
-    assert level_matrix(coding, designs, without=("price", "brand")).shape == (2, 4)
+    assert level_matrix(coding, scene, without=("price", "brand")).shape == (2, 4)
+
+
+@pytest.mark.parametrize("interactions", [(("quality", "brand"),), (("brand", "quality"), ("none", "quality"))])
+@pytest.mark.parametrize("rule", RULES)
+def test_an_interaction_of_no_effect_changes_nothing(
+    tastes: Tastes, rule: Rule, interactions: tuple[tuple[str, str], ...]
+) -> None:
+    # The none option is none wherever its column stands.
+    plain = tastes(8, draws=5, people=4)
+    coding = replace(plain.coding, interactions=interactions)
+    wider = np.zeros((5, 4, len(coding.columns)))
+    wider[:, :, : plain.values.shape[2]] = plain.values
+    offers: Offers = {**OFFERS, "best": {"price": 2, "quality": 1, "brand": "bolt"}}
+    one, two = (simulate(source, offers, rule=rule) for source in (plain, UtilityDraws(wider, coding, 100)))
+    np.testing.assert_allclose(one.share_draws, two.share_draws, atol=1e-6)
+
+
+def test_levels_are_what_offers_are_however_they_are_valued() -> None:
+    terms = (LinearTerm("price", 1.0, 5.0), LevelsTerm("asc_car", ("no", "yes"), "no"))
+    coding = Coding(
+        terms,
+        ("bus",),
+        "car",
+        None,
+        "alt",
+        alternatives=("bus", "car"),
+        splits=(Split("price", ("bus",)),),
+        interactions=(("price", "asc_car"),),
+    )
+    offers: Offers = {name: {"price": 2.0, "asc_car": "yes", "alt": name} for name in ("bus", "car")}
+    scene = scene_of(UtilityDraws(np.zeros((1, len(coding.columns))), coding, 1), offers)
+    # Ends of the price, of which the car has none that counts; asc_car yes and no; bus and car.
+    expected = [[0.75, 0.25, 1, 0, 1, 0], [0, 0, 1, 0, 0, 1]]
+    np.testing.assert_allclose(level_matrix(coding, scene), expected)
 
 
 def test_splitting_keeps_the_logits_variance(tastes: Tastes) -> None:

@@ -146,6 +146,15 @@ def test_what_cannot_be_had_in_money_has_a_reason(
     assert reason in str(found)
 
 
+def test_a_price_that_is_crossed_has_no_worth(coding: Coding) -> None:
+    rows, _ = blobs(0)
+    crossed = replace(coding, interactions=(("price", "brand"),))
+    wider = np.zeros((len(rows), len(crossed.columns)))
+    wider[:, : rows.shape[1]] = rows
+    found = cluster_segments(wider, crossed, clusters=3)
+    assert all("depends on price:brand_bolt" in segment.no_worth for segment in found.segments)
+
+
 def test_means_of_a_cluster_follow_student(coding: Coding) -> None:
     rows, kind = blobs(4)
     segment = cluster_segments(rows, coding, clusters=3).segments[2]

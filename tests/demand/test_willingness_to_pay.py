@@ -159,8 +159,21 @@ def test_a_price_that_is_worth_different_things_is_refused(data: ChoiceData) -> 
         willingness_to_pay(crossed)
     with pytest.raises(DataError, match="has the columns price:w, price:x, price:y, price:z"):
         willingness_to_pay(fit_mnl(data, coding={"price": "by-alternative"}))
+    with pytest.raises(DataError, match="depends on price:price"):
+        willingness_to_pay(fit_mnl(data, interactions=[("price", "price")]))
     other = fit_mnl(data, interactions=[("size", "brand_bolt")])
     assert set(willingness_to_pay(other).values) == {"size", "brand_bolt", "brand_crow", "size:brand_bolt"}
+
+
+def test_a_split_price_has_a_value_of_money_in_each_alternative(data: ChoiceData) -> None:
+    split = fit_mnl(data, coding={"price": "by-alternative", "size": "by-alternative"})
+    with pytest.raises(DataError, match="such as price='price:w'"):
+        willingness_to_pay(split)
+    found, worth = willingness_to_pay(split, price="price:x"), split.coefficients
+    assert found["size:x"].value == pytest.approx(-worth["size:x"] / worth["price:x"])
+    crossed = fit_mnl(data, coding={"price": "by-alternative"}, interactions=[("price", "size")])
+    with pytest.raises(DataError, match="depends on price:x:size"):
+        willingness_to_pay(crossed, price="price:x")
 
 
 def test_refusals(data: ChoiceData, model: MNLResult) -> None:

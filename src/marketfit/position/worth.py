@@ -209,13 +209,18 @@ class Market:
         attributes = {**offer.settings, **measured}
         coded = coding.code(attributes, where=f"our offer '{self.product}'")
         design = np.repeat(coded.matrix, DRAWS, axis=0)
-        for name in measured:
-            values = metrics.of(variant, self.spec.attributes[name].metric or "")
-            if values is None:
-                raise RunError(f"{variant.name} has no draws of {name}")
-            design[:, _places(coding, name)] = _encode(coding, name, values)
+        if measured:
+            drawn = {name: self._draws(variant, name, metrics) for name in measured}
+            design = coding.along(attributes, drawn, where=f"our offer '{self.product}'").matrix
         own = np.einsum("dc,dpc->dp", design, self.utilities.values)
         return own, {name: float(attributes[name]) for name in coded.extrapolated}
+
+    def _draws(self, variant: Variant, name: str, metrics: Draws) -> FloatArray:
+        """(DRAWS,) of an attribute that is measured."""
+        values = metrics.of(variant, self.spec.attributes[name].metric or "")
+        if values is None:
+            raise RunError(f"{variant.name} has no draws of {name}")
+        return values
 
 
 def _point(variant: Variant, metric: str) -> float:
@@ -223,15 +228,6 @@ def _point(variant: Variant, metric: str) -> float:
     if found is None:
         raise RunError(f"{variant.name} has no measurement of {metric}")
     return found.value
-
-
-def _places(coding: Coding, name: str) -> list[int]:
-    return [coding.columns.index(column) for column in coding.columns_of(name)]
-
-
-def _encode(coding: Coding, name: str, values: FloatArray) -> FloatArray:
-    """(DRAWS, columns of the attribute), clamped to the tested range."""
-    return _numeric(coding, name).encode(values)
 
 
 def tested(coding: Coding, name: str) -> tuple[float, float]:

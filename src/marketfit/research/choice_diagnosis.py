@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from marketfit.demand import ChoiceDesign, DesignReport, Prior, diagnose, rule_of_thumb, sample_size, share_sample_size
+from marketfit.demand.coding.columns import NONE_COLUMN
 from marketfit.demand.designs.coded import Rows
 from marketfit.demand.designs.diagnostics import QUANTILE
 from marketfit.errors import InputError, Problem
@@ -155,7 +156,7 @@ def _columns(
     names = prior.coding.columns
     # The none option is no difference between products: nobody asks whether it is noticed.
     effects = dict(zip(names, (worth / Rows.of(design.space, prior.coding).spans()).tolist(), strict=True))
-    effects = {name: effect for name, effect in effects.items() if name != prior.coding.none}
+    effects = {name: effect for name, effect in effects.items() if name != NONE_COLUMN}
     needed = {} if report.unidentified else sample_size(design, prior, effects=effects, power=asked.power).needed
     return tuple(
         ColumnPrecision(

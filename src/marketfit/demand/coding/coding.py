@@ -14,7 +14,7 @@ from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.coding.columns import NONE_COLUMN
 from marketfit.demand.coding.declaration import Declaration
 from marketfit.demand.coding.inputs import Inputs, data_alternatives, data_values, offer_alternative, offer_values
-from marketfit.demand.coding.terms import Value, describe
+from marketfit.demand.coding.terms import LevelsTerm, Value, describe
 from marketfit.errors import DataError, Problem, nearest
 
 Offer: TypeAlias = Mapping[str, Value]
@@ -60,6 +60,31 @@ class Coding(Declaration):
         Raises DataError with every value that is missing, unknown or of the wrong kind, and for models with
         covariates: offers have none, so the people are to be given first (`for_people`).
         """
+        return self._coded(self._inputs(offer, where))
+
+    def along(self, offer: Offer, numbers: Mapping[str, FloatArray], *, where: str = "offer") -> Design:
+        """Code one offer with some attributes at one number after another: a design of one row for each.
+
+        numbers: attribute, coded linear or piecewise, → (rows,) finite numbers, at least one, that stand in for its
+        value. Interactions and splits by alternative follow them. where, errors: as for `code`.
+        """
+        problems = [
+            Problem(
+                f"{where}: '{term.attribute}'", "is coded by levels", "'linear' or 'piecewise'", "code it in pieces"
+            )
+            for term in self.terms
+            if term.attribute in numbers and isinstance(term, LevelsTerm)
+        ]
+        if problems:
+            raise DataError(problems)
+        one = self._inputs({**offer, **{name: float(values[0]) for name, values in numbers.items()}}, where)
+        rows = max(values.size for values in numbers.values())
+        values = {name: np.repeat(value, rows) for name, value in one.values.items()} | dict(numbers)
+        alternative = np.repeat(one.alternative, rows)
+        return self._coded(Inputs(values, self.alternatives, alternative, np.zeros(rows, dtype=np.bool_)))
+
+    def _inputs(self, offer: Offer, where: str) -> Inputs:
+        """One offer as a row to be coded."""
         problems = self._covariate_problems()
         known = {*self.attributes, *([self.alternative_column] if self.alternatives else [])}
         problems.extend(
@@ -71,7 +96,7 @@ class Coding(Declaration):
         alternative = offer_alternative(offer, self.alternative_column, self.alternatives, where, problems)
         if problems:
             raise DataError(problems)
-        return self._coded(Inputs(values, self.alternatives, alternative, np.zeros(1, dtype=np.bool_)))
+        return Inputs(values, self.alternatives, alternative, np.zeros(1, dtype=np.bool_))
 
     def code_none(self) -> FloatArray:
         """(1, columns) the none option: zero but for its constant. Raises DataError when the model has none."""

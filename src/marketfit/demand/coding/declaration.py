@@ -145,6 +145,11 @@ class Declaration:
             return tuple(column.name for column in self.parts.attributes[name])
         return (name,) if name in self.columns else ()
 
+    def products_with(self, column: str) -> tuple[str, ...]:
+        """The columns in which the one of this name is multiplied with something more."""
+        own = next((set(one.factors), len(one.factors)) for one in self.listed if one.name == column)
+        return tuple(one.name for one in self.listed if own[0] <= set(one.factors) and len(one.factors) > own[1])
+
     def _width_problems(self) -> list[Problem]:
         """Too many columns are told before they are made."""
         width = {term.attribute: len(term.columns) for term in (*self.terms, *self.covariates)}

@@ -115,7 +115,7 @@ def equilibrium(
     told = progress or (lambda _: None)
     generator = np.random.default_rng(rng)
     drawn = draw_demand(source, rng=generator)
-    demand = demand_of(board.scene, drawn, board.term, most=MOST_PEOPLE, rng=generator)
+    demand = demand_of(board.scene, drawn, board.paths, most=MOST_PEOPLE, rng=generator)
     found: list[Settled] = []
     starts = _starts(board, generator)
     for number, start in enumerate(starts):
@@ -157,7 +157,7 @@ def settle_world(
     board: Board, world: UtilityDraws, start: FloatArray, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray] | None:
     """Prices and shares (offers,) of one possible market; None where its prices do not settle."""
-    demand = demand_of(board.scene, world, board.term, most=WORLD_PEOPLE, rng=rng)
+    demand = demand_of(board.scene, world, board.paths, most=WORLD_PEOPLE, rng=rng)
     settled = settle(demand, board.sellers, board.players, start)
     return (settled.prices, demand.shares(settled.prices)) if settled.converged else None
 

@@ -190,6 +190,6 @@ def _checked(
     if problems or scene is None or term is None or design is None:
         raise DataError(list(dict.fromkeys(problems)))
     prices = _grid(term, old)
-    grid = np.concatenate([source.coding.code({**changed, price: point}).matrix for point in prices.tolist()])
+    grid = source.coding.along(changed, {price: prices}, where=f"offer '{offer}'").matrix
     held = {f"{offer}, changed": design.extrapolated} if design.extrapolated else {}
     return replace(scene, extrapolated={**scene.extrapolated, **held}), grid, prices, old

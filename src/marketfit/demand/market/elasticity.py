@@ -12,11 +12,9 @@ from marketfit.demand.intervals import check_level, interval
 from marketfit.demand.market.moments import Chances
 from marketfit.demand.market.offers import Offers, named_offers
 from marketfit.demand.market.prices import (
-    PriceTerm,
+    PriceBasis,
     check_tested,
-    columns_of_price,
     offer_price,
-    price_slopes,
     price_term,
 )
 from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
@@ -72,7 +70,8 @@ def elasticities(
     """Elasticity of every share of preference with respect to the price of one offer.
 
     In each draw (p / s_j) ∂s_j/∂p, with shares and derivatives averaged over its people: the response of demand, not
-    the average of people's elasticities. At a knot of a piecewise price the slope is the mean of both sides'.
+    the average of people's elasticities. At a knot of a piecewise price the slope is the mean of both sides'. Whatever
+    price is crossed with or split by counts, as it does in `simulate`.
 
     source, none, level: as for `simulate`. at: the price to take it at (default: that of the offer).
     Raises DataError with everything that is wrong; a price beyond the tested range has no slope.
@@ -94,7 +93,9 @@ def elasticities(
     if problems or scene is None or term is None:
         raise DataError(problems)
     drawn = draw_demand(source)
-    found = _elasticity_draws(scene, drawn, scene.names.index(offer), term, point)
+    basis = PriceBasis.of(source.coding, term)
+    change = basis.slope(point) @ basis.path(source.coding, moved[offer])[1]
+    found = point * _relative_slopes(scene, drawn, scene.names.index(offer), change)
     low, high = interval(found, level)
     return Elasticities(
         offer=offer,
@@ -110,23 +111,21 @@ def elasticities(
     )
 
 
-def _elasticity_draws(scene: Scene, drawn: UtilityDraws, index: int, term: PriceTerm, point: float) -> FloatArray:
-    """(draws, offers)."""
+def _relative_slopes(scene: Scene, drawn: UtilityDraws, index: int, change: FloatArray) -> FloatArray:
+    """(draws, offers) derivatives of shares, relative to them. change: (columns,) that of one offer's design."""
     draws, people, columns = drawn.values.shape
     weights = weights_of(drawn)
     sets = 1 if scene.sets is None else len(scene.sets.chance)
-    slope = price_slopes(term, point)
-    place = columns_of_price(drawn.coding, term)
     answer = np.zeros((draws, len(scene.names)))
     for begin, end in blocks(draws, people * (len(scene.names) + sets)):
         values = drawn.values[begin:end].reshape(-1, columns)
         utilities = scene.designs @ values.T + scene.constants[:, None]
         chances = Chances.of(utilities, scene.sets)
-        share, change = chances.share, -chances.joint(index)
-        change[index] += share[index]
-        change *= values[:, place] @ slope
+        share, slopes = chances.share, -chances.joint(index)
+        slopes[index] += share[index]
+        slopes *= values @ change
         shape = (len(scene.names), end - begin, people)
-        parts = [np.einsum("odp,dp->do", part.reshape(shape), weights[begin:end]) for part in (change, share)]
+        parts = [np.einsum("odp,dp->do", part.reshape(shape), weights[begin:end]) for part in (slopes, share)]
         with np.errstate(divide="ignore", invalid="ignore"):
-            answer[begin:end] = point * parts[0] / parts[1]
+            answer[begin:end] = parts[0] / parts[1]
     return answer

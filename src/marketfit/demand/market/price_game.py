@@ -10,7 +10,7 @@ import numpy as np
 
 from marketfit.demand.arrays import FloatArray, IntArray
 from marketfit.demand.coding.coding import Offer
-from marketfit.demand.market.prices import PriceTerm, offer_price, price_term, tested_range
+from marketfit.demand.market.prices import PricePaths, PriceTerm, offer_price, price_term, tested_range
 from marketfit.demand.market.pricing import FINE, GRID, PricedDemand, Sellers, answer_of, best_price, nearby_price
 from marketfit.demand.market.scene import MarketSource, Scene, scene_of
 from marketfit.errors import DataError, Problem, nearest
@@ -30,8 +30,9 @@ class PriceGame:
 
     owners: offer → the firm that sets its price to earn most with all its offers. Offers that are not named keep
         their price. unit_costs: offer → cost of serving one buyer, for every owned offer, in the unit of price.
-    price: the price attribute, coded linear or piecewise. bounds: lowest and highest price that firms consider
-        (default: the tested range); clamped to what people were shown, because demand is not known beyond.
+    price: the price attribute, coded linear or piecewise; it may be crossed or split by alternative.
+    bounds: lowest and highest price that firms consider (default: the tested range); clamped to what people were
+        shown, because demand is not known beyond.
     audience: number of people who choose: profits are of so many.
     """
 
@@ -44,13 +45,13 @@ class PriceGame:
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """A game that was checked: scene, price term, sellers, firms by number, and the prices that it starts from.
+    """A game that was checked: scene, designs along prices, sellers, firms by number, prices that it starts from.
 
     start: (offers,), NaN for none. players: places of offers whose price is set by a firm.
     """
 
     scene: Scene
-    term: PriceTerm
+    paths: PricePaths
     sellers: Sellers
     firms: tuple[str, ...]
     start: FloatArray
@@ -85,7 +86,8 @@ def board_of(source: MarketSource, offers: Mapping[str, Offer], game: PriceGame,
     owner = np.array([firms.index(game.owners[name]) if name in game.owners else -1 for name in scene.names])
     costs = np.array([game.unit_costs.get(name, 0.0) for name in scene.names])
     prices = np.array([start.get(name, np.nan) for name in scene.names])
-    return Board(scene, term, Sellers(costs, owner, low, high), firms, prices, np.flatnonzero(owner >= 0))
+    paths = PricePaths.of(scene, source.coding, term)
+    return Board(scene, paths, Sellers(costs, owner, low, high), firms, prices, np.flatnonzero(owner >= 0))
 
 
 def settle(demand: PricedDemand, sellers: Sellers, players: IntArray, start: FloatArray) -> Settled:

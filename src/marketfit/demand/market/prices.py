@@ -1,10 +1,11 @@
-"""Price as a number: how it enters utility, where it was tested, and one offer against the rest."""
+"""Price as a number: where it was tested, what designs become along it, and one offer against the rest."""
 
 from __future__ import annotations
 
 import bisect
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -64,23 +65,90 @@ def check_tested(where: str, values: tuple[float, ...], term: PriceTerm | None, 
         )
 
 
-def price_slopes(term: PriceTerm, point: float) -> FloatArray:
-    """(columns of price,) derivative of the design by price; at a knot between two segments, the mean of theirs."""
-    if isinstance(term, LinearTerm):
-        return np.array([1.0 if term.low <= point <= term.high else 0.0])
-    slopes = np.zeros(len(term.knots) - 1)
-    # The segments to the right and to the left, the same but at a knot; beyond the tested range there is none.
-    sides = (bisect.bisect_right(term.knots, point) - 1, bisect.bisect_left(term.knots, point) - 1)
-    tested = [side for side in sides if 0 <= side < slopes.size]
-    for side in tested:
-        slopes[side] += 1 / len(tested)
-    return slopes
+@dataclass(frozen=True)
+class PriceBasis:
+    """Functions of price that carry an offer's design along its price, whatever price is crossed with or split by.
+
+    Of each segment between knots: the part of it that lies below the price, and powers of that part.
+    price: the attribute. knots: ascending, from the lowest to the highest tested price; a linear price has one segment.
+    degree: how often price is a factor of one column: 1, or more where it is crossed with itself.
+    """
+
+    price: str
+    knots: tuple[float, ...]
+    degree: int
+
+    @classmethod
+    def of(cls, coding: Coding, term: PriceTerm) -> PriceBasis:
+        """The basis for a price that is coded like this."""
+        own = set(term.columns)
+        degree = max((sum(name in own for name in column.factors) for column in coding.listed), default=1)
+        knots = tuple(sorted({*tested_range(term)})) if isinstance(term, LinearTerm) else term.knots
+        return cls(term.attribute, knots, degree)
+
+    @property
+    def functions(self) -> int:
+        """Number of functions."""
+        return (len(self.knots) - 1) * self.degree
+
+    def at(self, points: FloatArray) -> FloatArray:
+        """(points,) prices → (points, functions); beyond the tested prices as at their end."""
+        lower, upper = np.array(self.knots[:-1]), np.array(self.knots[1:])
+        passed = np.clip((points[:, None] - lower) / (upper - lower), 0.0, 1.0)
+        return np.asarray((passed[:, :, None] ** self._powers).reshape(points.size, self.functions))
+
+    def slope(self, point: float) -> FloatArray:
+        """(functions,) derivatives by price; at a knot between two segments, the mean of theirs."""
+        slopes = np.zeros((len(self.knots) - 1, self.degree))
+        # The segments to the right and to the left, the same but at a knot; beyond the tested range there is none.
+        sides = (bisect.bisect_right(self.knots, point) - 1, bisect.bisect_left(self.knots, point) - 1)
+        tested = [side for side in sides if 0 <= side < len(slopes)]
+        for side in tested:
+            length = self.knots[side + 1] - self.knots[side]
+            passed = (point - self.knots[side]) / length
+            slopes[side] += self._powers * passed ** (self._powers - 1) / length / len(tested)
+        return slopes.reshape(-1)
+
+    def path(self, coding: Coding, offer: Offer) -> tuple[FloatArray, FloatArray]:
+        """(columns,) design of an offer at the lowest tested price, and (functions, columns) what each function adds.
+
+        Read off the coding itself, at the ends of each segment (and between, for powers).
+        """
+        lower, upper = np.array(self.knots[:-1]), np.array(self.knots[1:])
+        parts = self._powers / self.degree
+        points = (lower[:, None] + (upper - lower)[:, None] * parts).reshape(-1)
+        rows = coding.along(offer, {self.price: np.append(self.knots[0], points)}).matrix
+        reached = rows[1:].reshape(len(lower), self.degree, rows.shape[1])
+        begun = np.concatenate([rows[None, :1], reached[:-1, -1:]]) if len(lower) else reached
+        added: FloatArray = np.linalg.solve(parts[:, None] ** self._powers, reached - begun).astype(np.float64)
+        return rows[0], added.reshape(self.functions, rows.shape[1])
+
+    @property
+    def _powers(self) -> FloatArray:
+        return np.arange(1.0, self.degree + 1)
 
 
-def columns_of_price(coding: Coding, term: PriceTerm) -> list[int]:
-    """Places of the price's columns in the design."""
-    columns = list(coding.columns)
-    return [columns.index(name) for name in term.columns]
+@dataclass(frozen=True, eq=False)
+class PricePaths:
+    """Designs of all offers as functions of their own prices: start + Σ basis(price) · steps.
+
+    start: (offers, columns) at the lowest tested price. steps: (offers, functions, columns); 0 for none.
+    """
+
+    basis: PriceBasis
+    start: FloatArray
+    steps: FloatArray
+
+    @classmethod
+    def of(cls, scene: Scene, coding: Coding, term: PriceTerm) -> PricePaths:
+        """The paths of the offers of a scene."""
+        basis = PriceBasis.of(coding, term)
+        start = scene.designs.copy()
+        steps = np.zeros((len(start), basis.functions, start.shape[1]))
+        for index, name in enumerate(scene.names):
+            if name in scene.offers:
+                start[index], steps[index] = basis.path(coding, scene.offers[name])
+        return cls(basis, start, steps)
 
 
 def one_against_rest(scene: Scene, index: int) -> tuple[FloatArray, Choosing]:

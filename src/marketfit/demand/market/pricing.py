@@ -8,9 +8,8 @@ import numpy as np
 from scipy import special
 
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray
-from marketfit.demand.coding.terms import LinearTerm
 from marketfit.demand.market.availability import ConsiderationSets, stratified
-from marketfit.demand.market.prices import PriceTerm, columns_of_price, price_slopes
+from marketfit.demand.market.prices import PriceBasis, PricePaths
 from marketfit.demand.market.scene import Scene
 from marketfit.demand.market.shares import weights_of
 from marketfit.demand.models.utilities import UtilityDraws
@@ -25,25 +24,25 @@ FINE = 1e-8  # how exactly prices are found, of the range that they may take
 class PricedDemand:
     """Shares of preference as a function of all prices, for weighted people who each meet some of the offers.
 
-    fixed: (offers, people) utility without the price; −inf where a person does not meet the offer.
-    slopes: (columns of price, people). priced: (offers,) 1 for offers with a price, 0 for none.
-    weights: (people,) summing to 1. term: how price is coded.
+    fixed: (offers, people) utility at the lowest tested price; −inf where a person does not meet the offer.
+    steps: (offers, functions, people) what each function of the basis adds to it; 0 for none.
+    priced: (offers,) whether the offer has a price: all but none. weights: (people,) summing to 1.
     """
 
     fixed: FloatArray
-    slopes: FloatArray
-    priced: FloatArray
+    steps: FloatArray
+    priced: BoolArray
     weights: FloatArray
-    term: PriceTerm
+    basis: PriceBasis
 
     def utilities(self, prices: FloatArray) -> FloatArray:
         """(offers, people)."""
-        parts = self.term.encode(np.where(self.priced == 1, prices, 0.0)) * self.priced[:, None]
-        return np.asarray(self.fixed + parts @ self.slopes)
+        parts = self.basis.at(np.where(self.priced, prices, self.basis.knots[0]))
+        return np.asarray(self.fixed + (parts[:, None, :] @ self.steps)[:, 0])
 
     def utility_of(self, offer: int, price: float) -> FloatArray:
         """(people,) of one offer."""
-        return np.asarray(self.fixed[offer] + self.term.encode(np.array([price]))[0] @ self.slopes)
+        return np.asarray(self.fixed[offer] + self.basis.at(np.array([price]))[0] @ self.steps[offer])
 
     def shares(self, prices: FloatArray) -> FloatArray:
         """(offers,)."""
@@ -70,7 +69,7 @@ class Sellers:
 
 
 def demand_of(
-    scene: Scene, drawn: UtilityDraws, term: PriceTerm, *, most: int, rng: np.random.Generator
+    scene: Scene, drawn: UtilityDraws, paths: PricePaths, *, most: int, rng: np.random.Generator
 ) -> PricedDemand:
     """Demand of the people of all draws. Where people × consideration sets exceed `most`, that many are sampled.
 
@@ -83,17 +82,14 @@ def demand_of(
     if count > most and len(values) > most:
         places = ((np.arange(most) + rng.random()) * (len(values) / most)).astype(np.int64)
         values, weights = values[places], weights[places]
-    place = columns_of_price(drawn.coding, term)
-    rest = scene.designs.copy()
-    rest[:, place] = 0.0
-    fixed = rest @ values.T + scene.constants[:, None]
-    slopes = values[:, place].T
+    fixed = paths.start @ values.T + scene.constants[:, None]
+    steps = paths.steps @ values.T
     if sets is not None:
         person, members, chance = _meetings(sets, len(values), count <= most, rng)
         fixed = np.where(members, fixed[:, person], -np.inf)
-        slopes, weights = slopes[:, person], weights[person] * chance
-    priced = np.array([0.0 if name == drawn.coding.none else 1.0 for name in scene.names])
-    return PricedDemand(fixed, slopes, priced, weights / weights.sum(), term)
+        steps, weights = steps[:, :, person], weights[person] * chance
+    priced = np.array([name in scene.offers for name in scene.names])
+    return PricedDemand(fixed, steps, priced, weights / weights.sum(), paths.basis)
 
 
 def _meetings(
@@ -112,11 +108,13 @@ def _meetings(
 class Answer:
     """The profit of a firm as a function of one of its prices, all other prices being what they are.
 
-    utility: (people,) of the offer without its price. rivalry: (people,) log of the sum over everything else they meet.
+    utility: (people,) of the offer at the lowest tested price; steps: (functions, people) what the price adds to it.
+    rivalry: (people,) log of the sum over everything else they meet.
     mates: (people,) average margin that the firm has on what they would take instead.
     """
 
     utility: FloatArray
+    steps: FloatArray
     rivalry: FloatArray
     mates: FloatArray
     cost: float
@@ -124,7 +122,7 @@ class Answer:
 
     def share(self, points: FloatArray) -> FloatArray:
         """(points, people) chance of taking the offer at each price."""
-        odds = self.utility - self.rivalry + self.demand.term.encode(points) @ self.demand.slopes
+        odds = self.utility - self.rivalry + self.demand.basis.at(points) @ self.steps
         return np.asarray(special.expit(odds))
 
     def profit(self, points: FloatArray) -> FloatArray:
@@ -136,7 +134,7 @@ class Answer:
     def marginal(self, point: float) -> float:
         """Derivative of the profit by the price."""
         share = self.share(np.array([point]))[0]
-        slope = price_slopes(self.demand.term, point) @ self.demand.slopes
+        slope = self.demand.basis.slope(point) @ self.steps
         gain = share + (point - self.cost - self.mates) * share * (1 - share) * slope
         return float(gain @ self.demand.weights)
 
@@ -154,13 +152,12 @@ def answer_of(demand: PricedDemand, sellers: Sellers, utilities: FloatArray, pri
     with np.errstate(divide="ignore", invalid="ignore"):
         rivalry = highest + np.log(total)
         mates = np.where(total > 0, margins @ powers / total, 0.0)
-    return Answer(demand.fixed[offer], rivalry, mates, float(sellers.costs[offer]), demand)
+    return Answer(demand.fixed[offer], demand.steps[offer], rivalry, mates, float(sellers.costs[offer]), demand)
 
 
 def best_price(answer: Answer, low: float, high: float) -> float:
     """The price of the highest profit between bounds: the best of a grid, refined between its neighbours."""
-    term = answer.demand.term
-    knots = [] if isinstance(term, LinearTerm) else [knot for knot in term.knots if low < knot < high]
+    knots = [knot for knot in answer.demand.basis.knots if low < knot < high]
     points = np.unique([*np.linspace(low, high, GRID).tolist(), *knots])
     profits = answer.profit(points)
     best = int(profits.argmax())

@@ -112,7 +112,7 @@ class _Chances:
         weights = np.cumsum(weights_of(drawn).reshape(-1))
         places = np.searchsorted(weights / weights[-1], (np.arange(PEOPLE) + rng.random()) / PEOPLE)
         people = drawn.values.reshape(-1, designs.shape[1])[np.minimum(places, weights.size - 1)]
-        levels = level_matrix(drawn.coding, designs, without=without)
+        levels = level_matrix(drawn.coding, data, without=without)
         normal = special.ndtri(stratified(rng, (PEOPLE, levels.shape[1])))
         return cls(designs @ people.T, levels @ normal.T, data)
 

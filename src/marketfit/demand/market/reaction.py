@@ -111,12 +111,12 @@ def price_after_reaction(
     board, index = _checked(source, offers, (offer, prices, worlds), game)
     drawn, rng = draw_demand(source), np.random.default_rng(0)
     candidates = np.array(prices, dtype=np.float64)
-    demand = demand_of(board.scene, drawn, board.term, most=MOST_PEOPLE, rng=rng)
+    demand = demand_of(board.scene, drawn, board.paths, most=MOST_PEOPLE, rng=rng)
     mean = _reactions(board, demand, index, candidates)
     chosen = world_draws(drawn, worlds)
     found = []
     for number, world in enumerate(chosen):
-        possible = demand_of(board.scene, world, board.term, most=WORLD_PEOPLE, rng=rng)
+        possible = demand_of(board.scene, world, board.paths, most=WORLD_PEOPLE, rng=rng)
         found.append(_reactions(board, possible, index, candidates))
         if progress is not None:
             progress((number + 1) / len(chosen))
@@ -222,4 +222,4 @@ def _checked(
     board = board_of(source, offers, game, problems)
     index = board.scene.names.index(offer)
     rivals = board.sellers.owner[board.players] != board.sellers.owner[index]
-    return Board(board.scene, board.term, board.sellers, board.firms, board.start, board.players[rivals]), index
+    return replace(board, players=board.players[rivals]), index

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy import special
 
 from marketfit.demand.arrays import FloatArray
+from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.coding import Coding
+from marketfit.demand.coding.columns import NONE_COLUMN, indicator
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm, Term
 from marketfit.demand.market.availability import stratified
+from marketfit.demand.market.offers import code_offers
 from marketfit.demand.market.scene import Scene
 from marketfit.demand.market.shares import Choosing
 from marketfit.errors import DataError, Problem
@@ -86,12 +89,12 @@ def choosing_of(rule: Rule, scene: Scene, coding: Coding, *, people: int, seed: 
     if rule == "first-choice":
         return Choosing(scene.constants, scene.sets, spread=0.0)
     errors = RandomisedFirstChoice.splitting_logit(coding) if isinstance(rule, str) else rule
-    drawn = _attribute_errors(errors, coding, scene.designs, people=people, seed=seed)
+    drawn = _attribute_errors(errors, coding, scene, people=people, seed=seed)
     return Choosing(scene.constants, scene.sets, drawn, spread=math.sqrt(errors.product_variance / LOGIT_VARIANCE))
 
 
 def _attribute_errors(
-    rule: RandomisedFirstChoice, coding: Coding, designs: FloatArray, *, people: int, seed: int
+    rule: RandomisedFirstChoice, coding: Coding, scene: Scene, *, people: int, seed: int
 ) -> FloatArray | None:
     """(repeats, offers, people) normal errors, equal where offers have the same levels; stratified by level."""
     unknown = [name for name in rule.without if name not in coding.attributes]
@@ -100,7 +103,7 @@ def _attribute_errors(
         raise DataError([Problem(f"without '{name}'", "no such attribute", allowed, "rename it") for name in unknown])
     if rule.attribute_variance == 0:
         return None
-    levels = level_matrix(coding, designs, without=rule.without)
+    levels = level_matrix(coding, scene, without=rule.without)
     repeats = math.ceil(rule.points / people)
     uniform = stratified(np.random.default_rng(seed), (repeats * people, levels.shape[1]))
     normal = special.ndtri(uniform) * math.sqrt(rule.attribute_variance)
@@ -109,27 +112,40 @@ def _attribute_errors(
     return np.ascontiguousarray(errors.swapaxes(0, 1))
 
 
-def level_matrix(coding: Coding, designs: FloatArray, *, without: tuple[str, ...] = ()) -> FloatArray:
-    """(offers, levels) how much of each level or knot an offer has: 1 for a level, the mixture of two between knots.
+def level_matrix(coding: Coding, rows: ChoiceData | Scene, *, without: tuple[str, ...] = ()) -> FloatArray:
+    """(rows, levels) how much of each level or knot a row has: 1 for a level, the mixture of two between knots.
 
+    Levels are what an alternative or offer is, however the model values it: interactions and splits add none. An
+    attribute that is split by some alternatives plays no part in the others: they have no level of it.
     Alternatives with constants are levels too. The none option has no level.
     """
-    columns = list(coding.columns)
+    # Columns of attributes as they are, and one indicator per alternative.
+    plain = replace(coding, splits=(), interactions=(), covariates=(), constants=coding.alternatives, base=None)
+    designs = plain.design(rows).matrix if isinstance(rows, ChoiceData) else _of_scene(plain, rows)
+    # By what they are made of: an attribute may be called like a constant that the model itself does not have.
+    place = {column.factors[0]: index for index, column in enumerate(plain.listed)}
+    counted = {split.attribute: split.alternatives for split in coding.splits}
     parts = [np.zeros((designs.shape[0], 0))]
     for term in coding.terms:
         if term.attribute in without:
             continue
-        block = designs[:, [columns.index(name) for name in term.columns]]
-        if isinstance(term, LevelsTerm):
-            parts.append(_with_base(block))
-        elif isinstance(term, (LinearTerm, PiecewiseTerm)):
-            parts.append(_between_knots(term, block))
+        block = designs[:, [place[name] for name in term.columns]]
+        levels = _with_base(block) if isinstance(term, LevelsTerm) else _between_knots(term, block)
+        if term.attribute in counted:
+            named = [place[indicator(name)] for name in counted[term.attribute]]
+            levels = levels * designs[:, named].sum(axis=1, keepdims=True)
+        parts.append(levels)
     if coding.constants:
-        parts.append(_with_base(designs[:, [columns.index(f"asc_{name}") for name in coding.constants]]))
+        parts.append(_with_base(designs[:, [place[indicator(name)] for name in coding.constants]]))
     matrix: FloatArray = np.concatenate(parts, axis=1)
     if coding.none is not None:
-        matrix[designs[:, -1] == 1] = 0.0
+        matrix[designs[:, place[NONE_COLUMN]] == 1] = 0.0
     return matrix
+
+
+def _of_scene(coding: Coding, scene: Scene) -> FloatArray:
+    designs, _ = code_offers(coding, scene.offers)
+    return designs if len(scene.offers) == len(scene.names) else np.concatenate([designs, coding.code_none()])
 
 
 def _with_base(dummies: FloatArray) -> FloatArray:

@@ -72,12 +72,14 @@ MarketSource: TypeAlias = UtilitySource | Market
 class Scene:
     """Offers that compete, coded. The none option, where it takes part, is the last.
 
-    names: of the offers. designs: (offers, columns). constants: (offers,) utility on top.
+    names: of the offers. offers: name → attributes, without the none option. designs: (offers, columns).
+    constants: (offers,) utility on top.
     sets: what people choose from, or None where everybody meets all offers.
     extrapolated: offer → attributes that were clamped to the tested range.
     """
 
     names: tuple[str, ...]
+    offers: Mapping[str, Offer]
     designs: FloatArray
     constants: FloatArray
     sets: ConsiderationSets | None
@@ -108,7 +110,7 @@ def scene_of(source: MarketSource, offers: Mapping[str, Offer], *, none: bool | 
         raise DataError([Problem("availability", "is 0 for every offer", "one above 0", "say who can get what")])
     constants = np.array([market.adjustments.constants.get(name, 0.0) for name in names])
     sets = consideration_sets(met, market.seed)
-    return Scene(tuple(names), frozen(designs), frozen(constants), sets, extrapolated)
+    return Scene(tuple(names), dict(offers), frozen(designs), frozen(constants), sets, extrapolated)
 
 
 def market_of(source: MarketSource) -> Market:

@@ -98,7 +98,8 @@ def willingness_to_pay(
     positive (Croissant 2020), as what an hour, a change or a class less is worth.
 
     result: any fitted choice model; or draws of one, such as those `for_people` of a kind, where covariates say what
-        money is worth. price: the price attribute, coded linear, with one coefficient for all.
+        money is worth. price: the price attribute, coded linear, with one coefficient for all; where it is split by
+        alternatives, the column of one of them, and what is worth something there.
     level: of the two-sided intervals. draws, rng: of the simulated ones. Standard errors come from the covariance of
         the means: the model's own where it has one (of the kind in its `interval_errors`), else that of the draws.
     Of draws, the mean over the people of each is one draw of the means, their average is the estimate, and `draws` and
@@ -148,8 +149,10 @@ def _price_index(coding: Coding, means: FloatArray, price: str) -> int:
             raise DataError([Problem(where, found, nearest(price, coding.columns), "name the price attribute")])
         found = f"has the columns {', '.join(coding.columns_of(price))}: there is no single value of money"
         do = "fit with one linear price, or compare offers by price_curve"
+        if any(split.attribute == price for split in coding.splits):
+            do = f"name the price of one alternative, such as price='{coding.columns_of(price)[0]}', or use price_curve"
         raise DataError([Problem(where, found, "a numeric attribute coded 'linear'", do)])
-    crossed = [column.name for column in coding.listed if price in column.factors and len(column.factors) > 1]
+    crossed = coding.products_with(price)
     if crossed:
         found = f"what a unit of money is worth depends on {', '.join(crossed)}"
         do = "fit without these, say who pays where they are covariates (for_people), or compare offers by price_curve"

@@ -48,12 +48,9 @@ def describe(
 def _worth(
     coding: Coding, point: FloatArray, drawn: FloatArray, price: str | None, level: float
 ) -> tuple[dict[str, Figure] | None, str]:
-    if price is None:
-        return None, "no price attribute is named"
-    if price not in coding.attributes:
-        return None, f"there is no attribute '{price}'; {nearest(price, coding.attributes)}"
-    if coding.columns_of(price) != (price,):
-        return None, f"'{price}' has no single slope: it is coded by levels or in pieces"
+    reason = _no_slope(coding, price)
+    if reason or price is None:
+        return None, reason
     index = coding.columns.index(price)
     if not point[index] < 0:
         return None, f"a higher {price} is no disadvantage to this segment (its coefficient is {point[index]:.3g})"
@@ -64,6 +61,18 @@ def _worth(
     low, high = interval(draw_ratios(drawn, index)[:, others], level)
     names = [coding.columns[k] for k in others]
     return _figures(names, -point[others] / point[index], (low, high)), ""
+
+
+def _no_slope(coding: Coding, price: str | None) -> str:
+    """Why no single coefficient says what a unit of money is worth; empty where one does."""
+    if price is None:
+        return "no price attribute is named"
+    if price not in coding.attributes:
+        return f"there is no attribute '{price}'; {nearest(price, coding.attributes)}"
+    if coding.columns_of(price) != (price,):
+        return f"'{price}' has no single slope: it is coded by levels, in pieces or by alternative"
+    crossed = coding.products_with(price)
+    return f"what a unit of {price} is worth depends on {', '.join(crossed)}" if crossed else ""
 
 
 def _figures(names: Sequence[str], values: FloatArray, ends: tuple[FloatArray, FloatArray]) -> dict[str, Figure]:

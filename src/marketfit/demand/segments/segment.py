@@ -33,7 +33,8 @@ class Segment:
     """One segment.
 
     people: how many of the respondents are in it; where membership is a chance, the number to be expected.
-    share: of all people. utilities: column → mean coefficient. importance: attribute → percent.
+    share: of all people. utilities: column → mean coefficient. importance: attribute → percent;
+    interactions are left out of it, and splits averaged (see `marketfit.demand.importance`).
     worth: column → what one unit of it is worth, in units of price; None where money cannot be had, and `no_worth`
     says why (otherwise it is empty).
     """

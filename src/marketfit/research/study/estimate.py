@@ -10,6 +10,7 @@ import numpy as np
 
 from marketfit.brief import MarketSpec
 from marketfit.demand import ChoiceData, ChoiceModel, MNLResult, UtilityDraws, draw_utilities, model_to_json
+from marketfit.demand.coding.columns import NONE_COLUMN
 from marketfit.demand.models.utilities import DRAWS
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
@@ -133,7 +134,7 @@ def _part_worths(model: ChoiceModel, signs: Mapping[str, int], run: Run) -> tupl
         rng = np.random.default_rng(run.seed_for("research", "part-worths"))
         errors = model.mean_draws(DRAWS, rng).std(axis=0, ddof=1).tolist()
     steps = {step.column: step for step in steps_of(model.coding, signs)}
-    others = {model.coding.none: "choosing none of them"}
+    others = {NONE_COLUMN: "choosing none of them"}
     return tuple(
         PartWorth(
             name=name,
