@@ -8,7 +8,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from marketfit.demand import ChoiceData, fit_latent_class, fit_mnl
+from marketfit.demand import ChoiceData, fit_latent_class, fit_mixed, fit_mnl
 
 Maker = Callable[..., ChoiceData]
 
@@ -36,3 +36,13 @@ def test_a_coefficient_at_its_bound_is_no_parameter(data: ChoiceData) -> None:
     assert (bound.at_bound, bound.parameters) == (("price",), 3)
     assert bound.aic == pytest.approx(-2 * bound.log_likelihood + 2 * 3)
     assert f"3 parameters, AIC {bound.aic:.2f}, BIC {bound.bic:.2f} (n = 40 respondents)" in str(bound)
+
+
+def test_a_mixed_logit_takes_its_spreads_too(data: ChoiceData) -> None:
+    mixed = fit_mixed(data, random={"price": "normal"}, draws=30)
+    assert mixed.parameters == 5
+    assert mixed.aic == pytest.approx(-2 * mixed.log_likelihood + 2 * 5)
+    assert mixed.bic == pytest.approx(-2 * mixed.log_likelihood + 5 * math.log(data.respondents))
+    assert f"5 parameters, AIC {mixed.aic:.2f}, BIC {mixed.bic:.2f} (n = 40 respondents)" in str(mixed)
+    bound = fit_mixed(data, random={"size": "normal"}, signs={"price": 1}, draws=30)
+    assert (bound.at_bound, bound.parameters) == (("price",), 4)

@@ -24,6 +24,7 @@ from marketfit.demand import (
     cross_validate,
     cross_validate_scaled,
     draw_utilities,
+    elasticities,
     equilibrium,
     fit_hb,
     fit_latent_class,
@@ -33,6 +34,7 @@ from marketfit.demand import (
     fold_tasks,
     for_people,
     hit_rate,
+    importance,
     latent_segments,
     log_loss,
     price_after_reaction,
@@ -135,6 +137,8 @@ def test_classes_take_choice_data(classes: LatentClassResult, given: Any, found:
         lambda source: price_after_reaction(source, OFFERS, offer="ours", prices=[1.0], game=GAME),
         lambda source: search_line(source, OFFERS, candidates=OFFERS),
         Market,
+        importance,
+        lambda source: elasticities(source, OFFERS, offer="ours"),
         draw_utilities,
         prior_from,
         willingness_to_pay,
@@ -146,6 +150,12 @@ def test_a_model_is_to_be_fitted_first(data: ChoiceData, use: Callable[[Any], ob
         told = refused(lambda given=given: use(given))  # type: ignore[misc]
         allowed = "a fitted model, or draws of its coefficients"
         assert told.startswith(f"the model: is {found}; {allowed} → fit one first, such as fit_mnl(data)"), told
+
+
+@TABLES
+def test_tastes_of_people_are_told_by_choice_data(data: ChoiceData, given: Any, found: str) -> None:  # noqa: ANN401
+    mixed = fit_mixed(data, random={"price": "normal"}, draws=10)
+    assert refused(lambda: mixed.individual(given)).startswith(READ_FIRST.format(found))
 
 
 def test_segments_are_of_latent_classes(logit: MNLResult) -> None:

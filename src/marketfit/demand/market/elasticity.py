@@ -17,7 +17,7 @@ from marketfit.demand.market.prices import (
     offer_price,
     price_term,
 )
-from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, scene_of
+from marketfit.demand.market.scene import MarketSource, Scene, draw_demand, market_of, scene_of
 from marketfit.demand.market.shares import blocks, weights_of
 from marketfit.demand.models.utilities import UtilityDraws
 from marketfit.demand.printing import Printed, extrapolated_lines, level_heads, rounded, table_rows
@@ -77,7 +77,7 @@ def elasticities(
     Raises DataError with everything that is wrong; a price beyond the tested range has no slope.
     """
     check_level(level)
-    offers = named_offers(offers, source.coding)
+    offers = named_offers(offers, market_of(source).coding)
     problems: list[Problem] = []
     term = price_term(source.coding, price, problems)
     point = offer_price(offers, offer, price, problems) if at is None else at

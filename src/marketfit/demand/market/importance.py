@@ -63,8 +63,8 @@ def importance(source: UtilitySource, *, draws: int = DRAWS, rng: Rng = 0, level
     source: a fitted model, or draws of its coefficients (then `draws` and `rng` play no part). level: of the interval.
     """
     check_level(level)
-    coding = source.coding
     drawn = draw_utilities(source, draws=draws, rng=rng)
+    coding = drawn.coding
     ranges = [_range(drawn, term) for term in coding.terms]
     total = np.sum(ranges, axis=0)
     parts = [np.where(total > 0, part / np.where(total > 0, total, 1.0), 1 / len(ranges)) for part in ranges]

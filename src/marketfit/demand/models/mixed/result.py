@@ -10,10 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from marketfit.demand.arrays import FloatArray, IntArray
-from marketfit.demand.choices.data import ChoiceData
+from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.coding.coding import Coding
 from marketfit.demand.models.arguments import bounds_of
 from marketfit.demand.models.covariance import Errors
+from marketfit.demand.models.criteria import Informed
 from marketfit.demand.models.halton import halton_block
 from marketfit.demand.models.mixed.blocks import units_of
 from marketfit.demand.models.mixed.likelihood import SKIPPED, SimulatedLikelihood, base_of
@@ -34,7 +35,7 @@ CELLS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MixedResult(Printed):
+class MixedResult(Informed, Printed):
     """A fitted mixed logit.
 
     coding: how attributes became columns. random: column → distribution, for the random ones, in the order of columns.
@@ -117,6 +118,11 @@ class MixedResult(Printed):
         return slopes @ self.covariance @ slopes.T
 
     @property
+    def parameters(self) -> int:
+        """Number of means, spreads and correlations, but for those that a sign holds at 0."""
+        return self.estimates.size - len(self.at_bound)
+
+    @property
     def sample_size(self) -> int:
         """The n of every figure made from this fit: people, or choices when the data do not say who."""
         return self.respondents or self.observations
@@ -128,6 +134,8 @@ class MixedResult(Printed):
 
     def predict(self, data: ChoiceData) -> FloatArray:
         """(rows,) the share of people who choose each alternative of a task, in the order of the source table's rows.
+
+        To go with `data.starts`, `data.alternative` or `data.chosen`, which are sorted by task: `data.in_task_order`.
 
         Averaged over the same Halton draws for every task, so that equal tasks have equal shares. Numbers beyond the
         tested range are clamped; `coding.design(data).extrapolated` says which.
@@ -151,6 +159,7 @@ class MixedResult(Printed):
 
         They vary less between people than tastes do: few answers leave much unknown of a person.
         """
+        check_choice_data(data)
         unit = units_of(data, self.panel)
         units = (unit, np.ones(int(unit[-1]) + 1))
         likelihood = SimulatedLikelihood.of(self.tastes, data, self.coding.design(data).matrix, units, self.draws)
@@ -194,6 +203,7 @@ class MixedResult(Printed):
             f"Mixed logit: {self.observations} choices{people}, {self.draws} Halton draws for each {kept}",
             f"log-likelihood {self.log_likelihood:.3f}, with equal probabilities {self.log_likelihood_null:.3f}, "
             f"McFadden R² {self.rho_squared:.4f}; the highest of {self.starts} searches, reached by {self.agreed}",
+            self._criteria_line,
         ]
         errors = {kind: self.standard_errors_of(kind) for kind in (self.errors, self.interval_errors)}
         rows = coefficient_rows(self.coefficients, errors)
