@@ -202,7 +202,7 @@ class _Trials:
         )
 
     def settled(self, progress: Progress) -> HBResult:
-        """Hierarchical Bayes for the last word: again, and longer, until its chains settle or no more is left to try."""
+        """Hierarchical Bayes for the last word: again, and longer, while its chains do not settle."""
         for attempt, iterations in enumerate(ITERATIONS):
             model = self._fit_bayes(self.data, iterations, part_of(progress, attempt, len(ITERATIONS)))
             if model.converged:
