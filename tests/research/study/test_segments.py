@@ -68,7 +68,7 @@ def finding(two_kinds: ChoiceData, tmp_path_factory: pytest.TempPathFactory) -> 
         # Four and five classes of two kinds of people crawl; tests/demand/test_latent_class.py looks for the number.
         patch.setattr("marketfit.research.study.segments.CLASSES", (1, 2, 3))
         found, notes = segment_finding(
-            two_kinds, straight.coding, straight.signs, read_people(SurveyFile(source=path), MarketSpec()),
+            two_kinds, straight, read_people(SurveyFile(source=path), MarketSpec()),
             price="price", simulated=False, seed=0, progress=lambda _: None,
         )  # fmt: skip
     assert found is not None, notes
@@ -123,7 +123,7 @@ def test_who_is_in_a_segment_is_weighted_and_many_people_are_sampled(
     weighted = replace(two_kinds, weights=np.where(town, 0.2, 1.8)[two_kinds.respondent])
     straight = fit_choices(weighted, signs={"price": -1}, price="price", progress=lambda _: None).straight_price
     found, notes = segment_finding(
-        weighted, straight.coding, straight.signs, read_people(SurveyFile(source=path), MarketSpec()),
+        weighted, straight, read_people(SurveyFile(source=path), MarketSpec()),
         price="price", simulated=False, seed=0, progress=lambda _: None,
     )  # fmt: skip
     assert found is not None, notes

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from marketfit.demand import (
     ChoiceData,
-    Coding,
     LatentClassResult,
+    MNLResult,
     Profile,
     Segment,
     Segments,
@@ -35,8 +35,7 @@ _MARKS = 6  # levels by which a segment stands out, at the most
 
 def segment_finding(
     data: ChoiceData,
-    coding: Coding,
-    signs: Mapping[str, int],
+    straight: MNLResult,
     people: People | None,
     *,
     price: str,
@@ -47,12 +46,13 @@ def segment_finding(
 ) -> tuple[Finding | None, tuple[str, ...]]:
     """Segments by latent class: how many by BIC, what each wants and would pay, and who is in it.
 
-    found: the latent classes of these data in this coding, where they are fitted already. Otherwise they are fitted to
+    straight: the logit of the data with a straight line for price; its coding and signs are those of the segments.
+    found: the latent classes of these data in that coding, where they are fitted already. Otherwise they are fitted to
     MOST_FITTED people at the most, drawn by the seed: more of them would only take longer.
     """
     if data.respondents < FEWEST_FOR_SEGMENTS:
         return None, (f"No segments: they take {FEWEST_FOR_SEGMENTS} respondents, here are {data.respondents}.",)
-    asked = data.respondents
+    asked, coding, signs = data.respondents, straight.coding, straight.signs
     if found is None:
         data = _sample(data, seed)
     try:
