@@ -167,11 +167,11 @@ def _judged_by_the_earnest(
 ) -> Consistency:
     """Scores under the tastes of those whom a first look keeps: robots would blur the picture of people."""
     seed = int(np.random.default_rng(rng).integers(2**32))
-    first = consistency(data, signs=signs, rng=seed, progress=lambda done: progress(0.5 * done)).held_against(lines)
+    first = consistency(data, signs=signs, rng=seed, progress=lambda done: progress(0.5 * done))
     halves = np.stack([first.odd < first.odd_cut, first.even < first.even_cut])
     careless = halves.all(axis=0) | (lines & halves.any(axis=0))
     if not careless.any() or careless.all() or data.respondent is None:
-        return first
+        return first.held_against(lines)
     kept = data.take(~careless[np.unique(data.respondent, return_inverse=True)[1]])
     second = consistency(data, population=kept, signs=signs, rng=seed, progress=lambda done: progress(0.5 + 0.5 * done))
     return second.held_against(lines)

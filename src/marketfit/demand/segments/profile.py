@@ -188,10 +188,13 @@ def _levels(
     shape = (len(segments.names), len(column.levels))
     # Levels that only strangers have are none here.
     kept = np.flatnonzero(np.bincount(codes, minlength=shape[1]))
-    count, weighed, squared = (
-        np.bincount(groups * shape[1] + codes, of, minlength=shape[0] * shape[1]).reshape(shape)[:, kept]
-        for of in (np.ones(counted.size), counted, counted**2)
-    )
+    cells = groups * shape[1] + codes
+
+    def crossed(of: FloatArray) -> FloatArray:
+        sums: FloatArray = np.bincount(cells, of, minlength=shape[0] * shape[1]).reshape(shape)[:, kept]
+        return sums
+
+    count, weighed, squared = crossed(np.ones(counted.size)), crossed(counted), crossed(counted**2)
     inside = _worth(weighed, squared.sum(axis=1))
     outside = _worth(weighed.sum(axis=0) - weighed, squared.sum() - squared.sum(axis=1))
     part = weighed.sum(axis=1) / max(float(weighed.sum()), 1e-300)
@@ -228,7 +231,8 @@ def _worth(weighed: FloatArray, squares: FloatArray) -> FloatArray:
     """
     total = weighed.sum(axis=1)
     factor = np.divide(total, squares, out=np.zeros_like(total), where=total > 0)
-    return np.maximum(weighed, 0.0) * factor[:, None]
+    worth: FloatArray = np.maximum(weighed, 0.0) * factor[:, None]
+    return worth
 
 
 def _numbers(column: NumberCovariate, segments: Segments, weights: FloatArray, level: float) -> NumberProfile:

@@ -85,8 +85,8 @@ def choose_model(
         loss, scale = compared.results[kind].log_loss, compared.results[kind].scale
         note = f"Model: {kind}, with a log-loss of {loss.value:.3f} on {loss.tasks} tasks, each held out once."
         if scale is None:
-            found = compared.classes if kind == "latent-class" and compared.classes else logit
-            return Chosen(kind, found, 1.0, held, (note, *notes), compared.classes)
+            best = compared.classes if kind == "latent-class" and compared.classes else logit
+            return Chosen(kind, best, 1.0, held, (note, *notes), compared.classes)
         model = trials.settled(lambda done: progress(0.6 + 0.4 * done))
         unsettled = f"the chains of hierarchical Bayes have not settled (R-hat {max(model.r_hat.values()):.2f}, "
         unsettled += f"above {WORST_R_HAT}, after {model.iterations} iterations)"
