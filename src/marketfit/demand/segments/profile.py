@@ -191,8 +191,8 @@ def _levels(
     cells = groups * shape[1] + codes
 
     def crossed(of: FloatArray) -> FloatArray:
-        sums: FloatArray = np.bincount(cells, of, minlength=shape[0] * shape[1]).reshape(shape)[:, kept]
-        return sums
+        sums = np.bincount(cells, of, minlength=shape[0] * shape[1]).astype(np.float64)
+        return sums.reshape(shape)[:, kept]
 
     count, weighed, squared = crossed(np.ones(counted.size)), crossed(counted), crossed(counted**2)
     inside = _worth(weighed, squared.sum(axis=1))
