@@ -28,8 +28,8 @@ from marketfit.research.study.steps import Step, steps_of
 
 FEWEST_FOR_SEGMENTS = 60
 CLASSES = (1, 2, 3, 4, 5)
-MOST_FITTED = 5000
-"""People whose classes are looked for: with so many, shares of segments are known to about a point."""
+MOST_FITTED = 2000
+"""People whose classes are looked for: with so many, shares of segments are known to within two points."""
 _MARKS = 6  # levels by which a segment stands out, at the most
 
 
