@@ -88,6 +88,22 @@ def test_the_same_seed_gives_the_same_verdicts(data: ChoiceData, monkeypatch: py
     assert one != other  # the reasons tell scores, which are simulated
 
 
+def test_a_straight_line_is_held_against_the_full_cut_off() -> None:
+    """In six tasks people in earnest look like robots so often that the cut-off for all catches few straight-liners."""
+    rng = np.random.default_rng(0)
+    earnest, chance = rng.normal(1.0, 2.0, size=(40, 20, 2)), rng.normal(0.0, 2.0, size=(40, 20, 2))
+    cuts = consistency._cuts(chance, earnest, np.full(40, 6))
+    assert (cuts[:, 2:] > cuts[:, :2] + 1.0).all()
+    assert (chance[..., 0] < cuts[0, 2]).mean() == pytest.approx(consistency.CUT, abs=0.01)
+    zeros = np.zeros(40)
+    scores = consistency.Consistency(zeros, zeros, *cuts.T)
+    line = np.arange(40) == 7
+    held = scores.held_against(line)
+    assert held.odd_cut[line] == scores.odd_full[line]
+    assert held.even_cut[line] == scores.even_full[line]
+    assert (held.odd_cut[~line] == scores.odd_cut[~line]).all()
+
+
 def test_one_reason_is_not_enough(judged: RespondentQuality) -> None:
     verdict = next(one for one in judged.verdicts if one.respondent == f"p{HASTY:03d}")
     assert verdict.criteria == ("speed",)

@@ -29,7 +29,7 @@ from marketfit.demand import (
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.intervals import rate_interval
 from marketfit.demand.models.mnl import fit_mnl
-from marketfit.demand.segments.association import cramers_v, holm, independence_p, kruskal_wallis, lifts
+from marketfit.demand.segments.association import cramers_v, holm, independence_p, kruskal_wallis, lift_ends
 from marketfit.demand.segments.kmeans import kmeans, silhouette
 from marketfit.demand.segments.profile import LevelProfile, NumberProfile
 from marketfit.errors import DataError
@@ -302,13 +302,67 @@ def test_profile_by_hand(ten: Segments) -> None:
     assert (age.n, age.missing) == (9, 1)
     assert [row.n for row in age.by_segment] == [5, 4]
     assert [row.mean.value for row in age.by_segment] == [pytest.approx(7.2), pytest.approx(45.0)]
-    assert (age.by_segment[1].lower_quartile, age.by_segment[1].median) == (37.5, 45.0)
+    assert (age.by_segment[1].lower_quartile, age.by_segment[1].median) == (35.0, 45.0)
     low, high = stats.t.interval(0.95, 3, 45.0, stats.sem([30, 40, 50, 60]))
     assert (age.by_segment[1].mean.low, age.by_segment[1].mean.high) == (pytest.approx(low), pytest.approx(high))
     assert age.overall.mean.value == pytest.approx(216 / 9)
     assert isinstance(member, LevelProfile)
     assert {share.level for share in member.shares} == {"0", "1"}
     assert "country" in str(found)
+
+
+def test_weights_by_hand(ten: Segments) -> None:
+    # Person k weighs k. Segment 1: 1 DE, 2 DE, 3 DE, 4 FR, 6 DE; segment 2: 7 to 10, all FR. Person 5 is of nowhere.
+    weights = np.arange(1.0, 11.0)
+    columns = ["country", "age"]
+    country, age = profile_segments(ten, PEOPLE, respondent="who", columns=columns, weights=weights).covariates
+    assert isinstance(country, LevelProfile)
+    german = country.shares[0]
+    assert (german.count, german.n) == (4, 5)
+    assert german.share.value == pytest.approx(12 / 16)
+    assert german.overall == pytest.approx(12 / 50)
+    assert german.lift.value == pytest.approx(0.75 / 0.24)
+    assert german.lift.low < german.lift.value
+    assert german.lift.high == pytest.approx(50 / 16)  # more is not possible
+    worth = 16**2 / (1 + 4 + 9 + 16 + 36)  # Kish
+    assert german.share.low == pytest.approx(stats.beta.ppf(0.025, 0.75 * worth, 0.25 * worth + 1))
+    assert german.share.high == pytest.approx(stats.beta.ppf(0.975, 0.75 * worth + 1, 0.25 * worth))
+    assert isinstance(age, NumberProfile)
+    older = age.by_segment[1]
+    assert older.n == 4
+    assert older.mean.value == pytest.approx((7 * 30 + 8 * 40 + 9 * 50 + 10 * 60) / 34)
+    gaps = weights[6:] * (np.array([30, 40, 50, 60]) - older.mean.value)
+    half = stats.t.ppf(0.975, 3) * math.sqrt(4 / 3 * (gaps**2).sum()) / 34
+    assert older.mean.high - older.mean.value == pytest.approx(half)
+    assert (older.lower_quartile, older.median, older.upper_quartile) == (40.0, 50.0, 60.0)  # 7, 15, 24 of 34
+
+
+def test_whoever_counts_thrice_is_three_people_and_equal_weights_are_none(ten: Segments) -> None:
+    columns = ["country", "age"]
+    times = np.array([1, 2, 3, 1, 1, 2, 1, 3, 1, 1])
+    weighted = profile_segments(ten, PEOPLE, respondent="who", columns=columns, weights=times.astype(float))
+    names = [f"{k}.{copy}" for k, count in enumerate(times.tolist(), start=1) for copy in range(count)]
+    of = {str(who): row for row, who in enumerate(PEOPLE["who"])}
+    rows = [of[name.split(".")[0]] for name in names]
+    table = {"who": names, **{name: [PEOPLE[name][row] for row in rows] for name in columns}}
+    many = replace(ten, membership=np.repeat(ten.membership, times, axis=0), respondent_labels=np.array(names))
+    for mine, theirs in zip(
+        weighted.covariates, profile_segments(many, table, respondent="who", columns=columns).covariates, strict=True
+    ):
+        if isinstance(mine, LevelProfile) and isinstance(theirs, LevelProfile):
+            assert mine.cramers_v == pytest.approx(theirs.cramers_v)
+            for one, other in zip(mine.shares, theirs.shares, strict=True):
+                told = (one.share.value, one.overall, one.lift.value)
+                assert told == pytest.approx((other.share.value, other.overall, other.lift.value))
+        if isinstance(mine, NumberProfile) and isinstance(theirs, NumberProfile):
+            for a, b in zip((*mine.by_segment, mine.overall), (*theirs.by_segment, theirs.overall), strict=True):
+                quartiles = (a.lower_quartile, a.median, a.upper_quartile)
+                assert quartiles == (b.lower_quartile, b.median, b.upper_quartile)
+                assert a.mean.value == pytest.approx(b.mean.value)
+    seven = profile_segments(ten, PEOPLE, respondent="who", columns=columns, weights=np.full(10, 7.0))
+    assert str(seven) == str(profile_segments(ten, PEOPLE, respondent="who", columns=columns))
+    with pytest.raises(DataError, match="one weight for each respondent"):
+        profile_segments(ten, PEOPLE, respondent="who", columns=columns, weights=np.ones(9))
 
 
 def test_who_they_are(fitted: LatentClassResult) -> None:
@@ -337,7 +391,8 @@ def test_lift_interval_covers() -> None:
     covered = 0
     for _ in range(400):
         a, b = rng.binomial(40, 0.3), rng.binomial(60, 0.1)
-        _, (low, high) = lifts(np.array([[a, 40 - a], [b, 60 - b]], dtype=float), 0.95, rng)
+        table = np.array([[a, 40 - a], [b, 60 - b]], dtype=float)
+        low, high = lift_ends(table, table[::-1], np.array([0.4, 0.6]), 0.95, rng)
         covered += low[0, 0] <= 0.3 / 0.18 <= high[0, 0]
     assert 0.925 <= covered / 400 <= 0.98
 

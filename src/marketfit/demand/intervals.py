@@ -61,8 +61,9 @@ def rate_interval(successes: FloatArray, n: FloatArray, level: float) -> tuple[F
     (array([0.7174]), array([0.9819]))
     """
     tail = (1 - level) / 2
-    low = np.where(successes > 0, special.betaincinv(np.maximum(successes, 1), n - successes + 1, tail), 0.0)
-    high = np.where(successes < n, special.betaincinv(successes + 1, np.maximum(n - successes, 1), 1 - tail), 1.0)
+    some, failures = np.where(successes > 0, successes, 1.0), np.where(successes < n, n - successes, 1.0)
+    low = np.where(successes > 0, special.betaincinv(some, n - successes + 1, tail), 0.0)
+    high = np.where(successes < n, special.betaincinv(successes + 1, failures, 1 - tail), 1.0)
     return low, high
 
 

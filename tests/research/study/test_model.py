@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from marketfit.demand import ChoiceData, HBResult, MNLResult, TunedScale, fit_mnl
+from marketfit.demand import ChoiceData, HBResult, MNLResult, TunedScale, draw_utilities, fit_mnl, price_curve
 from marketfit.research.study.model import Chosen, choose_model, proven
+
+
+@pytest.fixture(autouse=True)
+def few_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More classes than there are kinds of people take long to fit."""
+    monkeypatch.setattr("marketfit.research.study.model.CLASSES", (1, 2))
 
 
 def survey(spread: float, people: int = 60, tasks: int = 10) -> ChoiceData:
@@ -57,9 +63,63 @@ def test_an_unsettled_posterior_is_not_used(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("marketfit.research.study.model.ITERATIONS", (20, 20))
     monkeypatch.setattr("marketfit.research.study.model.TRYING", 200)
     found = chosen(survey(2.5))
-    assert found.kind == "logit"
-    assert "have not settled" in found.notes[0]
-    assert len(found.held_out) == 2
+    assert found.kind != "hierarchical-bayes"
+    assert any("Not hierarchical-bayes" in note and "have not settled" in note for note in found.notes)
+    assert "hierarchical-bayes" in {held.model for held in found.held_out}
+
+
+HUNTERS, OTHERS, NONE = (0.3, -0.9), (1.6, -0.15), -3.0
+"""What a device and a unit of price are worth to a third of people, and to the others."""
+
+
+def two_segments(people: int = 120, tasks: int = 10) -> ChoiceData:
+    """Choices among three, or none, of people of two kinds."""
+    rng = np.random.default_rng(3)
+    table: dict[str, list[object]] = {name: [] for name in ("who", "task", "alt", "won", "place", "price")}
+    for person in range(people):
+        device, slope = HUNTERS if person % 3 == 0 else OTHERS
+        for task in range(tasks):
+            local, price = rng.integers(2, size=3), rng.choice([2.0, 4.0, 6.0, 8.0], size=3)
+            worth = np.append(device * local + slope * price, NONE) + rng.gumbel(size=4)
+            for place in range(4):
+                none = place == 3
+                shown = (None, None) if none else (("cloud", "device")[local[place]], float(price[place]))
+                row = (person, task, "none" if none else str(place), int(place == worth.argmax()), *shown)
+                for name, value in zip(table, row, strict=True):
+                    table[name].append(value)
+    return ChoiceData.from_table(
+        table, respondent="who", task="task", alternative="alt", chosen="won", attributes=["place", "price"]
+    )
+
+
+def test_where_chains_do_not_settle_two_segments_stay_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketfit.research.study.model.ITERATIONS", (20, 20))
+    monkeypatch.setattr("marketfit.research.study.model.TRYING", 200)
+    data = two_segments()
+    logit = fit_mnl(data, signs={"price": -1})
+    found = choose_model(logit, data, wanted="auto", seed=0, progress=lambda _done: None)
+    assert found.kind == "latent-class"
+    assert found.model is found.classes
+    assert found.model.coding.columns == ("place_device", "price", "none")
+    losses = {held.model: held.log_loss for held in found.held_out}
+    assert set(losses) == {"logit", "latent-class", "hierarchical-bayes"}
+    assert losses["latent-class"] < losses["logit"]
+
+    drawn = draw_utilities(found.model, draws=1000, rng=0)
+    offers = {"ours": {"place": "device", "price": 2.0}, "theirs": {"place": "cloud", "price": 4.0}}
+    prices = [2.0, 4.0, 6.0, 8.0]
+    curve = price_curve(drawn, offers, offer="ours", prices=prices, unit_cost=1.0, audience=1.0, price="price")
+    for price, low, high in zip(prices, curve.share_low, curve.share_high, strict=True):
+        assert low < true_share(price) < high
+
+
+def true_share(price: float) -> float:
+    """Of a device at this price, against a cloud at 4 and none."""
+    shares = []
+    for device, slope in (HUNTERS, OTHERS, OTHERS):
+        utility = np.exp([device + slope * price, 4.0 * slope, NONE])
+        shares.append(utility[0] / utility.sum())
+    return float(np.mean(shares))
 
 
 def test_few_people_or_tasks_have_the_same_tastes() -> None:

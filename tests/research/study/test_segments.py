@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -65,7 +68,7 @@ def finding(two_kinds: ChoiceData, tmp_path_factory: pytest.TempPathFactory) -> 
         # Four and five classes of two kinds of people crawl; tests/demand/test_latent_class.py looks for the number.
         patch.setattr("marketfit.research.study.segments.CLASSES", (1, 2, 3))
         found, notes = segment_finding(
-            two_kinds, straight.coding, straight.signs, read_people(SurveyFile(source=path), MarketSpec()),
+            two_kinds, straight, read_people(SurveyFile(source=path), MarketSpec()),
             price="price", simulated=False, seed=0, progress=lambda _: None,
         )  # fmt: skip
     assert found is not None, notes
@@ -103,3 +106,30 @@ def test_numbers_known_of_people_are_means_and_words_are_levels(finding: Finding
         mean, low, high, first, median, third = (float(str(cell)) for cell in row[2:8])
         assert low < mean < high
         assert first < median < third
+
+
+def test_who_is_in_a_segment_is_weighted_and_many_people_are_sampled(
+    two_kinds: ChoiceData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every second person is from town; a townsman counts a ninth of a villager."""
+    monkeypatch.setattr("marketfit.research.study.segments.CLASSES", (2,))
+    monkeypatch.setattr("marketfit.research.study.segments.MOST_FITTED", 80)
+    path = tmp_path / "respondents.csv"
+    # Of those who mind the price nine in ten are from town.
+    town = np.where(np.arange(120) < 60, np.arange(120) % 10 > 0, np.arange(120) % 10 == 0)
+    path.write_text(
+        "respondent,home\n" + "".join(f"{n},{'town' if town[n] else 'land'}\n" for n in range(120)), "utf-8"
+    )
+    weighted = replace(two_kinds, weights=np.where(town, 0.2, 1.8)[two_kinds.respondent])
+    straight = fit_choices(weighted, signs={"price": -1}, price="price", progress=lambda _: None).straight_price
+    found, notes = segment_finding(
+        weighted, straight, read_people(SurveyFile(source=path), MarketSpec()),
+        price="price", simulated=False, seed=0, progress=lambda _: None,
+    )  # fmt: skip
+    assert found is not None, notes
+    assert found.respondents == 80
+    assert "Segments are of 80 of the 120 respondents, drawn at random." in found.notes
+    who = next(one for one in found.tables if one.title.startswith("Who is in them: what is commoner"))
+    among_all = {float(str(row[3])) for row in who.rows if row[1] == "home: town"}
+    assert len(among_all) == 1
+    assert 8.0 < among_all.pop() < 12.0  # 10 % of weights, 50 % of people

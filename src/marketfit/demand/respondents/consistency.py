@@ -4,7 +4,9 @@ With p(·) = ∫ Π p(task | β) dN(β) under the population of tastes that hier
 the tasks is log p(all) + ½ log p(h) − ½ log p(other half), less the same for answers at random: the likelihood of all
 tasks, those of the half counting most. Being joint, it asks whether each half follows from the other. The cut-off is
 simulated on the same tasks: at the most 94.5 % of those who answer them at random score below it, and fewer where else
-more than 5 % of simulated people in earnest would fail both halves: a short survey catches less. (The idea is Orme's
+more than 5 % of simulated people in earnest would fail both halves: a short survey catches less. Hardly anybody in
+earnest takes one position every time, so whoever does is held against the full 94.5 %: one half is enough to confirm
+it, and few people can be lost. (The idea is Orme's
 2019, "Consistency cutoffs to identify bad respondents in CBC, ACBC and MaxDiff"; the fit to the answers that tastes
 were estimated from, as used there, flatters those who answer at random.)
 """
@@ -12,11 +14,11 @@ were estimated from, as used there, flatters those who answer at random.)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray, IntArray, Rng, SingleArray, frozen
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng, SingleArray, frozen
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.models.hierarchical.fit import fit_hb
 from marketfit.demand.respondents.blocks import Block, blocks
@@ -38,13 +40,25 @@ class Consistency:
     """Scores of respondents in the order of `respondent_labels`; NaN for those with fewer than 4 tasks.
 
     odd, even: (respondents,) log-likelihood above that of random answers, in nats, that half counting most.
-    odd_cut, even_cut: (respondents,) what most simulated random answerers stay below, for as many tasks.
+    odd_cut, even_cut: (respondents,) what most simulated random answerers stay below, for as many tasks, and few people
+    in earnest. odd_full, even_full: (respondents,) the same with no regard to people in earnest, for those against whom
+    something else speaks already.
     """
 
     odd: FloatArray
     even: FloatArray
     odd_cut: FloatArray
     even_cut: FloatArray
+    odd_full: FloatArray
+    even_full: FloatArray
+
+    def held_against(self, suspects: BoolArray) -> Consistency:
+        """The same scores, with the full cut-offs for `suspects` (respondents,)."""
+        return replace(
+            self,
+            odd_cut=frozen(np.where(suspects, self.odd_full, self.odd_cut)),
+            even_cut=frozen(np.where(suspects, self.even_full, self.even_cut)),
+        )
 
 
 def consistency(
@@ -86,21 +100,22 @@ def consistency(
                 random[person], earnest[person] = scores[1 : 1 + SIMULATED], scores[1 + SIMULATED :]
         progress(0.6 + 0.4 * (int(block.people[-1]) + 1) / data.respondents)
     cuts = _cuts(random, earnest, tasks)
-    return Consistency(frozen(own[:, 0]), frozen(own[:, 1]), frozen(cuts[:, 0]), frozen(cuts[:, 1]))
+    return Consistency(*(frozen(column) for column in (*own.T, *cuts.T)))
 
 
 def _cuts(random: FloatArray, earnest: FloatArray, tasks: IntArray) -> FloatArray:
-    """(respondents, 2) the cut-offs of both halves, from all simulated people with the same number of tasks.
+    """(respondents, 4) cut-offs of both halves, then the full ones, from all simulated people with as many tasks.
 
     random, earnest: (respondents, SIMULATED, 2) scores of simulated people on everybody's tasks.
     """
-    cuts = np.full((tasks.size, 2), np.nan)
+    cuts = np.full((tasks.size, 4), np.nan)
     for count in np.unique(tasks[tasks >= FEWEST_TASKS]).tolist():
         mine = tasks == count
         levels = np.quantile(random[mine].reshape(-1, 2), LEVELS, axis=0)
         fail = (earnest[mine].reshape(-1, 1, 2) < levels).all(axis=2).mean(axis=0)
         fits = np.flatnonzero(fail <= LOST)
-        cuts[mine] = levels[fits[-1]] if fits.size else -np.inf
+        cuts[mine, :2] = levels[fits[-1]] if fits.size else -np.inf
+        cuts[mine, 2:] = levels[-1]
     return cuts
 
 

@@ -85,8 +85,9 @@ def check_respondents(
 
     Two of them are the likelihood of the odd and of the even tasks (see `consistency`), from 25 respondents on; the
     others, with any number, are one position for all tasks (or positions in turn), less than 40 % of the median time
-    for a question, and the same answers to the same tasks as an earlier person. Always taking the cheapest is remarked:
-    people may mean it.
+    for a question, and the same answers to the same tasks as an earlier person. A likelihood confirms a straight line
+    by a stricter cut-off than it judges others by. Always taking the cheapest is remarked: people may mean it. Always
+    taking none is no criterion: whoever wants none of the offers answers just so, and no answer tells them apart.
 
     signs: as in `fit_hb`. seconds: (respondents,) time for all questions, NaN where it is not known. answered:
     (respondents,) how many questions that time is for, the choice tasks unless given: in a survey of several parts,
@@ -139,7 +140,7 @@ def _check(data: ChoiceData, seconds: FloatArray | None, answered: FloatArray | 
 
 def _nothing_known(people: int) -> Consistency:
     unknown = np.full(people, np.nan)
-    return Consistency(unknown, unknown, unknown, unknown)
+    return Consistency(*[unknown] * 6)
 
 
 def _not_judged(tasks: IntArray, times: FloatArray) -> tuple[str, ...]:
@@ -171,9 +172,10 @@ def _judged_by_the_earnest(
     halves = np.stack([first.odd < first.odd_cut, first.even < first.even_cut])
     careless = halves.all(axis=0) | (lines & halves.any(axis=0))
     if not careless.any() or careless.all() or data.respondent is None:
-        return first
+        return first.held_against(lines)
     kept = data.take(~careless[np.unique(data.respondent, return_inverse=True)[1]])
-    return consistency(data, population=kept, signs=signs, rng=seed, progress=lambda done: progress(0.5 + 0.5 * done))
+    second = consistency(data, population=kept, signs=signs, rng=seed, progress=lambda done: progress(0.5 + 0.5 * done))
+    return second.held_against(lines)
 
 
 def _names(data: ChoiceData) -> list[str]:

@@ -36,25 +36,31 @@ def independence_p(table: FloatArray, rng: np.random.Generator) -> float:
     return float((1 + (drawn >= seen * (1 - 1e-9)).sum()) / (TABLES + 1))
 
 
-def kruskal_wallis(values: FloatArray, groups: IntArray) -> tuple[float, float]:
+def kruskal_wallis(values: FloatArray, groups: IntArray, weights: FloatArray | None = None) -> tuple[float, float]:
     """ε², from 0 to 1, and p-value of Kruskal & Wallis (1952), corrected for ties; NaN without two groups.
 
-    values, groups: (people,). The p-value is that of the chi-square approximation.
+    values, groups, weights: (people,). Ranks and their means are weighted, and each group is as many people as its
+    weights are worth (Kish 1965), in the manner of Lumley & Scott (2013). The p-value is that of the chi-square
+    approximation.
 
     >>> effect, p = kruskal_wallis(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), np.array([0, 0, 0, 1, 1, 1]))
     >>> round(effect, 4), round(p, 4)
     (0.7714, 0.0495)
     """
-    n = values.size
-    distinct, code, counts = np.unique(values, return_inverse=True, return_counts=True)
+    counted = np.ones(values.size) if weights is None else weights
+    distinct, code = np.unique(values, return_inverse=True)
     names, group = np.unique(groups, return_inverse=True)
     if names.size < 2 or distinct.size < 2:
         return float("nan"), float("nan")
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[code]
-    sizes = np.bincount(group)
-    gaps = np.bincount(group, ranks) / sizes - (n + 1) / 2
-    ties = 1 - float((counts.astype(np.float64) ** 3 - counts).sum()) / (float(n) ** 3 - n)
-    statistic = 12 / (n * (n + 1)) * float(sizes @ gaps**2) / ties
+    at = np.bincount(code, counted)
+    ranks = (np.cumsum(at) - at / 2)[code]
+    total = np.bincount(group, counted)
+    sizes = total**2 / np.bincount(group, counted**2)
+    means = np.bincount(group, counted * ranks) / total
+    n = float(sizes.sum())
+    centre = float(counted @ ranks) / float(counted.sum())
+    variance = float(counted @ (ranks - centre) ** 2) / float(counted.sum()) * n / (n - 1)
+    statistic = float(sizes @ (means - float(sizes @ means) / n) ** 2) / variance
     return statistic / (n - 1), float(special.chdtrc(names.size - 1, statistic))
 
 
@@ -72,24 +78,22 @@ def holm(p_values: FloatArray) -> FloatArray:
     return corrected
 
 
-def lifts(
-    table: FloatArray, level: float, rng: np.random.Generator
-) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    """Lift of each level in each segment, its share there over its share among all, and the ends of its interval.
+def lift_ends(
+    inside: FloatArray, outside: FloatArray, part: FloatArray, level: float, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Ends of the interval of the lift of each level in each segment: its share there over its share among all.
 
-    table: (segments, levels) counts. The interval takes the sizes of the segments as given: percentiles of draws of the
-    rates inside and outside with Jeffreys' prior (Brown, Cai & DasGupta 2001), so that 0 of n has a width.
+    inside, outside: (segments, levels) people with the level in the segment and in all others, counts or what they are
+    worth when weighted. part: (segments,) the segment's part of all people. The interval takes the sizes of the
+    segments as given: percentiles of draws of the rates inside and outside with Jeffreys' prior (Brown, Cai & DasGupta
+    2001), so that 0 of n has a width.
     """
-    n, total = table.sum(axis=1, keepdims=True), table.sum()
-    others, rest = table.sum(axis=0) - table, total - n
-    share = n / max(total, 1.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        lift = (table / n) / (table.sum(axis=0) / total)
-    inside = rng.beta(table + 0.5, n - table + 0.5, size=(DRAWS, *table.shape))
-    outside = rng.beta(others + 0.5, rest - others + 0.5, size=(DRAWS, *table.shape))
-    drawn = inside / (share * inside + (1 - share) * outside)
+    n, rest = inside.sum(axis=1, keepdims=True), outside.sum(axis=1, keepdims=True)
+    inner = rng.beta(inside + 0.5, n - inside + 0.5, size=(DRAWS, *inside.shape))
+    outer = rng.beta(outside + 0.5, rest - outside + 0.5, size=(DRAWS, *outside.shape))
+    drawn = inner / (part[:, None] * inner + (1 - part[:, None]) * outer)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return lift, (np.minimum(low, lift), np.maximum(high, lift))
+    return np.asarray(low), np.asarray(high)
 
 
 def _occupied(table: FloatArray) -> FloatArray:

@@ -93,8 +93,9 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
     ]
     with run.reporter.task("segments") as progress:
         segments, segment_notes = segment_finding(
-            counted.data, straight.coding, straight.signs, people, price=market.price, simulated=market.simulated,
+            counted.data, straight, people, price=market.price, simulated=market.simulated,
             seed=run.seed_for("research", "segments"), progress=progress,
+            found=done.chosen.classes if straight is done.logit else None,  # fitted in the coding of the logit
         )  # fmt: skip
     notes = (*counted.notes, *done.notes, *done.chosen.notes, *money_notes, *segment_notes)
     return ChoiceFinding(study=study, findings=(*findings, *([segments] if segments else [])), notes=notes)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from marketfit.demand import (
     ChoiceData,
-    Coding,
+    LatentClassResult,
+    MNLResult,
     Profile,
     Segment,
     Segments,
@@ -14,6 +17,7 @@ from marketfit.demand import (
     latent_segments,
     profile_segments,
 )
+from marketfit.demand.arrays import FloatArray
 from marketfit.demand.segments.profile import LevelProfile, NumberProfile, NumberSummary
 from marketfit.errors import DataError
 from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
@@ -24,25 +28,37 @@ from marketfit.research.study.steps import Step, steps_of
 
 FEWEST_FOR_SEGMENTS = 60
 CLASSES = (1, 2, 3, 4, 5)
+MOST_FITTED = 2000
+"""People whose classes are looked for: with so many, shares of segments are known to within two points."""
 _MARKS = 6  # levels by which a segment stands out, at the most
 
 
 def segment_finding(
     data: ChoiceData,
-    coding: Coding,
-    signs: Mapping[str, int],
+    straight: MNLResult,
     people: People | None,
     *,
     price: str,
     simulated: bool,
     seed: int,
     progress: Callable[[float], None],
+    found: LatentClassResult | None = None,
 ) -> tuple[Finding | None, tuple[str, ...]]:
-    """Segments by latent class: how many by BIC, what each wants and would pay, and who is in it."""
+    """Segments by latent class: how many by BIC, what each wants and would pay, and who is in it.
+
+    straight: the logit of the data with a straight line for price; its coding and signs are those of the segments.
+    found: the latent classes of these data in that coding, where they are fitted already. Otherwise they are fitted to
+    MOST_FITTED people at the most, drawn by the seed: more of them would only take longer.
+    """
     if data.respondents < FEWEST_FOR_SEGMENTS:
         return None, (f"No segments: they take {FEWEST_FOR_SEGMENTS} respondents, here are {data.respondents}.",)
+    asked, coding, signs = data.respondents, straight.coding, straight.signs
+    if found is None:
+        data = _sample(data, seed)
     try:
-        model = fit_latent_class(data, classes=CLASSES, coding=coding, signs=signs, rng=seed, progress=progress)
+        model = found or fit_latent_class(
+            data, classes=CLASSES, coding=coding, signs=signs, rng=seed, progress=progress
+        )
     except DataError as error:
         return None, (f"No segments: {error.problems[0]}.",)
     if model.classes == 1:
@@ -56,8 +72,17 @@ def segment_finding(
         f"likeliest one, with a mean chance of {percent(segments.certainty)} %.",
         *silent,
     ]
+    if data.respondents < asked:
+        notes.append(f"Segments are of {data.respondents:,} of the {asked:,} respondents, drawn at random.")
     if people is not None and people.columns:
-        profile = profile_segments(segments, people.table, respondent=RESPONDENT, columns=people.columns, rng=seed)
+        profile = profile_segments(
+            segments,
+            people.table,
+            respondent=RESPONDENT,
+            columns=people.columns,
+            weights=_weights(data),
+            rng=seed,
+        )
         tables[1:1] = [*_who(segments, profile), *_numbers(profile)]
         if profile.absent:
             notes.append(f"{profile.absent} respondents are not in the table of respondents.")
@@ -75,6 +100,21 @@ def segment_finding(
         ),
         (),
     )
+
+
+def _sample(data: ChoiceData, seed: int) -> ChoiceData:
+    """The answers of MOST_FITTED people at the most."""
+    if data.respondent is None or data.respondents <= MOST_FITTED:
+        return data
+    people = np.unique(data.respondent)
+    drawn = np.random.default_rng(seed).choice(people, MOST_FITTED, replace=False)
+    return data.take(np.isin(data.respondent, drawn))
+
+
+def _weights(data: ChoiceData) -> FloatArray:
+    """(respondents,) how many people each stands for: the weight of their tasks, which is the same for all of them."""
+    assert data.respondent is not None, "people are known"
+    return data.weights[np.unique(data.respondent, return_index=True)[1]]
 
 
 def _lead(segments: Segments) -> str:
@@ -136,7 +176,7 @@ def _who(segments: Segments, profile: Profile) -> list[FindingTable]:
         columns=("segment", "who", "here, %", "among all, %", "times as common", "low", "high", "n"),
         rows=tuple(rows),
         note="Only what differs beyond chance. 95 % intervals of how many times as common; Holm's correction over what "
-        "is known of people; n is everybody who is likeliest in the segment."
+        "is known of people; shares are weighted as the study is, n is everybody who is likeliest in the segment."
         if rows
         else "Nothing that is known of people sets the segments apart.",
     )
@@ -164,8 +204,8 @@ def _numbers(profile: Profile) -> list[FindingTable]:
             ),
             rows=tuple(rows),
             note="95 % intervals of the means; quartiles have none. Differs: beyond chance (Kruskal–Wallis, 5 %, with "
-            "Holm's correction over what is known of people). n is everybody with a known number who is likeliest in "
-            "the segment.",
+            "Holm's correction over what is known of people). Weighted as the study is; n is everybody with a known "
+            "number who is likeliest in the segment.",
         )
     ]  # fmt: skip
 
