@@ -36,7 +36,7 @@ from marketfit.research.sheet import Sheet
 
 PRICES = ("too_cheap", "cheap", "expensive", "too_expensive")
 CHANCES = ("buy_cheap", "buy_expensive")
-MOST_LISTED, MOST_POINTS = 100, 60
+MOST_POINTS = 60
 
 
 class PricePlan(Record):
@@ -158,7 +158,7 @@ class PriceSensitivity:
             notes.append(f"Fewer than {FEWEST} people with prices that rise: no intervals.")
         if lost := answers.who.count - used:
             notes.append(f"Left out: {lost} of {answers.who.count} respondents, whose prices do not rise.")
-            tables.append(_listed(_contradictions(answers), lost))
+            tables.append(_listed(_contradictions(answers)))
         return Finding(
             instrument="price-sensitivity",
             title="What the price may be (Van Westendorp)",
@@ -190,8 +190,8 @@ def _anybody_buys(demand: PriceAnswers) -> bool:
 
 
 def _contradictions(answers: PriceSurvey) -> tuple[tuple[str, str], ...]:
-    """Respondents whose prices do not rise, each with where; not all where they are many."""
-    rows: Ints = np.flatnonzero(~answers.rising)[:MOST_LISTED]
+    """Respondents whose prices do not rise, each with where."""
+    rows: Ints = np.flatnonzero(~answers.rising)
     names = answers.who.names.take(pa.array(rows)).to_pylist()
     listed = []
     for name, row in zip(names, answers.prices[rows].tolist(), strict=True):
@@ -269,6 +269,5 @@ def _rows(price: Floats, lines: dict[str, Floats], shown: Ints) -> tuple[tuple[f
     )
 
 
-def _listed(left_out: tuple[tuple[str, str], ...], count: int) -> FindingTable:
-    rest = f"{count - len(left_out)} more are not listed." if count > len(left_out) else ""
-    return FindingTable(title="Left out", columns=("respondent", "reason"), rows=left_out, note=rest)
+def _listed(left_out: tuple[tuple[str, str], ...]) -> FindingTable:
+    return FindingTable(title="Left out", columns=("respondent", "reason"), rows=left_out)
