@@ -21,7 +21,8 @@ _MOST_OWN = 50
 def competition(competitors: Sequence[Offer], market: MarketSpec, *, product: str) -> Finding:
     """Which offers are dominated, ours among them where all its values are known, and how the offers lie.
 
-    Forms of our own offer, such as its prices, are not held against each other. Where a metric is measured later, it can't be compared yet, which is noted.
+    Forms of our own offer, such as its prices, are not held against each other. Where a metric is
+    measured later, ours can't be compared yet, which is noted.
     """
     better: dict[str, Direction] = {
         name: spec.better for name, spec in market.attributes.items() if spec.better is not None

@@ -55,7 +55,7 @@ def _fact(figure: Figure, made: str) -> Fact:
 
 
 def _shown(one: FindingTable, *, simulated: bool) -> Block:
-    """The picture that a table asks for with the table behind it, or the table alone; no row is missing from the page."""
+    """The picture that a table asks for with the table behind it, or the table alone; no row is left out."""
     build = _picture(one)
     if build is None:
         return _table(one)

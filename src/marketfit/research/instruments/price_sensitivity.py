@@ -28,6 +28,7 @@ from marketfit.research.price_sensitivity import (
     best_price,
     price_curves,
     price_points,
+    price_ranges,
     rises,
     trial_curve,
 )
@@ -144,6 +145,7 @@ class PriceSensitivity:
             with run.reporter.task("price curves"):
                 figures, table = _points(rising, seed)
             tables.append(table)
+            notes += _ranges(figures, rising)
         if demand is not None and (short := used - len(demand.prices)) > 0:
             notes.append(f"{short} respondents gave no chance to buy: they are not in the demand curve.")
         if demand is not None and not _anybody_buys(demand):
@@ -228,6 +230,19 @@ def _points(answers: PriceAnswers, seed: int) -> tuple[tuple[Figure, ...], Findi
         ),
     )
     return tuple(figure(name, point) for name, point in named.items()), table
+
+
+def _ranges(points: tuple[Figure, ...], answers: PriceAnswers) -> list[str]:
+    """What is to be said of points that are the middle of a range."""
+    notes = []
+    for point, (low, high) in zip(points, price_ranges(answers), strict=True):
+        if high - low > 1e-9 * max(1.0, high):
+            why = " An interval can't be had: other samples of these people give the same." if point.low is None else ""
+            notes.append(
+                f"{point.name}: {point.value:.4g} is the middle of a range. The two curves lie on each other from "
+                f"{low:.4g} to {high:.4g}, so any price between is as good.{why}"
+            )
+    return notes
 
 
 def _demand(answers: PriceAnswers, seed: int) -> tuple[tuple[Figure, ...], tuple[FindingTable, FindingTable]]:
