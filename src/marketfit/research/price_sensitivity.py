@@ -256,7 +256,7 @@ def _buyers(answers: PriceAnswers, groups: _Groups) -> Floats:
 
 
 def _unless_rounding(tally: Floats, total: Floats) -> Floats:
-    """Weights of people without what sums in floating point leave above all, below nobody, and within a hair of both."""
+    """Weights of people without what sums in floating point leave beyond all and nobody, or within a hair of them."""
     near = _NOTHING * total
     return np.asarray(np.where(tally < near, 0.0, np.where(tally > total - near, total, tally)))
 
