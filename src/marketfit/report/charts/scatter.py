@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MARGIN_X, _MARGIN_Y = 46, 30  # pixels between the outermost marks and the edge of the picture
 _AXIS = 60  # pixels that the upright axis takes at most
+_FAR, _HALF_LINE = 20, 6  # pixels: names farther off have a line to their mark, which ends at the name
 _LETTER, _WIDEST = 6.3, 150.0  # pixels of a letter of 11 pixels, and of a name
 
 
@@ -83,6 +84,10 @@ class _Span:
         """How far along the axis a value lies, from 0 to 1."""
         return (value - self.low) / (self.high - self.low)
 
+    def moved(self, value: float, pixels: float, length: float) -> float:
+        """The value that stands so many pixels farther along an axis of a length in pixels."""
+        return value + (self.high - self.low) * pixels / length
+
     def scale(self) -> alt.Scale:
         import altair as alt
 
@@ -96,16 +101,22 @@ def _span(values: Sequence[float], lines: Sequence[float]) -> _Span:
 
 
 def _names(marks: Sequence[Mark], x: _Span, y: _Span, size: tuple[int, int]) -> list[alt.Chart]:
-    """A layer for each spot that names stand at."""
+    """A layer for each spot that names stand at, and a thin line to each name that stands far from its mark."""
     import altair as alt
 
     width, height = size
     places = [(x.part(mark.x) * width, (1 - y.part(mark.y)) * height) for mark in marks]
     widths = [min(_LETTER * len(mark.name), _WIDEST) for mark in marks]
     at: dict[Spot, list[Mark]] = {}
+    far: list[dict[str, Value]] = []
     for mark, spot in zip(marks, spots(places, widths, width=width, height=height), strict=True):
         at.setdefault(spot, []).append(mark)
-    return [
+        if abs(spot.dy) > _FAR:
+            end = spot.dy - _HALF_LINE if spot.dy > 0 else spot.dy + _HALF_LINE
+            ends = {"x2": x.moved(mark.x, spot.dx, width), "y2": y.moved(mark.y, -end, height)}
+            far.append({"x": mark.x, "y": mark.y, **ends})
+    leaders = alt.Chart(data(far)).mark_rule(color=MUTED, strokeWidth=0.7).encode(x="x:Q", y="y:Q", x2="x2", y2="y2")
+    return ([leaders] if far else []) + [
         alt.Chart(data([_told(mark) for mark in named]))
         .mark_text(dx=spot.dx, dy=spot.dy, align=spot.align, baseline="middle", fontSize=11, color=INK, limit=_WIDEST)
         .encode(x="x:Q", y="y:Q", text="name:N")
