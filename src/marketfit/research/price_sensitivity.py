@@ -202,6 +202,10 @@ class _Groups:
     of_person: Ints
     count: int
 
+    def totals(self, weights: Floats) -> Floats:
+        """(count, 1) the weight of each group."""
+        return np.bincount(self.of_person, weights=weights, minlength=self.count).astype(np.float64)[:, None]
+
     def sums(self, person: Ints, place: Ints, values: Floats) -> Floats:
         """(count, points) running sums of values, each from its place in the grid on."""
         width = self.grid.size + 1
@@ -232,7 +236,7 @@ def _at_most(answers: PriceAnswers, limit: int, rng: np.random.Generator) -> _Gr
 def _opinions(answers: PriceAnswers, groups: _Groups) -> Floats:
     """(4, groups, points) weight of those for whom a price is too cheap, cheap, expensive, too expensive."""
     person, grid = np.arange(len(answers.prices)), groups.grid
-    total = np.bincount(groups.of_person, weights=answers.weights, minlength=groups.count)[:, None]
+    total = groups.totals(answers.weights)
     named = answers.prices.T
     above = [groups.sums(person, np.searchsorted(grid, prices, side="right"), answers.weights) for prices in named[:2]]
     reached = [groups.sums(person, np.searchsorted(grid, prices, side="left"), answers.weights) for prices in named[2:]]
@@ -251,8 +255,7 @@ def _buyers(answers: PriceAnswers, groups: _Groups) -> Floats:
     person, knots, bend = np.repeat(np.arange(people), 4), answers.prices.ravel(), bend.ravel()
     place = np.searchsorted(groups.grid, knots, side="left")
     value = groups.grid * groups.sums(person, place, bend) - groups.sums(person, place, bend * knots)
-    total = np.bincount(groups.of_person, weights=answers.weights, minlength=groups.count)[:, None]
-    return _unless_rounding(value, total)
+    return _unless_rounding(value, groups.totals(answers.weights))
 
 
 def _unless_rounding(tally: Floats, total: Floats) -> Floats:

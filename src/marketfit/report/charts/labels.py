@@ -11,6 +11,7 @@ LINE = 13.0
 
 _MARK, _SWEEPS = 5.0, 6
 
+Align: TypeAlias = Literal["center", "left", "right"]
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom in pixels, downwards
 
 
@@ -20,7 +21,7 @@ class Spot:
 
     dx: float
     dy: float
-    align: Literal["center", "left", "right"]
+    align: Align
 
     def box(self, x: float, y: float, width: float) -> Box:
         """The pixels of a name so wide, of a mark at (x, y)."""
@@ -32,13 +33,9 @@ _NEAR = (
     Spot(0, -13, "center"), Spot(0, 14, "center"), Spot(9, 0, "left"), Spot(-9, 0, "right"),
     Spot(7, -11, "left"), Spot(7, 12, "left"), Spot(-7, -11, "right"), Spot(-7, 12, "right"),
 )  # fmt: skip
-_FAR = tuple(
-    Spot(dx, sign * dy, align)
-    for dy in (25, 37, 49, 61)
-    for align, dx in (("center", 0), ("left", 4), ("right", -4), ("left", 20), ("right", -20))
-    for sign in (-1, 1)
-)
-_SPOTS: tuple[Spot, ...] = (*_NEAR, *_FAR)  # type: ignore[arg-type]
+_ASIDE: tuple[tuple[Align, float], ...] = (("center", 0), ("left", 4), ("right", -4), ("left", 20), ("right", -20))
+_FAR = tuple(Spot(dx, sign * dy, align) for dy in (25, 37, 49, 61) for align, dx in _ASIDE for sign in (-1, 1))
+_SPOTS = (*_NEAR, *_FAR)
 
 
 def spots(

@@ -107,8 +107,7 @@ def _wide(one: FindingTable) -> FindingTable:
 
 def _along(cell: float | str | None) -> tuple[bool, float, str]:
     """Numbers in their order, then what is none."""
-    number = isinstance(cell, float | int)
-    return not number, cell if number else 0.0, "" if number else str(cell)
+    return (False, cell, "") if isinstance(cell, float | int) else (True, 0.0, str(cell))
 
 
 def _cell(cell: float | str | None) -> str:
