@@ -122,7 +122,7 @@ def price_curves(answers: PriceAnswers) -> PriceCurves:
         DataError: there are no answers.
     """
     all_in_one = _everybody(answers)
-    shares = np.minimum(_opinions(answers, all_in_one)[:, 0] / answers.weights.sum(), 1.0)
+    shares = _opinions(answers, all_in_one)[:, 0] / all_in_one.totals(answers.weights)[0]
     return PriceCurves(all_in_one.grid, *shares)
 
 
@@ -133,7 +133,7 @@ def trial_curve(answers: PriceAnswers) -> tuple[Floats, Floats]:
         DataError: there are no answers, or they hold no chances to buy.
     """
     all_in_one = _everybody(answers)
-    return all_in_one.grid, np.minimum(_buyers(answers, all_in_one)[0] / answers.weights.sum(), 1.0)
+    return all_in_one.grid, _buyers(answers, all_in_one)[0] / all_in_one.totals(answers.weights)[0]
 
 
 def price_points(answers: PriceAnswers, *, seed: int = 0, level: float = LEVEL) -> PricePoints:
@@ -203,7 +203,7 @@ class _Groups:
     count: int
 
     def totals(self, weights: Floats) -> Floats:
-        """(count, 1) the weight of each group."""
+        """(count, 1) the weight of each group; by these sums everybody is exactly all."""
         return np.bincount(self.of_person, weights=weights, minlength=self.count).astype(np.float64)[:, None]
 
     def sums(self, person: Ints, place: Ints, values: Floats) -> Floats:
