@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketfit.research.dawid_skene import Answers, Consensus, full_confusion, one_coin, unreliable
+from marketfit.errors import DataError
+from marketfit.research.dawid_skene import Answers, Consensus, Prior, full_confusion, one_coin, unreliable
 
 CROWDS = Path(__file__).parents[3] / "shared" / "data"
 
@@ -89,6 +90,22 @@ def test_it_beats_the_majority_and_finds_the_spammers() -> None:
 def test_few_answers_prove_nobody_unreliable() -> None:
     answers, _ = simulated(2, np.full(20, 0.8), items=15, labels=5, each=3)
     assert not unreliable(one_coin(answers), 5).any()
+
+
+def test_a_prior_moves_what_few_answers_say() -> None:
+    answers, _ = simulated(2, np.full(20, 0.8), items=15, labels=5, each=3)
+    for method in (one_coin, full_confusion):
+        loose, tight = (method(answers, prior=Prior(right=9.0 * much, wrong=much)) for much in (0.1, 100.0))
+        assert np.ptp(tight.reliability) < 0.01 < np.ptp(loose.reliability)
+        assert tight.reliability.mean() == pytest.approx(0.9, abs=0.01)
+        assert method(answers).probability.tolist() == method(answers, prior=Prior(3.0, 1.0)).probability.tolist()
+
+
+def test_a_prior_of_nothing_is_refused_by_name() -> None:
+    with pytest.raises(DataError) as error:
+        Prior(right=0.0, wrong=float("nan"))
+    assert "prior, right: is 0" in str(error.value)
+    assert "prior, wrong: is nan" in str(error.value)
 
 
 def test_many_answers_call_for_confusion_matrices() -> None:

@@ -9,6 +9,7 @@ from marketfit.research.price_sensitivity import (
     best_price,
     price_curves,
     price_points,
+    price_ranges,
     rises,
     trial_curve,
 )
@@ -97,6 +98,31 @@ def test_few_people_have_no_interval() -> None:
     assert price_points(people(0, 10)).indifference.low is not None
     # Nobody refuses around the optimum, whoever is drawn again: resamples can't tell how sure it is.
     assert price_points(people(0, 10)).optimal.low is None
+
+
+def test_weights_leave_no_rounding_in_shares() -> None:
+    for seed in range(5):
+        check_rounding(np.random.default_rng(seed))
+
+
+def check_rounding(rng: np.random.Generator) -> None:
+    prices = np.sort(rng.uniform(1, 10, (200, 4)), axis=1)
+    answers = PriceAnswers(prices, rng.uniform(0.3, 2, 200), rng.uniform(0, 1, (200, 2)))
+    curves = price_curves(answers)
+    for curve in (curves.too_cheap, curves.cheap, curves.expensive, curves.too_expensive):
+        for shown in (curve, 1 - curve):
+            assert shown.min() >= 0.0
+            assert (shown[shown > 0] > 1e-6).all()
+    assert (curves.cheap[0], curves.too_cheap[-1], curves.too_expensive[-1]) == (1.0, 0.0, 1.0)
+    trial = trial_curve(answers)[1]
+    assert (trial[0], trial[-1], trial.min()) == (0.0, 0.0, 0.0)
+    assert (trial[trial > 0] > 1e-6).all()
+
+
+def test_a_point_over_a_range_has_its_ends() -> None:
+    assert price_ranges(PriceAnswers(THREE)) == (
+        (pytest.approx(3.5), pytest.approx(3.5)), (4.0, 6.0), (5.0, 5.0), (pytest.approx(6.5), pytest.approx(6.5))
+    )  # fmt: skip
 
 
 def test_demand_by_hand() -> None:

@@ -48,6 +48,9 @@ VARIED = {
 }  # fmt: skip
 
 
+FUNCTION_WORDS = {"too", "is", "it", "my", "the", "not", "never", "no", "at", "an", "do", "to", "for", "was", "with"}
+
+
 def test_statements_are_sentences_of_people() -> None:
     found = statements_of(["Too slow! And, well; it is loud\n\nNice?", "42 ...", "好用。便宜！"], [7, 8, 9])
     assert [(s.text, s.respondent) for s in found] == [
@@ -81,7 +84,7 @@ def test_planted_groups_are_found_whatever_the_order() -> None:
     assert grouped.other is None
     assert themes_by_meaning(said, rows, people=100) == grouped
     assert sorted(theme.statements for theme in found) == sorted(np.bincount(groups).tolist())
-    assert {theme.name for theme in found} == {f"word{group}, common" for group in range(3)}
+    assert {theme.name for theme in found} == {f"word{group}" for group in range(3)}
     order = rng.permutation(90)
     again = themes_by_meaning([said[row] for row in order.tolist()], rows[order], people=100).themes
     assert {(theme.name, theme.people) for theme in again} == {(theme.name, theme.people) for theme in found}
@@ -121,11 +124,27 @@ def test_varied_statements_are_grouped_as_their_writer_meant_them(run: Run) -> N
 
     said = [text for texts in VARIED.values() for text in texts]
     meant = [topic for topic, texts in VARIED.items() for _ in texts]
-    embedded = embed(make_embedder("text-classification", "minilm", base=Path(), run=run), said, run)
+    embedder = make_embedder("text-classification", "minilm", base=Path(), run=run)
+    embedded = embed(embedder, said, run)
     groups = best_clusters(embedded, range(2, 11))[1]
     assert adjusted_rand_score(meant, groups) >= 0.8
     grouped = themes_by_meaning(
-        [Statement(text, place, place + 1) for place, text in enumerate(said)], embedded, people=40
+        [Statement(text, place, place + 1) for place, text in enumerate(said)],
+        embedded,
+        people=40,
+        embed=lambda texts: embed(embedder, texts, run),
     )
     named = " ".join(theme.name for theme in grouped.themes)
     assert all(word in named for word in ("battery", "support")), named
+    assert not {word for theme in grouped.themes for word in theme.name.split(", ")} & FUNCTION_WORDS, named
+    assert {theme.name.split(", ")[0] for theme in grouped.themes} == {"battery", "costs", "music", "support"}, named
+
+
+def test_quotes_of_a_theme_are_different_sentences_of_different_people() -> None:
+    said = ["Too dear!", "too dear", "Too dear.", "It costs too much", "TOO  DEAR", "The fee is high", "dear me"]
+    (found,) = themes_by_rules(
+        [Statement(text, place // 2, place + 1) for place, text in enumerate(said)],
+        {"price": ["dear", "costs", "fee"]},
+        people=4,
+    )
+    assert found.quotes == ("Too dear!", "It costs too much", "The fee is high")

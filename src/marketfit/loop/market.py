@@ -11,6 +11,7 @@ from marketfit.engine import Reporter, Run
 from marketfit.loop.place import loaded_market, workspace_of
 from marketfit.loop.turn import now
 from marketfit.records.base import Record
+from marketfit.records.findings import Finding
 from marketfit.records.market import MarketView
 from marketfit.research import research
 from marketfit.workspace import write_atomic
@@ -27,8 +28,13 @@ class MarketReport(Record):
     def as_text(self) -> str:
         """For a terminal."""
         made = " (SIMULATED answers)" if self.simulated else ""
-        titles = [f"  {finding.title}: n = {finding.respondents}" for finding in self.view.findings]
+        titles = [_titled(finding) for finding in self.view.findings]
         return "\n".join([f"{self.product}: {self.report}{made}", *titles, *self.view.notes])
+
+
+def _titled(finding: Finding) -> str:
+    """The title with n, where people were asked: a table of offers asks nobody."""
+    return f"  {finding.title}: n = {finding.respondents}" if finding.respondents else f"  {finding.title}"
 
 
 def report_market(

@@ -12,6 +12,9 @@ from typing import ClassVar, Literal
 
 Tone = Literal["", "good", "warn", "bad", "quiet"]
 
+OPEN_ROWS = 60
+"""Rows above which a table that is shown whole folds."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -49,7 +52,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption. `left_out` rows are not shown, and that is said. `cards` on a phone: one a row."""
+    """A table with a caption. `left_out` rows are not shown, and that is said. `cards` on a phone: one a row. `fold`:
+    only its caption shows until somebody opens it.
+    """
 
     kind: ClassVar[str] = "table"
     caption: str
@@ -58,6 +63,7 @@ class Table:
     left_out: int = 0
     note: str = ""
     cards: bool = False
+    fold: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Bullets:
-    """A list of sentences. `left_out` of them are not shown."""
+    """A list of sentences, all of them: long ones fold, and so do long lists."""
 
     kind: ClassVar[str] = "bullets"
     title: str
     items: tuple[str, ...]
-    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +165,12 @@ def table(
     return Table(caption, columns(*head), shown, left_out=max(total, len(every)) - len(shown), note=note)
 
 
-def bullets(title: str, items: Sequence[str], *, most: int = 30) -> tuple[Bullets, ...]:
+def whole(caption: str, head: Sequence[str], rows: Iterable[Row], *, note: str = "") -> Table:
+    """A table of which no row may be missing from the page, however long: above `OPEN_ROWS` rows it folds."""
+    every = tuple(rows)
+    return Table(caption, columns(*head), every, note=note, fold=len(every) > OPEN_ROWS)
+
+
+def bullets(title: str, items: Sequence[str]) -> tuple[Bullets, ...]:
     """A list, or nothing where there are no items."""
-    return (Bullets(title, tuple(items[:most]), left_out=max(0, len(items) - most)),) if items else ()
+    return (Bullets(title, tuple(items)),) if items else ()

@@ -12,7 +12,7 @@ from marketfit.records.findings import Drawing, Figure, Finding, FindingTable
 from marketfit.records.market import Offer
 from marketfit.records.questionnaire import Cell
 from marketfit.research.attributes import is_number
-from marketfit.research.dominance import Direction, Domination, dominated_offers
+from marketfit.research.dominance import Advantage, Direction, advantages
 from marketfit.research.perceptual_map import pca_biplot, varying
 
 _MOST_OWN = 50
@@ -21,7 +21,8 @@ _MOST_OWN = 50
 def competition(competitors: Sequence[Offer], market: MarketSpec, *, product: str) -> Finding:
     """Which offers are dominated, ours among them where all its values are known, and how the offers lie.
 
-    Ours has values to choose among; where a metric is measured later, it can't be compared yet, which is noted.
+    Forms of our own offer, such as its prices, are not held against each other. Where a metric is
+    measured later, ours can't be compared yet, which is noted.
     """
     better: dict[str, Direction] = {
         name: spec.better for name, spec in market.attributes.items() if spec.better is not None
@@ -30,11 +31,13 @@ def competition(competitors: Sequence[Offer], market: MarketSpec, *, product: st
     offers = {offer.name: offer.attributes for offer in competitors} | own
     tables: list[FindingTable] = []
     if better:
-        found = dominated_offers(offers, better)
-        if found:
-            tables.append(_dominated(found, better))
-        else:
-            notes.append(f"No offer is dominated on {', '.join(better)}.")
+        found = [pair for pair in advantages(offers, better) if not {pair.offer, pair.by} <= own.keys()]
+        dominated = [pair for pair in found if pair.dominates]
+        others = [pair for pair in found if not pair.dominates]
+        tables += [_dominated(dominated, better)] if dominated else []
+        tables += [_matter_of_taste(others, better)] if others else []
+        if not dominated:
+            notes.append("No offer is dominated: none is matched in everything and beaten in something.")
     else:
         notes.append("No attribute has a better direction, so no offer can be called dominated.")
     figures, drawn = _map(offers, [name for name, spec in market.attributes.items() if is_number(spec)])
@@ -74,12 +77,23 @@ def _text(cell: Cell) -> str:
     return cell if isinstance(cell, str) else f"{cell:g}"
 
 
-def _dominated(found: Sequence[Domination], better: dict[str, Direction]) -> FindingTable:
+def _dominated(found: Sequence[Advantage], better: dict[str, Direction]) -> FindingTable:
     return FindingTable(
         title="Dominated offers",
-        columns=("offer", "dominated by", "which is better in", "differs without direction in"),
+        columns=("offer", "dominated by", "which is better in"),
+        rows=tuple((pair.offer, pair.by, ", ".join(pair.better_in)) for pair in found),
+        note=f"At least as good in {', '.join(better)}, better in one or more, and the same in all else: facts of the "
+        "table, no estimates.",
+    )
+
+
+def _matter_of_taste(found: Sequence[Advantage], better: dict[str, Direction]) -> FindingTable:
+    return FindingTable(
+        title="Better in all that has a direction, but different in something else",
+        columns=("offer", "beaten by", "which is better in", "but different in"),
         rows=tuple((pair.offer, pair.by, ", ".join(pair.better_in), ", ".join(pair.differs)) for pair in found),
-        note=f"At least as good in {', '.join(better)}, and better in one or more: facts of the table, no estimates.",
+        note=f"At least as good in {', '.join(better)}, and better in one or more; not dominated, for somebody may "
+        "prefer the offer for the sake of the last column. Facts of the table, no estimates.",
     )
 
 

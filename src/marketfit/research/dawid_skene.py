@@ -2,9 +2,10 @@
 
 One coin (default): respondent j says the true label with probability r_j and otherwise any of the K − 1 others with
 equal chance; all labels are equally likely beforehand. Full confusion: respondent j has a K × K matrix of chances to
-say l where k is true, and labels have frequencies; K(K − 1) numbers a person need many answers. Both start from
-everybody being equally able, and hold each respondent to a prior worth `PRIOR_RIGHT + PRIOR_WRONG` answers. The prior
-also breaks the tie between a truth and its mirror image, in which everybody lies.
+say l where k is true, and labels have frequencies; K(K − 1) numbers a person need many answers. One coin starts from
+everybody being equally able; full confusion from its consensus and from the shares of votes, and the likelier end is
+kept. Both hold each respondent to a prior worth a few answers. It also breaks the tie between a truth and its mirror
+image, in which everybody lies.
 """
 
 from __future__ import annotations
@@ -15,11 +16,39 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
+from marketfit.errors import DataError, Problem
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-PRIOR_RIGHT, PRIOR_WRONG = 3.0, 1.0
-"""Every respondent counts as having given so many right and wrong answers before: few answers prove little."""
+
+@dataclass(frozen=True)
+class Prior:
+    """Every respondent counts as having given so many right and wrong answers before, for few answers prove little;
+    every label counts as having been true `frequency` times more than it was (full confusion alone).
+
+    Towards 0 it vanishes: full confusion then gives the maximum of the likelihood, as Dawid & Skene (1979) do.
+
+    Raises:
+        DataError: a number that is not above 0.
+    """
+
+    right: float = 3.0
+    wrong: float = 1.0
+    frequency: float = 1.0
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(f"prior, {name}", f"is {value:g}", "a number above 0", "use a small one, such as 1e-9, for none")
+            for name, value in vars(self).items()
+            if not (np.isfinite(value) and value > 0)
+        ]
+        if problems:
+            raise DataError(problems)
+
+
+PRIOR = Prior()
+"""What is known of people before they answer, unless another prior is given."""
 
 MANY = 20
 """Full confusion matrices are used when at least half of the answers are by people who gave MANY × K or more."""
@@ -93,7 +122,7 @@ class _Said:
         return cls(key, item, label, of_answer, starts, others)
 
 
-def one_coin(answers: Answers, *, least: float = 0.01) -> Consensus:
+def one_coin(answers: Answers, *, least: float = 0.01, prior: Prior = PRIOR) -> Consensus:
     """One-coin Dawid–Skene. Work and memory grow with the answers, not with items × labels.
 
     Every item has at least one answer, and there are at least two labels.
@@ -103,25 +132,25 @@ def one_coin(answers: Answers, *, least: float = 0.01) -> Consensus:
     array([0.8..., 0.1...])
     """
     said = _Said.of(answers)
-    reliability = np.full(answers.respondents, PRIOR_RIGHT / (PRIOR_RIGHT + PRIOR_WRONG))
+    reliability = np.full(answers.respondents, prior.right / (prior.right + prior.wrong))
     load = answers.load
     objective: list[float] = []
     while True:
-        chance, unsaid, value = _posterior(answers, said, reliability)
+        chance, unsaid, value = _posterior(answers, said, reliability, prior)
         objective.append(value)
         right = _sums(answers.respondent, chance[said.of_answer], answers.respondents)
         if _settled(objective) or len(objective) == _STEPS:
             break
-        reliability = (right + PRIOR_RIGHT) / (load + PRIOR_RIGHT + PRIOR_WRONG)
+        reliability = (right + prior.right) / (load + prior.right + prior.wrong)
     entries = _entries(answers, said, chance, unsaid, least)
-    return _consensus(entries, right, load, tuple(objective))
+    return _consensus(entries, right, load, tuple(objective), prior)
 
 
 def _settled(objective: list[float]) -> bool:
     return len(objective) > 1 and objective[-1] - objective[-2] <= _STILL * abs(objective[-1])
 
 
-def _posterior(answers: Answers, said: _Said, reliability: Floats) -> tuple[Floats, Floats, float]:
+def _posterior(answers: Answers, said: _Said, reliability: Floats, prior: Prior) -> tuple[Floats, Floats, float]:
     """The E step: (pairs,) chance of each label that was said, (items,) that of each unsaid one, and the
     log-posterior of the reliabilities."""
     wrong = np.log1p(-reliability) - np.log(answers.labels - 1)
@@ -131,8 +160,8 @@ def _posterior(answers: Answers, said: _Said, reliability: Floats) -> tuple[Floa
     odds, rest = np.exp(score - top[said.item]), np.exp(-top)
     total = np.add.reduceat(odds, said.starts) + said.others * rest
     value = (top + np.log(total)).sum() + wrong[answers.respondent].sum() - answers.items * np.log(answers.labels)
-    prior = PRIOR_RIGHT * np.log(reliability) + PRIOR_WRONG * np.log1p(-reliability)
-    return odds / total[said.item], rest / total, float(value + prior.sum())
+    known = prior.right * np.log(reliability) + prior.wrong * np.log1p(-reliability)
+    return odds / total[said.item], rest / total, float(value + known.sum())
 
 
 _Entries = tuple[Ints, Ints, Floats]
@@ -162,44 +191,49 @@ def _kept(key: Ints, probability: Floats, labels: int, least: float) -> _Entries
     return item, label, probability / np.bincount(item, weights=probability)[item]
 
 
-def full_confusion(answers: Answers, *, least: float = 0.01) -> Consensus:
-    """Dawid–Skene with a confusion matrix for each respondent, started from the one-coin consensus."""
-    k, load = answers.labels, answers.load
-    first = one_coin(answers, least=0.0)
-    chance = np.zeros((answers.items, k))
-    chance[first.item, first.label] = first.probability
-    prior = np.full((k, k), PRIOR_WRONG / (k - 1))
-    np.fill_diagonal(prior, PRIOR_RIGHT)
+def full_confusion(answers: Answers, *, least: float = 0.01, prior: Prior = PRIOR) -> Consensus:
+    """Dawid–Skene with a confusion matrix for each respondent, from two starts: the one-coin consensus, and the share
+    of each label among the answers to an item, as Dawid & Skene (1979) start. The end of the higher objective is kept.
+    """
+    k = answers.labels
+    first = one_coin(answers, least=0.0, prior=prior)
+    consensus = np.zeros((answers.items, k))
+    consensus[first.item, first.label] = first.probability
+    votes = _sums(answers.item * k + answers.label, np.ones(answers.item.size), answers.items * k).reshape(-1, k)
+    ends = [_climbed(answers, start, prior) for start in (consensus, votes / votes.sum(axis=1, keepdims=True))]
+    chance, objective = max(ends, key=lambda end: end[1][-1])  # of equal ones the first
+    right = _sums(answers.respondent, chance[answers.item, answers.label], answers.respondents)
+    entries = _kept(np.arange(chance.size), chance.ravel(), k, least)
+    return _consensus(entries, right, answers.load, objective, prior)
+
+
+def _climbed(answers: Answers, chance: Floats, prior: Prior) -> tuple[Floats, tuple[float, ...]]:
+    """The chance (items, labels) of each label that expectation-maximisation comes to from a first one, and the
+    log-posterior after each step.
+    """
+    k = answers.labels
+    before = np.full((k, k), prior.wrong / (k - 1))
+    np.fill_diagonal(before, prior.right)
     cell = answers.respondent * k + answers.label
     objective: list[float] = []
     while not _settled(objective) and len(objective) < _STEPS:
-        counts = np.stack(
-            [
-                np.bincount(cell, weights=chance[answers.item, true], minlength=answers.respondents * k).reshape(-1, k)
-                for true in range(k)
-            ],
-            axis=1,
-        )
-        confusion = np.log(counts + prior) - np.log((counts + prior).sum(axis=2, keepdims=True))
-        frequency = np.log(chance.sum(axis=0) + 1.0) - np.log(answers.items + k)
-        score = np.stack(
-            [
-                np.bincount(answers.item, confusion[answers.respondent, true, answers.label], minlength=answers.items)
-                for true in range(k)
-            ],
-            axis=1,
-        )
-        score += frequency
+        by_truth = [_sums(cell, chance[answers.item, true], answers.respondents * k) for true in range(k)]
+        counts = np.stack([told.reshape(-1, k) for told in by_truth], axis=1) + before
+        confusion = np.log(counts) - np.log(counts.sum(axis=2, keepdims=True))
+        frequency = np.log(chance.sum(axis=0) + prior.frequency) - np.log(answers.items + k * prior.frequency)
+        said = [
+            _sums(answers.item, confusion[answers.respondent, true, answers.label], answers.items) for true in range(k)
+        ]
+        score = np.stack(said, axis=1) + frequency
         total = np.logaddexp.reduce(score, axis=1)
         chance = np.exp(score - total[:, None])
-        objective.append(float(total.sum() + (prior * confusion).sum() + frequency.sum()))
-    right = _sums(answers.respondent, chance[answers.item, answers.label], answers.respondents)
-    entries = _kept(np.arange(chance.size), chance.ravel(), k, least)
-    return _consensus(entries, right, load, tuple(objective))
+        known = (before * confusion).sum() + prior.frequency * frequency.sum()
+        objective.append(float(total.sum() + known))
+    return chance, tuple(objective)
 
 
-def _consensus(entries: _Entries, right: Floats, load: Floats, objective: tuple[float, ...]) -> Consensus:
-    yes, no = right + PRIOR_RIGHT, np.clip(load - right, 0.0, None) + PRIOR_WRONG
+def _consensus(entries: _Entries, right: Floats, load: Floats, objective: tuple[float, ...], prior: Prior) -> Consensus:
+    yes, no = right + prior.right, np.clip(load - right, 0.0, None) + prior.wrong
     low, high = (np.asarray(betaincinv(yes, no, level), dtype=np.float64) for level in (0.05, 0.95))
     return Consensus(*entries, right, yes / (yes + no), low, high, objective, len(objective) < _STEPS)
 

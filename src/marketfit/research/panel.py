@@ -21,8 +21,6 @@ from marketfit.research.instruments.choice import ChoiceAnswers
 from marketfit.research.respondents import Respondents, Standing
 from marketfit.research.study.people import People, names_of
 
-_SHOWN = 20
-
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -67,11 +65,9 @@ class Panel:
         lost = who.names.take(pa.array(np.flatnonzero(~kept))).to_pylist()
         if not lost:
             return ()
-        named = ", ".join(lost[:_SHOWN])
-        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
         return (
             f"Left out: {len(lost)} of {who.count} respondents, against whom two criteria or more speak in the choice "
-            f"survey, where the reasons are listed: {named}{more}.",
+            f"survey, where the reasons are listed: {', '.join(lost)}.",
         )
 
     def _weighted(self, who: Respondents, kept: Flags) -> tuple[Floats, tuple[str, ...]]:

@@ -36,6 +36,7 @@ CALIBRATION = (0.0, 0.1, 0.3, 0.5, 0.7)
 """The chance to buy of those who answer 1 (definitely not) to 5 (definitely): customary, not measured."""
 
 _RESAMPLES = 1000
+_NOTHING = 1e-9  # of all people: far more than rounding, far less than one of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,7 @@ def price_curves(answers: PriceAnswers) -> PriceCurves:
         DataError: there are no answers.
     """
     all_in_one = _everybody(answers)
-    shares = _opinions(answers, all_in_one)[:, 0] / answers.weights.sum()
+    shares = _opinions(answers, all_in_one)[:, 0] / all_in_one.totals(answers.weights)[0]
     return PriceCurves(all_in_one.grid, *shares)
 
 
@@ -132,7 +133,7 @@ def trial_curve(answers: PriceAnswers) -> tuple[Floats, Floats]:
         DataError: there are no answers, or they hold no chances to buy.
     """
     all_in_one = _everybody(answers)
-    return all_in_one.grid, _buyers(answers, all_in_one)[0] / answers.weights.sum()
+    return all_in_one.grid, _buyers(answers, all_in_one)[0] / all_in_one.totals(answers.weights)[0]
 
 
 def price_points(answers: PriceAnswers, *, seed: int = 0, level: float = LEVEL) -> PricePoints:
@@ -148,16 +149,27 @@ def price_points(answers: PriceAnswers, *, seed: int = 0, level: float = LEVEL) 
     """
 
     def crossings(grid: Floats, shares: Floats) -> Floats:
-        too_cheap, cheap, expensive, too_expensive = shares
-        falling = (
-            too_cheap + cheap - 1.0,
-            too_cheap - too_expensive,
-            cheap - expensive,
-            1.0 - expensive - too_expensive,
-        )
-        return np.stack([_crossing(grid, curve) for curve in falling], axis=1)
+        ends = [_crossing(grid, curve) for curve in _falling(shares)]
+        return np.stack([(start + end) / 2 for start, end in ends], axis=1)
 
     return PricePoints(*_estimates(answers, _opinions, crossings, seed=seed, level=level))
+
+
+def price_ranges(answers: PriceAnswers) -> tuple[tuple[float, float], ...]:
+    """Where the curves of each of the `PricePoints` lie on each other, in their order; both ends are the same where
+    they cross at one price. Over a range every price is as good, and the point is its middle.
+
+    >>> people = np.array([[1.0, 3, 5, 7], [2, 4, 6, 8], [3, 5, 7, 9]])
+    >>> price_ranges(PriceAnswers(people))[1]
+    (4.0, 6.0)
+
+    Raises:
+        DataError: there are no answers.
+    """
+    everybody = _everybody(answers)
+    curves = _falling(_opinions(answers, everybody) / answers.weights.sum())
+    ends = [_crossing(everybody.grid, curve) for curve in curves]
+    return tuple((float(start[0]), float(end[0])) for start, end in ends)
 
 
 def best_price(answers: PriceAnswers, *, seed: int = 0, level: float = LEVEL) -> BestPrice:
@@ -190,6 +202,10 @@ class _Groups:
     of_person: Ints
     count: int
 
+    def totals(self, weights: Floats) -> Floats:
+        """(count, 1) the weight of each group; by these sums everybody is exactly all."""
+        return np.bincount(self.of_person, weights=weights, minlength=self.count).astype(np.float64)[:, None]
+
     def sums(self, person: Ints, place: Ints, values: Floats) -> Floats:
         """(count, points) running sums of values, each from its place in the grid on."""
         width = self.grid.size + 1
@@ -220,11 +236,11 @@ def _at_most(answers: PriceAnswers, limit: int, rng: np.random.Generator) -> _Gr
 def _opinions(answers: PriceAnswers, groups: _Groups) -> Floats:
     """(4, groups, points) weight of those for whom a price is too cheap, cheap, expensive, too expensive."""
     person, grid = np.arange(len(answers.prices)), groups.grid
-    total = np.bincount(groups.of_person, weights=answers.weights, minlength=groups.count)[:, None]
+    total = groups.totals(answers.weights)
     named = answers.prices.T
     above = [groups.sums(person, np.searchsorted(grid, prices, side="right"), answers.weights) for prices in named[:2]]
     reached = [groups.sums(person, np.searchsorted(grid, prices, side="left"), answers.weights) for prices in named[2:]]
-    return np.stack([total - above[0], total - above[1], *reached])
+    return np.stack([_unless_rounding(tally, total) for tally in (total - above[0], total - above[1], *reached)])
 
 
 def _buyers(answers: PriceAnswers, groups: _Groups) -> Floats:
@@ -239,18 +255,35 @@ def _buyers(answers: PriceAnswers, groups: _Groups) -> Floats:
     person, knots, bend = np.repeat(np.arange(people), 4), answers.prices.ravel(), bend.ravel()
     place = np.searchsorted(groups.grid, knots, side="left")
     value = groups.grid * groups.sums(person, place, bend) - groups.sums(person, place, bend * knots)
-    return np.clip(value, 0.0, None)
+    return _unless_rounding(value, groups.totals(answers.weights))
 
 
-def _crossing(price: Floats, falling: Floats) -> Floats:
-    """(resamples,) where curves (resamples, points) that never rise are 0; the middle where they are 0 for a while."""
+def _unless_rounding(tally: Floats, total: Floats) -> Floats:
+    """Weights of people without what sums in floating point leave beyond all and nobody, or within a hair of them."""
+    near = _NOTHING * total
+    return np.asarray(np.where(tally < near, 0.0, np.where(tally > total - near, total, tally)))
+
+
+def _falling(shares: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Curves (resamples, points) that are 0 at each of the `PricePoints` and never rise, from (4, …) shares."""
+    too_cheap, cheap, expensive, too_expensive = shares
+    return (
+        too_cheap + cheap - 1.0,
+        too_cheap - too_expensive,
+        cheap - expensive,
+        1.0 - expensive - too_expensive,
+    )
+
+
+def _crossing(price: Floats, falling: Floats) -> tuple[Floats, Floats]:
+    """(resamples,) where curves (resamples, points) that never rise start to be 0, and where they end."""
     clean = np.where(np.abs(falling) < 1e-12, 0.0, falling)
     last, rows = price.size - 1, np.arange(len(falling))
     before = np.maximum((clean > 0).sum(axis=1) - 1, 0)  # the last point above 0
     after = np.minimum(price.size - (clean < 0).sum(axis=1), last)  # the first point below 0
     start = _zero(price, clean, rows, (before, np.minimum(before + 1, last)))
     end = _zero(price, clean, rows, (np.maximum(after - 1, 0), after))
-    return (start + end) / 2
+    return start, end
 
 
 def _zero(price: Floats, curve: Floats, rows: Ints, ends: tuple[Ints, Ints]) -> Floats:

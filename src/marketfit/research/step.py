@@ -126,9 +126,8 @@ def _opinion_notes(opinions: OpinionRecord | None) -> list[str]:
         f"{opinions.mean_reliability:.1%} (no interval)."
     ]
     if opinions.unreliable:
-        shown = ", ".join(opinions.unreliable[:10])
-        more = f" and {len(opinions.unreliable) - 10} more" if len(opinions.unreliable) > 10 else ""
-        notes.append(f"Unreliable respondents, whose opinions hardly count: {shown}{more}.")
+        shown = ", ".join(opinions.unreliable)
+        notes.append(f"Unreliable respondents, whose opinions hardly count: {shown}.")
     if not opinions.converged:
         notes.append("The consensus had not quite settled when its steps ran out.")
     return notes

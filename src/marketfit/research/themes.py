@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,12 +11,13 @@ from numpy.typing import NDArray
 
 from marketfit.measure.clusters import best_clusters, clusters
 from marketfit.research.given import Floats
+from marketfit.research.theme_names import Embed, theme_names
 from marketfit.research.weighted import share
 from marketfit.task import FloatMatrix, normalise_text
 
 FEWEST_STATEMENTS = 12  # below, statements are listed and not grouped
 MOST_THEMES = 12
-_QUOTES, _TERMS = 3, 4
+_QUOTES = 3
 _ENDS = re.compile(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])\s*|\n+")  # Chinese sentences end without a space
 
 
@@ -79,7 +78,12 @@ def statements_of(
 
 
 def themes_by_meaning(
-    statements: Sequence[Statement], embeddings: FloatMatrix, *, people: int, weights: Floats | None = None
+    statements: Sequence[Statement],
+    embeddings: FloatMatrix,
+    *,
+    people: int,
+    weights: Floats | None = None,
+    embed: Embed | None = None,
 ) -> Grouped:
     """Group statements by their embeddings; the number of groups has the largest silhouette. No randomness.
 
@@ -87,19 +91,20 @@ def themes_by_meaning(
     silhouette width is not positive (Rousseeuw 1987).
 
     embeddings: (statements, dim) of unit length. people: who were asked, also those who said nothing of use. weights:
-    (respondents,) how much each counts, 0 for those who were not asked; all asked count 1 unless given.
+    (respondents,) how much each counts, 0 for those who were not asked; all asked count 1 unless given. embed: makes
+    such embeddings of other texts; with it themes are named by words that mean what they do (`theme_names`).
     """
     counts = np.ones(people) if weights is None else weights
     most = min(MOST_THEMES, len(statements) // 4)
     if len(statements) < FEWEST_STATEMENTS or most < 2:
         everything = clusters(embeddings, 1)[1]
-        return Grouped(_named(statements, everything, embeddings, counts), None, 0.0)
+        return Grouped(_named(statements, everything, embeddings, counts, embed), None, 0.0)
     _, groups, apart = best_clusters(embeddings, range(2, most + 1))
     fit = _fits(embeddings, groups)
     inside = [statement for statement, fits in zip(statements, fit.tolist(), strict=True) if fits]
     outside = [statement for statement, fits in zip(statements, fit.tolist(), strict=True) if not fits]
-    themes = _named(inside, groups[fit], embeddings[fit], counts)
-    return Grouped(themes, _theme("other", outside, outside, counts) if outside else None, apart)
+    themes = _named(inside, groups[fit], embeddings[fit], counts, embed)
+    return Grouped(themes, _theme("other", outside, counts) if outside else None, apart)
 
 
 def _fits(embeddings: FloatMatrix, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -130,7 +135,7 @@ def themes_by_rules(
     for name, phrases in rules.items():
         pattern = re.compile("|".join(_phrase(phrase) for phrase in phrases), re.IGNORECASE)
         mine = [statement for statement in statements if pattern.search(statement.text)]
-        found.append(_theme(name, mine, mine, counts))
+        found.append(_theme(name, mine, counts))
     return tuple(sorted(found, key=lambda theme: (-theme.people, theme.name)))
 
 
@@ -140,46 +145,43 @@ def _phrase(phrase: str) -> str:
 
 
 def _named(
-    statements: Sequence[Statement], groups: NDArray[np.int64], embeddings: FloatMatrix, weights: Floats
+    statements: Sequence[Statement],
+    groups: NDArray[np.int64],
+    embeddings: FloatMatrix,
+    weights: Floats,
+    embed: Embed | None,
 ) -> tuple[Theme, ...]:
-    names = sorted(set(groups.tolist()))
-    words = {name: Counter[str]() for name in names}
-    for statement, group in zip(statements, groups.tolist(), strict=True):
-        words[group].update(_words(statement.text))
-    counted = tuple(words.values())
+    rows = [np.flatnonzero(groups == name) for name in np.unique(groups)]
+    centres = np.stack([embeddings[mine].mean(axis=0) for mine in rows])
+    names = theme_names([[statements[row].text for row in mine.tolist()] for mine in rows], centres, embed)
     found = []
-    for name in names:
-        rows = np.flatnonzero(groups == name)
-        centre = embeddings[rows].mean(axis=0)
-        order = rows[np.argsort(-(embeddings[rows] @ centre), kind="stable")]
-        mine = [statements[row] for row in rows.tolist()]
-        found.append(_theme(_name(words[name], counted), mine, [statements[row] for row in order.tolist()], weights))
+    for name, mine, centre in zip(names, rows, centres, strict=True):
+        order = mine[np.argsort(-(embeddings[mine] @ centre), kind="stable")]
+        typical = [statements[row] for row in order.tolist()]
+        found.append(_theme(name, typical, weights))
     return tuple(sorted(found, key=lambda theme: (-theme.people, theme.name)))
 
 
-def _theme(name: str, mine: Sequence[Statement], typical: Sequence[Statement], weights: Floats) -> Theme:
+def _theme(name: str, mine: Sequence[Statement], weights: Floats) -> Theme:
+    """mine: the most typical first, as far as that is known."""
     who = {statement.respondent for statement in mine}
     made = np.zeros(weights.size, dtype=np.bool_)
     made[list(who)] = True
     asked = weights > 0
     rate = share(made[asked], weights[asked])
-    quotes: dict[int, str] = {}
-    for statement in typical:  # at most one of a person
-        quotes.setdefault(statement.respondent, statement.text)
     low, high = rate.low or 0.0, 1.0 if rate.high is None else rate.high
-    return Theme(name, len(mine), len(who), rate.value, low, high, tuple(quotes.values())[:_QUOTES])
+    return Theme(name, len(mine), len(who), rate.value, low, high, _quotes(mine))
 
 
-def _words(text: str) -> set[str]:
-    return {word for word in re.findall(r"[^\W\d_][\w'’]*", text.lower()) if len(word) > 1}
-
-
-def _name(mine: Counter[str], groups: Sequence[Counter[str]]) -> str:
-    """The telling words of a group: class-based TF-IDF (Grootendorst 2022), frequency in the group times the logarithm
-    of groups over groups with the word, so that words of all groups come last; of equal ones the most frequent.
-    """
-    scores = {
-        word: count * math.log(len(groups) / sum(word in group for group in groups)) for word, count in mine.items()
-    }
-    ranked = sorted(scores, key=lambda word: (-scores[word], -mine[word], word))
-    return ", ".join(ranked[:_TERMS]) or "(no words)"
+def _quotes(mine: Sequence[Statement]) -> tuple[str, ...]:
+    """The first statements, one of a person, and none that differs from another in case or marks alone."""
+    people: set[int] = set()
+    said: set[str] = set()
+    quotes: list[str] = []
+    for statement in mine:
+        plain = " ".join(re.findall(r"\w+", statement.text.casefold()))
+        if statement.respondent not in people and plain not in said and len(quotes) < _QUOTES:
+            people.add(statement.respondent)
+            said.add(plain)
+            quotes.append(statement.text)
+    return tuple(quotes)

@@ -61,10 +61,25 @@ def test_prices_that_do_not_rise_are_listed_left_out_and_counted(survey: Survey,
     assert any("no intervals" in note for note in finding.notes)
 
 
+def test_a_flat_optimum_tells_its_range(survey: Survey, run: Run) -> None:
+    rows = "".join(f"p{n},{1 + n / 10},{3 + n / 10},{5 + n / 10},{7 + n / 10}\n" for n in range(12))
+    finding = estimated(survey(f"{HEADER}\n{rows}"), run)
+    optimal = finding.figures[1]
+    assert (optimal.value, optimal.low) == (pytest.approx(4.55), None)
+    (note,) = [note for note in finding.notes if note.startswith("Optimal price")]
+    assert "from 3 to 6.1, so any price between is as good" in note
+    assert "An interval can't be had" in note
+
+
 def test_nobody_consistent_gives_no_curve(survey: Survey, run: Run) -> None:
     finding = estimated(survey(f"{HEADER}\na,4,3,2,1\n"), run)
     assert (finding.answers, finding.figures) == (0, ())
     assert [table.title for table in finding.tables] == ["Left out"]
+
+
+def test_everybody_who_is_left_out_is_listed(survey: Survey, run: Run) -> None:
+    finding = estimated(survey(f"{HEADER}\n" + "".join(f"p{n},4,3,2,1\n" for n in range(150))), run)
+    assert [row[0] for row in finding.tables[-1].rows] == [f"p{n}" for n in range(150)]
 
 
 def test_every_mistake_is_told(survey: Survey) -> None:

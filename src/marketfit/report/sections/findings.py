@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from marketfit.records.findings import Drawing as Wish
 from marketfit.records.findings import Figure, Finding, FindingTable
 from marketfit.report import figures
-from marketfit.report.blocks import Block, Fact, Facts, Heading, Table, Text, bullets, row, table
+from marketfit.report.blocks import Block, Fact, Facts, Heading, Table, Text, bullets, row, whole
 from marketfit.report.charts.dots import Axis, Dot, dots
 from marketfit.report.charts.draw import chart
 from marketfit.report.charts.lines import Place, Titles, lines
@@ -17,7 +18,7 @@ from marketfit.report.charts.scatter import Cross, Mark, scatter
 if TYPE_CHECKING:
     from marketfit.report.charts.draw import Drawing
 
-_ROWS, _DRAWN, _POINTS = 60, 40, 2000
+_DRAWN, _POINTS = 40, 2000
 
 Row = dict[str, float | str | None]
 
@@ -54,13 +55,20 @@ def _fact(figure: Figure, made: str) -> Fact:
 
 
 def _shown(one: FindingTable, *, simulated: bool) -> Block:
-    data = _table(one)
+    """The picture that a table asks for with the table behind it, or the table alone; no row is left out."""
     build = _picture(one)
     if build is None:
-        return data
-    rows = len(one.rows)
+        return _table(one)
+    rows, drawn = len(one.rows), _most_drawn(one)
+    missing = f" The picture shows the first {drawn:,} of {rows:,} rows." if rows > drawn else ""
+    data = replace(_table(_wide(one)), fold=False)  # a picture's table folds with it
+    data = replace(data, note=f"{data.note}{missing}".strip())
     alt_text = f"{one.title}: {rows} rows; the table beside the picture has them all"
     return chart(one.title, alt_text, build, data=data, simulated=simulated, opened=rows <= 15)
+
+
+def _most_drawn(one: FindingTable) -> int:
+    return _POINTS if one.drawing is not None and one.drawing.kind == "curves" else _DRAWN
 
 
 def _table(one: FindingTable) -> Table:
@@ -71,7 +79,35 @@ def _table(one: FindingTable) -> Table:
     ]
     head = [f"#{name}" if number else name for name, number in zip(one.columns, numeric, strict=True)]
     rows = [row(*(_cell(cell) for cell in line)) for line in one.rows]
-    return table(one.title, head, rows, most=_ROWS, note=one.note)
+    return whole(one.title, head, rows, note=one.note)
+
+
+def _wide(one: FindingTable) -> FindingTable:
+    """Several curves over one axis with a row for each place of the axis, and columns for each curve.
+
+    A table that has more than one row for a place of a curve stays as it is, since only one would fit.
+    """
+    wish = one.drawing
+    if wish is None or wish.kind != "curves" or not wish.series:
+        return one
+    x, series = one.columns.index(wish.x), one.columns.index(wish.series)
+    values = [place for place in range(len(one.columns)) if place not in (x, series)]
+    names = list(dict.fromkeys(line[series] for line in one.rows))
+    cells = {(line[x], line[series], place): line[place] for line in one.rows for place in values}
+    if len(names) < 2 or len(cells) < len(one.rows) * len(values):
+        return one
+    places = sorted(dict.fromkeys(line[x] for line in one.rows), key=_along)
+    parts = [(name, value) for name in names for value in values]
+    several = len(values) > 1
+    head = (f"{_cell(name)}: {one.columns[value]}" if several else _cell(name) for name, value in parts)
+    rows = tuple((place, *(cells.get((place, *part)) for part in parts)) for place in places)
+    title = one.title if several else f"{one.title}, in {one.columns[values[0]]}"
+    return one.model_copy(update={"title": title, "columns": (wish.x, *head), "rows": rows})
+
+
+def _along(cell: float | str | None) -> tuple[bool, float, str]:
+    """Numbers in their order, then what is none."""
+    return (False, cell, "") if isinstance(cell, float | int) else (True, 0.0, str(cell))
 
 
 def _cell(cell: float | str | None) -> str:

@@ -16,6 +16,7 @@ from marketfit.report.blocks import (
     bullets,
     row,
     table,
+    whole,
 )
 from marketfit.report.charts.dots import Axis, Dot, dots
 from marketfit.report.charts.draw import chart
@@ -24,7 +25,7 @@ from marketfit.report.sections.findings import finding_blocks
 from marketfit.workspace import Workspace
 
 _TWO_SIDED = 1.959964  # 97.5 % quantile of the normal distribution
-_DRAWN, _PEOPLE = 25, 20
+_DRAWN = 25
 
 
 def market_section(market: MarketView, *, workspace: Workspace) -> Section:
@@ -109,7 +110,7 @@ def _competitors(market: MarketView) -> list[Block]:
     names = list(dict.fromkeys(name for offer in market.competitors for name in offer.attributes))
     rows = [row(offer.name, *(_value(offer.attributes.get(name)) for name in names)) for offer in market.competitors]
     note = "As the brief's table gives them: neither n nor interval is known."
-    return [Heading("Competitors"), table("Named offers", ("Offer", *names), rows, most=50, note=note)]
+    return [Heading("Competitors"), whole("Named offers", ("Offer", *names), rows, note=note)]
 
 
 def _value(value: float | str | None) -> str:
@@ -130,7 +131,7 @@ def _opinions(opinions: Opinions, workspace: Workspace) -> list[Block]:
     )
     blocks: list[Block] = [Heading("Opinions on single examples", opinions.simulated), Facts(facts)]
     if opinions.unreliable:
-        blocks += bullets("Respondents whose opinions hardly count", opinions.unreliable, most=10)
+        blocks += bullets("Respondents whose opinions hardly count", opinions.unreliable)
     if opinions.reliability is not None:
         blocks.append(_people(opinions, workspace))
     return blocks
@@ -149,12 +150,12 @@ def _people(opinions: Opinions, workspace: Workspace) -> Table:
             str(line["answers"]),
             *([_note(str(line["respondent"]) in bad)] if bad else []),
         )
-        for line in lines[:_PEOPLE]
+        for line in lines
     ]
     made = ", simulated" if opinions.simulated else ""
     caption = f"Reliability of respondents, the lowest first (one-sided 95 % bounds{made})"
     head = ("Respondent", "#Reliability", "#Bounds", "#n answers", *(["Note"] if bad else []))
-    return table(caption, head, rows, total=len(lines))
+    return whole(caption, head, rows)
 
 
 def _note(unreliable: bool) -> Cell:

@@ -24,6 +24,7 @@ from marketfit.research.given import Flags, Floats, Ints
 from marketfit.research.instruments.texts import INSTRUMENT_TEXTS
 from marketfit.research.respondents import Respondents, Standing
 from marketfit.research.sheet import Sheet
+from marketfit.research.theme_names import Embed
 from marketfit.research.themes import Statement, Theme, statements_of, themes_by_meaning, themes_by_rules
 from marketfit.task import FloatMatrix
 
@@ -141,9 +142,10 @@ class Interviews:
             found, do = "no answer of those who count holds a word", "ask more people"
             raise DataError([Problem("interviews", found, "what people said", do)])
         with run.reporter.task("themes of the interviews") as progress:
-            embedded = _embedded(answers.statements, run)
+            embed = _embedder(run)
+            embedded = embed([statement.text for statement in answers.statements])
             progress(0.9)
-            told = [_question(place, answers, embedded, market) for place in range(len(answers.questions))]
+            told = [_question(place, answers, embedded, embed, market) for place in range(len(answers.questions))]
             progress(1.0)
         notes = [*answers.notes, *answers.who.notes(), *(note for one in told for note in one.notes)]
         if empty := int(answers.empty.sum()):
@@ -169,7 +171,7 @@ class _Told:
     notes: tuple[str, ...]
 
 
-def _question(place: int, answers: InterviewAnswers, embedded: FloatMatrix, market: MarketSpec) -> _Told:
+def _question(place: int, answers: InterviewAnswers, embedded: FloatMatrix, embed: Embed, market: MarketSpec) -> _Told:
     """Themes of one question, among those who were asked it; with several questions everything names it."""
     of = "" if len(answers.questions) == 1 else f"“{answers.questions[place]}”: "
     mine = np.array([one.question == place for one in answers.statements])
@@ -178,7 +180,7 @@ def _question(place: int, answers: InterviewAnswers, embedded: FloatMatrix, mark
     people, count = int((weights > 0).sum()), len(statements)
     if not statements:
         return _Told(Figure(name=f"{of}Themes", value=0.0, n=0), (), (f"{of}nobody who counts said a word.",))
-    grouped = themes_by_meaning(statements, embedded[mine], people=people, weights=weights)
+    grouped = themes_by_meaning(statements, embedded[mine], people=people, weights=weights, embed=embed)
     found, apart, other = grouped.themes, grouped.silhouette, grouped.other
     tables = [_table(f"{of}Themes, by meaning", (*found, other) if other else found, people)]
     if market.codes:
@@ -195,11 +197,11 @@ def _question(place: int, answers: InterviewAnswers, embedded: FloatMatrix, mark
     return _Told(Figure(name=f"{of}Themes", value=float(len(found)), n=count), tuple(tables), tuple(notes))
 
 
-def _embedded(statements: tuple[Statement, ...], run: Run) -> FloatMatrix:
+def _embedder(run: Run) -> Embed:
     from marketfit.measure.features import embed, make_embedder
 
     embedder = make_embedder(TASK, BACKBONE, base=Path(), run=run)
-    return embed(embedder, [statement.text for statement in statements], run)
+    return lambda texts: embed(embedder, texts, run)
 
 
 def _table(title: str, themes: tuple[Theme, ...], people: int) -> FindingTable:

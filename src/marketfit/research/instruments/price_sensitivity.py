@@ -28,6 +28,7 @@ from marketfit.research.price_sensitivity import (
     best_price,
     price_curves,
     price_points,
+    price_ranges,
     rises,
     trial_curve,
 )
@@ -36,7 +37,7 @@ from marketfit.research.sheet import Sheet
 
 PRICES = ("too_cheap", "cheap", "expensive", "too_expensive")
 CHANCES = ("buy_cheap", "buy_expensive")
-MOST_LISTED, MOST_POINTS = 100, 60
+MOST_POINTS = 60
 
 
 class PricePlan(Record):
@@ -144,6 +145,7 @@ class PriceSensitivity:
             with run.reporter.task("price curves"):
                 figures, table = _points(rising, seed)
             tables.append(table)
+            notes += _ranges(figures, rising)
         if demand is not None and (short := used - len(demand.prices)) > 0:
             notes.append(f"{short} respondents gave no chance to buy: they are not in the demand curve.")
         if demand is not None and not _anybody_buys(demand):
@@ -158,7 +160,7 @@ class PriceSensitivity:
             notes.append(f"Fewer than {FEWEST} people with prices that rise: no intervals.")
         if lost := answers.who.count - used:
             notes.append(f"Left out: {lost} of {answers.who.count} respondents, whose prices do not rise.")
-            tables.append(_listed(_contradictions(answers), lost))
+            tables.append(_listed(_contradictions(answers)))
         return Finding(
             instrument="price-sensitivity",
             title="What the price may be (Van Westendorp)",
@@ -190,8 +192,8 @@ def _anybody_buys(demand: PriceAnswers) -> bool:
 
 
 def _contradictions(answers: PriceSurvey) -> tuple[tuple[str, str], ...]:
-    """Respondents whose prices do not rise, each with where; not all where they are many."""
-    rows: Ints = np.flatnonzero(~answers.rising)[:MOST_LISTED]
+    """Respondents whose prices do not rise, each with where."""
+    rows: Ints = np.flatnonzero(~answers.rising)
     names = answers.who.names.take(pa.array(rows)).to_pylist()
     listed = []
     for name, row in zip(names, answers.prices[rows].tolist(), strict=True):
@@ -228,6 +230,19 @@ def _points(answers: PriceAnswers, seed: int) -> tuple[tuple[Figure, ...], Findi
         ),
     )
     return tuple(figure(name, point) for name, point in named.items()), table
+
+
+def _ranges(points: tuple[Figure, ...], answers: PriceAnswers) -> list[str]:
+    """What is to be said of points that are the middle of a range."""
+    notes = []
+    for point, (low, high) in zip(points, price_ranges(answers), strict=True):
+        if high - low > 1e-9 * max(1.0, high):
+            why = " An interval can't be had: other samples of these people give the same." if point.low is None else ""
+            notes.append(
+                f"{point.name}: {point.value:.4g} is the middle of a range. The two curves lie on each other from "
+                f"{low:.4g} to {high:.4g}, so any price between is as good.{why}"
+            )
+    return notes
 
 
 def _demand(answers: PriceAnswers, seed: int) -> tuple[tuple[Figure, ...], tuple[FindingTable, FindingTable]]:
@@ -269,6 +284,5 @@ def _rows(price: Floats, lines: dict[str, Floats], shown: Ints) -> tuple[tuple[f
     )
 
 
-def _listed(left_out: tuple[tuple[str, str], ...], count: int) -> FindingTable:
-    rest = f"{count - len(left_out)} more are not listed." if count > len(left_out) else ""
-    return FindingTable(title="Left out", columns=("respondent", "reason"), rows=left_out, note=rest)
+def _listed(left_out: tuple[tuple[str, str], ...]) -> FindingTable:
+    return FindingTable(title="Left out", columns=("respondent", "reason"), rows=left_out)
