@@ -87,7 +87,7 @@ def _beaten(stage: Stage, candidates: Mapping[str, Values]) -> set[tuple[str, st
     numbers = all(isinstance(offer.get(price), float) for offer in candidates.values())
     better: dict[str, Direction] = {price: "lower"} if numbers else {}
     better |= {name: spec.better for name, spec in stage.market.attributes.items() if spec.better is not None}
-    return {(lost.offer, lost.by) for lost in dominated_offers(candidates, better) if not lost.differs}
+    return {(lost.offer, lost.by) for lost in dominated_offers(candidates, better)}
 
 
 def _lead(stage: Stage, best: Line) -> str:

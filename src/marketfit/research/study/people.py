@@ -29,7 +29,6 @@ BOOKKEEPING = tuple(name for name in RESPONDENT_COLUMNS if name != RESPONDENT)
 MOST_DROPPED = 0.4
 """Where more would be dropped, the survey can't tell people from robots, and nobody is."""
 
-_SHOWN = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +147,9 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
         quality = _judged(data, people, market, run=run)
         dropped = len(quality.dropped)
         if dropped > MOST_DROPPED * quality.respondents:
-            listed = ", ".join(verdict.respondent for verdict in quality.dropped[:_SHOWN])
-            rest = f" and {dropped - _SHOWN} more" if dropped > _SHOWN else ""
+            listed = ", ".join(verdict.respondent for verdict in quality.dropped)
             notes.append(
-                f"{dropped} of {quality.respondents} respondents look careless ({listed}{rest}): too many for the "
+                f"{dropped} of {quality.respondents} respondents look careless ({listed}): too many for the "
                 "survey to tell people from chance, so nobody is left out. Is the choice too hard, or the "
                 "file mixed up?"
             )
