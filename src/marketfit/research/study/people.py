@@ -30,7 +30,6 @@ MOST_DROPPED = 0.4
 """Where more would be dropped, the survey can't tell people from robots, and nobody is."""
 
 
-
 @dataclass(frozen=True, eq=False)
 class People:
     """The respondents' table: `columns` are what is known of them, beside `respondent` and the bookkeeping.

@@ -55,7 +55,8 @@ class Length:
 class ChainDraws:
     """What a chain leaves behind.
 
-    means (draws, columns) and covariances (draws, columns, columns) of the population's latent coefficients.
+    means (draws, columns) and covariances (draws, columns, columns) of the latent coefficients of the population that
+    people stand for by their weights.
     people: (draws, columns, people) coefficients; people_mean: (columns, people), over all iterations after burn-in.
     acceptance: the share of accepted proposals after burn-in.
     """
@@ -73,14 +74,15 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
 
     tick: called after every iteration; what it raises ends the chain.
     """
-    rng = np.random.Generator(np.random.SFC64(seed))
+    rng, aside = (np.random.Generator(np.random.SFC64(start)) for start in (seed, [seed, 1]))
     columns, people = posterior.start.size, posterior.likelihood.people
     population = Population.around(posterior.start + START_SPREAD * rng.standard_normal(columns))
     scatter = rng.standard_normal((columns, people)) / 2
     start = (population.mean[:, None] + scatter).astype(np.float32)
     sampler = PeopleSampler(posterior.likelihood, posterior.signs, start)
     interweaver = Interweaver(columns)
-    alike = bool((posterior.weights == 1).all())  # weighted draws of the population have no density for it to keep
+    everybody, market = np.ones(people), population
+    alike = bool((posterior.weights == 1).all())
     recorder = _Recorder(length, columns, people)
     for iteration in range(length.iterations):
         warm = iteration < length.burn_in
@@ -89,15 +91,17 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
         if warm and sampler.shape(population, iteration):
             interweaver.shape()
         moved = sampler.move(population, rng)
-        population = population.redrawn(sampler.latent.astype(np.float64), posterior.weights, rng)
-        if alike:
-            population = interweaver.move(sampler, population, rng)
+        population = population.redrawn(sampler.latent.astype(np.float64), everybody, rng)
+        population = interweaver.move(sampler, population, rng)
+        # People lean on those who were asked; whom these stand for is drawn beside, and says nothing back. Were people
+        # to lean on the market, there would be no density that moves of everybody could keep: chains would get stuck.
+        market = population if alike else market.redrawn(sampler.latent.astype(np.float64), posterior.weights, aside)
         if warm:
             speed = min(1.0, 20 / (iteration + 10))
             sampler.adapt(speed)
             interweaver.adapt(speed)
         if not warm:
-            recorder.record(iteration, population, sampler.coefficients(), moved)
+            recorder.record(iteration, market, sampler.coefficients(), moved)
         tick()
     return recorder.draws()
 

@@ -62,8 +62,9 @@ def fit_hb(
         between people too; that with a covariate which never changes for a person is known from its mean over people.
 
     Weights: a respondent's weight is the mean over their tasks, and says how many people they stand for when the
-    population is drawn; all together count as Kish's effective sample size (Σw)² / Σw². Within a respondent, tasks
-    count in proportion to their weights, 1 on average.
+    population of the result is drawn; all together count as Kish's effective sample size (Σw)² / Σw². What people want
+    themselves leans on all who were asked, each of whom counts once. Within a respondent, tasks count in proportion to
+    their weights, 1 on average.
 
     Raises DataError when the data do not say who chose, or when options do not fit; and whatever `fit_mnl` raises.
     Look at `converged` before anything else.
