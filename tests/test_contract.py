@@ -67,3 +67,24 @@ def test_bounds_on_the_wrong_side_are_refused(metric: str) -> None:
     assert Requirement.parse(metric, f"{right} 1").op == right
     with pytest.raises(BriefError, match="wrong side"):
         Requirement.parse(metric, f"{wrong} 1")
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "told"),
+    [
+        ("accuracy", ">= 90", "the bound 90 is beyond what accuracy can be; a share, 0 to 1 → for 90 % write 0.9"),
+        ("macro_f1", ">= 1.9", "a share, 0 to 1 → for 1.9 % write 0.019"),
+        ("accuracy_gap", "<= -0.1", "a share, 0 to 1 → correct the bound"),
+        ("latency_p95_ms", "<= -5", "the bound -5 is beyond what latency_p95_ms can be; 0 or more → correct the bound"),
+    ],
+)
+def test_a_bound_that_no_value_can_have(metric: str, bound: str, told: str) -> None:
+    with pytest.raises(BriefError) as caught:
+        Requirement.parse(metric, bound)
+    assert told in str(caught.value)
+
+
+def test_bounds_at_the_ends_of_the_range() -> None:
+    assert Requirement.parse("accuracy", ">= 1").limit == 1
+    assert Requirement.parse("log_loss", "<= 2.5").limit == 2.5
+    assert Requirement.parse("accuracy_gap", "<= 0").limit == 0

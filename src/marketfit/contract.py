@@ -42,6 +42,11 @@ class Metric:
         """Whether it is measured on labelled rows, so that proving it opens the locked test split."""
         return self.evidence in ("rate", "bootstrap")
 
+    @property
+    def is_share(self) -> bool:
+        """Whether its values lie between 0 and 1."""
+        return self.of_test_rows and not self.unit
+
 
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
@@ -84,7 +89,8 @@ class Requirement(BaseModel, frozen=True, extra="forbid", defer_build=True):
         """Read a bound such as `">= 0.90"`.
 
         Raises:
-            BriefError: unknown metric, unreadable bound, or a bound on the wrong side (`accuracy: "<= 0.9"`).
+            BriefError: unknown metric, unreadable bound, a bound on the wrong side (`accuracy: "<= 0.9"`), or one that
+                no value of the metric can have (`accuracy: ">= 90"`).
         """
         problems: list[Problem] = []
         where = f"require.{metric}"
@@ -99,6 +105,7 @@ class Requirement(BaseModel, frozen=True, extra="forbid", defer_build=True):
                 Problem(where, f"cannot read the bound '{bound}'", "allowed: '>= NUMBER' or '<= NUMBER'", "rewrite it")
             )
         elif metric in METRICS:
+            problems += _out_of_range(where, METRICS[metric], limit)
             wanted = ">=" if METRICS[metric].better == "higher" else "<="
             if match.group(1) != wanted:
                 problems.append(
@@ -121,6 +128,15 @@ class Requirement(BaseModel, frozen=True, extra="forbid", defer_build=True):
 
     def __str__(self) -> str:
         return f"{self.metric} {self.op} {self.limit:g}"
+
+
+def _out_of_range(where: str, metric: Metric, limit: float) -> list[Problem]:
+    highest = 1.0 if metric.is_share else math.inf
+    if 0 <= limit <= highest:
+        return []
+    do = f"for {limit:g} % write {limit / 100:g}" if 1 < limit <= 100 else "correct the bound"
+    allowed = "a share, 0 to 1" if metric.is_share else "0 or more"
+    return [Problem(where, f"the bound {limit:g} is beyond what {metric.name} can be", allowed, do)]
 
 
 def _number(text: str) -> float | None:

@@ -84,7 +84,7 @@ def test_all_mistakes_are_reported_in_one_go(write: Callable[[str], Path]) -> No
         (("source: data.csv", "source: ."), "is a directory"),
         (("{metric: accuracy, better: higher}", "{metric: accuracy, offer: 3}"), "either 'metric' or 'offer'"),
         (("size_mb:", "cost_per_1000:"), "needs a price"),
-        (("size_mb:", "accuracy_gap:"), "needs groups"),
+        (('size_mb: "<= 30"', 'accuracy_gap: "<= 0.3"'), "needs groups"),
         (("product: home-assistant\n", ""), "'product' is missing"),
         (('">= 0.90"', "0.9"), "in quotes"),
     ],
