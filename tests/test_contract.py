@@ -72,9 +72,9 @@ def test_bounds_on_the_wrong_side_are_refused(metric: str) -> None:
 @pytest.mark.parametrize(
     ("metric", "bound", "told"),
     [
-        ("accuracy", ">= 90", "the bound 90 is beyond what accuracy can be; a share, 0 to 1 → for 90 % write 0.9"),
-        ("macro_f1", ">= 1.9", "a share, 0 to 1 → for 1.9 % write 0.019"),
-        ("accuracy_gap", "<= -0.1", "a share, 0 to 1 → correct the bound"),
+        ("accuracy", ">= 90", "the bound 90 is beyond what accuracy can be; a fraction, 0 to 1 → for 90 % write 0.9"),
+        ("macro_f1", ">= 1.9", "a fraction, 0 to 1 → for 1.9 % write 0.019"),
+        ("accuracy_gap", "<= -0.1", "a fraction, 0 to 1 → correct the bound"),
         ("latency_p95_ms", "<= -5", "the bound -5 is beyond what latency_p95_ms can be; 0 or more → correct the bound"),
     ],
 )

@@ -43,7 +43,7 @@ class Metric:
         return self.evidence in ("rate", "bootstrap")
 
     @property
-    def is_share(self) -> bool:
+    def is_fraction(self) -> bool:
         """Whether its values lie between 0 and 1."""
         return self.of_test_rows and not self.unit
 
@@ -131,11 +131,11 @@ class Requirement(BaseModel, frozen=True, extra="forbid", defer_build=True):
 
 
 def _out_of_range(where: str, metric: Metric, limit: float) -> list[Problem]:
-    highest = 1.0 if metric.is_share else math.inf
+    highest = 1.0 if metric.is_fraction else math.inf
     if 0 <= limit <= highest:
         return []
     do = f"for {limit:g} % write {limit / 100:g}" if 1 < limit <= 100 else "correct the bound"
-    allowed = "a share, 0 to 1" if metric.is_share else "0 or more"
+    allowed = "a fraction, 0 to 1" if metric.is_fraction else "0 or more"
     return [Problem(where, f"the bound {limit:g} is beyond what {metric.name} can be", allowed, do)]
 
 

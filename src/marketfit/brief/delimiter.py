@@ -38,14 +38,17 @@ def delimiter_of(path: Path) -> str:
     return delimiter_in(first.decode("utf-8-sig", "replace"), suffix=path.suffix)
 
 
-def delimiter_notes(path: Path) -> tuple[str, ...]:
-    """What to know of a file whose delimiter is not what its ending says."""
+def delimiter_notes(path: Path, *, numbers: bool) -> tuple[str, ...]:
+    """What to know of a file whose delimiter is not what its ending says.
+
+    numbers: whether columns of it are read as numbers; text stays as it is.
+    """
     if path.suffix.lower() not in (".csv", ".tsv"):
         return ()
     mark = delimiter_of(path)
     if mark == ("\t" if path.suffix.lower() == ".tsv" else ",") or mark not in _OTHERS:
         return ()
-    decimals = " In columns of numbers, 2,5 is read as 2.5." if mark == ";" else ""
+    decimals = " In columns of numbers, 2,5 is read as 2.5." if numbers and mark == ";" else ""
     return (f"{path.name}: cells are parted by {_OTHERS[mark]}, as in its header.{decimals}",)
 
 

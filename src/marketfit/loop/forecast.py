@@ -71,7 +71,7 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
     if brief.compress.trials:
         further = variants * look + 60 * brief.compress.minutes
         also = (
-            f", and {brief.compress.trials} further ones in {brief.compress.minutes:g} minutes ({UNMET} times as long "
+            f", and {brief.compress.trials} further ones in {brief.compress.minutes:g} min ({UNMET} times as long "
             "where none keeps the requirements)"
         )
     return (

@@ -45,7 +45,7 @@ def prepare(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Datase
     digest = digest_of_test(rows)
     changed = record_test(digest, brief.product, run.ledger)
     notes = [changed, *notes] if changed else notes
-    notes += delimiter_notes(brief.data.source)
+    notes += delimiter_notes(brief.data.source, numbers=False)
     length, put = length_profile(rows), run.workspace.put_table
     slicing = slicing_of(rows, features, embedder=embedder, test_digest=digest, unit=length.unit, run=run)
     return Dataset(

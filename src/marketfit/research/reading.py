@@ -94,7 +94,7 @@ def read_answers(brief: MarketBrief, instruments: Instruments) -> Answers:
         people = _attempt(read_people, market.respondents, market, problems)
     if problems:
         raise DataError(problems)
-    parted = [note for path in _files(market) for note in delimiter_notes(path)]
+    parted = [note for path in _files(market) for note in delimiter_notes(path, numbers=True)]
     return Answers(choice, competitors, opinions, surveys, people, (*parted, *notes))
 
 

@@ -1,6 +1,6 @@
 """Where searches for a mixed logit start, and the best peak that they find.
 
-A simulated likelihood may have several peaks: on scanner data with five random coefficients a search with small spreads
+A simulated likelihood may have several peaks: on scanner data with four random coefficients a search with small spreads
 ended 58 units of log-likelihood below one with large spreads, and on correlated tastes it was the other way round. So
 both are searched from, and more where they are asked for.
 """
