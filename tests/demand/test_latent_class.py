@@ -411,18 +411,30 @@ def test_progress_and_summary(planted: Planted) -> None:
     assert f"share {result.shares[0]:.4f}" in text
 
 
-def test_a_ridge_without_an_end_is_no_fault(read_choices: Maker) -> None:
-    """Three patterns of two answers do not tell four classes apart, and searches end on a ridge: that is said."""
+def _two_answers(takers: tuple[int, int]) -> pl.DataFrame:
+    """200 people, so many of whom take ours at a price of 2, and at 4."""
     rows = [
-        (f"p{person:03d}", task, product, int((person < takers) == (product == "ours")), price, int(product == "ours"))
+        (f"p{person:03d}", task, product, int((person < taking) == (product == "ours")), price, int(product == "ours"))
         for person in range(200)
-        for task, (price, takers) in enumerate([(2.0, 120), (4.0, 60)])
+        for task, (price, taking) in enumerate(zip((2.0, 4.0), takers, strict=True))
         for product in ("ours", "theirs")
     ]
     table = pl.DataFrame(rows, schema=["person", "task", "alt", "won", "price", "home"], orient="row")
-    table = table.with_columns(price=pl.col("price") * pl.col("home"))
-    fit = fit_latent_class(
-        read_choices(table, attributes=["price", "home"]), classes=[1, 4], starts=4, signs={"price": -1}
-    )
+    return table.with_columns(price=pl.col("price") * pl.col("home"))
+
+
+def test_a_ridge_without_an_end_is_no_fault(read_choices: Maker) -> None:
+    """Three patterns of two answers do not tell four classes apart, and searches end on a ridge: that is said."""
+    data = read_choices(_two_answers((120, 60)), attributes=["price", "home"])
+    fit = fit_latent_class(data, classes=[1, 4], starts=4, signs={"price": -1})
     assert fit.classes == 1
     assert "4   no proper maximum: 4 of 4 runs end improperly" in str(fit)
+
+
+@pytest.mark.parametrize("takers", [(120, 60), (150, 30), (90, 80)])
+def test_the_last_step_on_a_ridge_never_falls(read_choices: Maker, takers: tuple[int, int]) -> None:
+    """A ridge is concave by its last bits here and there: the step that should polish then leads off it."""
+    data = read_choices(_two_answers(takers), attributes=["price", "home"])
+    for seed in range(1, 4):
+        fit = fit_latent_class(data, classes=[1, 3], starts=5, rng=seed)
+        assert fit.classes == 1, seed

@@ -75,8 +75,10 @@ def climb(panel: Panel, run: Run, bounds: Bounds) -> Run:
         lower, upper = bounds_of_all(mixture, bounds)
         direction, concave = _ascent(gradient, information, ~held_at(point, gradient, lower, upper))
         if concave and float(gradient @ direction) / 2 <= TOLERANCE * max(1.0, abs(path[-1])):
-            mixture = moved(panel, mixture, np.clip(point + direction, lower, upper))
-            _append(path, mixture.log_likelihood)
+            polished = moved(panel, mixture, np.clip(point + direction, lower, upper))
+            if polished.log_likelihood >= path[-1]:  # on a ridge that is concave by its last bits, the step leads off
+                mixture = polished
+                path.append(mixture.log_likelihood)
             return Run(mixture, tuple(path), True)
         reached, length = _halve(panel, mixture, gradient, direction, (lower, upper), length)
         for _ in range(EM_BETWEEN if reached is None else 1):
