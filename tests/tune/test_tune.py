@@ -164,6 +164,26 @@ def test_probes_only_where_nothing_else_fits(study: Study) -> None:
     assert any("No full fine-tuning fits" in note for note in tuned.plan)
 
 
+def test_a_training_that_does_not_fit_is_cut_to_the_passes_that_do(study: Study) -> None:
+    """Also where that of the static model fits as a whole; with more minutes the whole one is a trial of its own."""
+    study.trainer.seconds = {"big": 10.0, "small": 4.0, "static": 0.1}
+    tuned = study.tune(minutes=0.5, trials=6)
+    full = [trial for trial in tuned.trials if trial.recipe.method == "full"]
+    (cut,) = [trial for trial in full if trial.backbone.name == "small"]
+    # 30 seconds, less 3 for loading and 4.4 for scoring 200 valid rows, at 4 a pass.
+    assert cut.recipe.epochs == 5
+    assert any("is cut from 20 passes to 5" in note for note in tuned.plan)
+    assert "big" not in {trial.backbone.name for trial in full}
+    calls = len(study.trainer.calls)
+    again = study.tune(minutes=0.5, trials=6)
+    assert again.trials == tuned.trials
+    assert len(study.trainer.calls) == calls
+    more = study.tune(minutes=2.0, trials=5)
+    (whole,) = [trial for trial in more.trials if trial.backbone.name == "small" and trial.recipe.method == "full"]
+    assert whole.recipe.epochs == 20
+    assert whole.number != cut.number
+
+
 def test_an_estimate_that_fails_is_a_failed_trial(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(backbone: Backbone, _recipe: Recipe, _train: Labelled, *, base: Path) -> float:
         assert base

@@ -4,7 +4,9 @@ Trials have fixed numbers: first the defaults (the probe on every kept backbone,
 backbone, best first, LoRA on the best one that takes it), then the search. One that does not fit is skipped and a
 later, cheaper one may still fit; its number stays unused.
 
-One full fine-tuning is kept room for, in trials and in minutes, as long as any fits into the budget at all.
+One full fine-tuning is kept room for, in trials and in minutes. Where none fits as a whole, the one of which the
+largest part fits is cut to as many passes as fit: on a busy or slow machine fewer passes beat none. It has a number of
+its own, so that the same study with more minutes trains it as a whole.
 
 Trials that run at the same time make up a generation. The budget counts what they are estimated to take one by one.
 """
@@ -34,6 +36,10 @@ def default_slots(backbones: Sequence[Backbone], *, rows: int, terms: tuple[Term
     )
 
 
+_CUT = 1000
+"""Numbers of trainings that are cut: so many for each default one, the passes added; no search gets there."""
+
+
 @dataclass
 class Walk:
     """One pass through the plan: trials are run, or read back, in the order of their numbers.
@@ -61,9 +67,10 @@ class Walk:
             cost = self.account.cost(slot.backbone, slot.recipe)
             if isinstance(cost, str):
                 self._take(dataclasses.replace(slot, failed=cost), 0.0)
-            elif reserved is not None and slot.number == reserved.number:
+            elif reserved is not None and slot.number == reserved.stands_for:
                 waiting = False
-                self._take(slot, cost)  # it fits the whole budget; probes may have taken a little of its room
+                # It fits the whole budget; probes may have taken a little of its room.
+                self._take(reserved.slot, self._cost_of(reserved))
             elif self.account.fits(cost, reserve=self._reserve(reserved) if waiting else None):
                 self._take(slot, cost)
             else:
@@ -141,14 +148,28 @@ class Walk:
         cost = self.account.cost(arm.backbone, recipe)
         return not isinstance(cost, str) and self.account.fits(cost)
 
-    def _first_full(self, slots: Sequence[Slot]) -> Slot | None:
-        """The first full fine-tuning that fits into the whole budget."""
-        costs = [
-            (slot, self.account.cost(slot.backbone, slot.recipe)) for slot in slots if slot.recipe.method == "full"
-        ]
-        known = [(slot, cost) for slot, cost in costs if not isinstance(cost, str)]
-        fitting = [slot for slot, cost in known if cost <= self.account.seconds]
-        if known and not fitting:
+    def _first_full(self, slots: Sequence[Slot]) -> _Reserved | None:
+        """The first full fine-tuning that fits into the whole budget, or the one that has to be cut the least.
+
+        A static model's, which takes next to nothing, is no reason not to train a better one in part.
+        """
+        full = [slot for slot in slots if slot.recipe.method == "full"]
+        costs = {slot.number: self.account.cost(slot.backbone, slot.recipe) for slot in full}
+        known = [(slot, cost) for slot in full if not isinstance(cost := costs[slot.number], str)]
+        fitting = [_Reserved(slot, slot.number) for slot, cost in known if cost <= self.account.seconds]
+        deep = [found for found in fitting if not found.slot.backbone.static]
+        if deep or not known:
+            return deep[0] if deep else None
+        parts = [(slot, self._passes_that_fit(slot, cost)) for slot, cost in known if not slot.backbone.static]
+        slot, passes = max(parts, key=lambda part: part[1] / part[0].recipe.epochs, default=(known[0][0], 0))
+        if passes >= 1:
+            self.notes.append(
+                f"No full fine-tuning fits into {self.account.seconds / 60:g} minutes as a whole: that of "
+                f"{slot.backbone.name} is cut from {slot.recipe.epochs:g} passes to {passes}; raise budget.minutes."
+            )
+            recipe = slot.recipe.model_copy(update={"epochs": float(passes)})
+            return _Reserved(Slot(_CUT * (slot.number + 1) + passes, slot.backbone, recipe), slot.number)
+        if not fitting:
             slot, cost = min(known, key=lambda item: item[1])
             self.notes.append(
                 f"No full fine-tuning fits into {self.account.seconds / 60:g} minutes: the shortest, of "
@@ -156,11 +177,27 @@ class Walk:
             )
         return fitting[0] if fitting else None
 
-    def _reserve(self, reserved: Slot | None) -> float | None:
-        if reserved is None:
-            return None
-        cost = self.account.cost(reserved.backbone, reserved.recipe)
-        return None if isinstance(cost, str) else cost
+    def _passes_that_fit(self, slot: Slot, cost: float) -> int:
+        """How many passes of a training the whole budget has seconds for; its cost is straight in the passes."""
+        none = self.account.cost(slot.backbone, slot.recipe.model_copy(update={"epochs": 0.0}))
+        if isinstance(none, str) or cost <= none:
+            return 0
+        return int((self.account.seconds - none) / (cost - none) * slot.recipe.epochs)
+
+    def _cost_of(self, reserved: _Reserved) -> float:
+        cost = self.account.cost(reserved.slot.backbone, reserved.slot.recipe)
+        return 0.0 if isinstance(cost, str) else cost
+
+    def _reserve(self, reserved: _Reserved | None) -> float | None:
+        return None if reserved is None else self._cost_of(reserved)
+
+
+@dataclass(frozen=True)
+class _Reserved:
+    """The training that room is kept for, whole or cut, and the number of the default that it stands for."""
+
+    slot: Slot
+    stands_for: int
 
 
 def _about(cost: float) -> str:

@@ -64,6 +64,13 @@ class Space:
             arm for arm in self.arms if arm.backbone.name == trial.backbone.name and arm.method == trial.recipe.method
         )
 
+    def holds(self, trial: Trial) -> bool:
+        """Whether the recipe of a trial lies in the ranges."""
+        ranges = self.ranges(self.arm_of(trial)).items()
+        return all(
+            limits.low <= getattr(trial.recipe, name.rpartition(":")[2]) <= limits.high for name, limits in ranges
+        )
+
     def recipe(self, arm: Arm, values: Mapping[str, float]) -> Recipe:
         """The recipe with these values."""
         fields = {name.rpartition(":")[2]: value for name, value in values.items()}
@@ -82,7 +89,7 @@ def propose(
     """The next arm and recipe, or None where nothing that is allowed was found in 32 attempts.
 
     `finished` are the trials so far with their values, higher is better; a failed one has the lowest value, so that
-    the search keeps away from it.
+    the search keeps away from it. One that was cut below the ranges says nothing of them and is left out.
     """
     for attempt in range(_ATTEMPTS):
         arm, recipe = _ask(space, finished, seed=run.seed_for("tune", "search", number, attempt))
@@ -97,7 +104,7 @@ def _ask(space: Space, finished: Sequence[tuple[Trial, float]], *, seed: int) ->
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials([_recorded(space, trial, value) for trial, value in finished])
+    study.add_trials([_recorded(space, trial, value) for trial, value in finished if space.holds(trial)])
     asked = study.ask()
     arms = {arm.name: arm for arm in space.arms}
     arm = arms[asked.suggest_categorical("arm", tuple(arms))]
