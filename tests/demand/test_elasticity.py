@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -104,3 +105,13 @@ def test_price_by_levels_has_no_slope(tastes: Tastes) -> None:
     drawn = tastes(0, price=LevelsTerm("price", ("2", "3", "4"), "2"))
     with pytest.raises(DataError, match="'piecewise': the same fit"):
         elasticities(drawn, OFFERS, offer="ours")
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, Decimal])
+def test_prices_of_any_kind_of_number(tastes: Tastes, kind: Callable[[int], float]) -> None:
+    """As tables of pandas, polars and Arrow give them."""
+    drawn = tastes(0, draws=4, people=3)
+    given: Offers = {name: {**offer, "price": kind(int(offer["price"]))} for name, offer in OFFERS.items()}
+    plain, other = (elasticities(drawn, offers, offer="ours").elasticity_draws for offers in (OFFERS, given))
+    np.testing.assert_allclose(plain, other)
+    assert np.isfinite(plain).all()

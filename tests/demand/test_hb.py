@@ -23,6 +23,7 @@ from marketfit.demand import (
 )
 from marketfit.demand.arrays import FloatArray
 from marketfit.demand.models.hierarchical import chains, fit
+from marketfit.demand.models.hierarchical.result import PEOPLE
 from marketfit.errors import DataError
 
 Maker = Callable[..., ChoiceData]
@@ -156,13 +157,13 @@ def test_memory_does_not_grow_with_the_iterations(planted: ChoiceData, monkeypat
 
 def test_utility_draws_are_new_people_from_the_posterior(fitted: HBResult) -> None:
     drawn = draw_utilities(fitted, draws=1000)
-    assert (drawn.values.shape, drawn.sample_size) == ((1000, 200, 3), 150)
+    assert (drawn.values.shape, drawn.sample_size) == ((1000, PEOPLE, 3), 150)
     within = np.mean([np.cov(people.T) for people in drawn.values], axis=0)
     np.testing.assert_allclose(within, fitted.population_covariances.mean(axis=0), rtol=0.02, atol=0.02)
     centres = drawn.values.mean(axis=1)
     np.testing.assert_allclose(np.cov(centres.T), np.cov(fitted.population_means.T), rtol=1e-6)
     again = draw_utilities(fitted, draws=3000)
-    assert again.values.shape == (3000, 200, 3)
+    assert again.values.shape == (3000, PEOPLE, 3)
     np.testing.assert_array_equal(drawn.values, draw_utilities(fitted, draws=1000).values)
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from marketfit.demand import ChoiceData, fit_mnl
 from marketfit.demand.arrays import FloatArray, IntArray, SingleArray
@@ -26,6 +26,7 @@ from marketfit.demand.models.hierarchical.link import SignLink, latent_of
 from marketfit.demand.models.hierarchical.people import PeopleSampler
 from marketfit.demand.models.hierarchical.population import DEGREES, SPREAD, Population, new_people
 from marketfit.demand.models.hierarchical.respondents import Respondents
+from marketfit.demand.models.hierarchical.result import PEOPLE
 from marketfit.errors import RunError
 
 Maker = Callable[..., ChoiceData]
@@ -255,6 +256,18 @@ def test_new_people_follow_the_population() -> None:
     np.testing.assert_allclose(np.cov(drawn.reshape(-1, 2).T), covariance, atol=0.05)
     np.testing.assert_allclose(drawn.mean(axis=1), means, atol=1e-9)  # balanced within every draw
     assert not np.allclose(drawn[0], drawn[1])
+
+
+def test_few_new_people_stand_for_the_population() -> None:
+    """Shares of one population, drawn many times, hardly differ: that noise would widen every interval of a share."""
+    rng = np.random.default_rng(0)
+    mix = 0.5 * rng.normal(size=(8, 8))
+    means, covariance = np.tile(0.5 * rng.normal(size=8), (300, 1)), mix @ mix.T + 0.8 * np.eye(8)
+    people = new_people(means, np.tile(covariance, (300, 1, 1)), PEOPLE, rng)
+    utilities = people @ rng.normal(size=(8, 3))
+    chances = special.softmax(utilities, axis=2)
+    at_random = chances.std(axis=(0, 1)) / np.sqrt(PEOPLE)
+    assert (chances.mean(axis=1).std(axis=0) < 0.6 * at_random).all()
 
 
 @settings(max_examples=30, deadline=None)

@@ -120,6 +120,20 @@ def test_straight_lines_and_turns() -> None:
     assert straight_lining(replace(data, choices=turns)).all()
 
 
+def test_turns_are_found_where_tasks_are_numbered_as_text() -> None:
+    """Task "10" comes after task "9", and not after task "1"."""
+    rows = [
+        ("p", str(task), str(place), int((task - 1) % 3 + 1 == place), float(task * place % 5))
+        for task in range(1, 13)
+        for place in range(1, 4)
+    ]
+    table = pl.DataFrame(rows, schema=["who", "task", "alt", "won", "price"], orient="row")
+    read = ChoiceData.from_table(
+        table, respondent="who", task="task", alternative="alt", chosen="won", attributes=["price"]
+    )
+    assert straight_lining(read).all()
+
+
 def test_always_taking_nothing_is_a_taste(data_with_none: ChoiceData) -> None:
     nothing = np.flatnonzero(data_with_none.is_none)
     assert not straight_lining(replace(data_with_none, choices=nothing)).any()

@@ -11,7 +11,8 @@ import pytest
 from marketfit.brief import load_brief
 from marketfit.demand import Coding, UtilityDraws
 from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
-from marketfit.position.draws import DRAWS, Draws
+from marketfit.measure.tastes import DRAWS
+from marketfit.position.draws import Draws
 from marketfit.position.offers import OwnOffer
 from marketfit.position.worth import Market
 from marketfit.records.variants import Variant

@@ -8,6 +8,9 @@ from marketfit.demand import UtilityDraws, model_from_json
 from marketfit.records.market import ChoiceStudy
 from marketfit.workspace import Workspace
 
+DRAWS = 1000
+"""Markets that are possible after the answers of a study: the ends of a 95 % interval rest on 25 of them each."""
+
 
 def draws_of(study: ChoiceStudy, workspace: Workspace) -> UtilityDraws:
     """Draws (draws, people, columns) at the study's scale, with their coding and the weights of people.

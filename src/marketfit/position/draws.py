@@ -19,13 +19,12 @@ from marketfit.contract import METRICS, Measurement
 from marketfit.engine import Run
 from marketfit.measure.bootstrap import weights
 from marketfit.measure.quality import Scored
+from marketfit.measure.tastes import DRAWS
 from marketfit.position.kept import log_spread, spread
 from marketfit.records.variants import Variant
 from marketfit.task import IntVector
 
 FloatArray = NDArray[np.float64]
-
-DRAWS = 2000
 
 _JOINT = ("accuracy", "macro_f1", "log_loss")
 

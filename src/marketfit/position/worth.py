@@ -16,8 +16,8 @@ from marketfit.demand.coding.terms import LevelsTerm, LinearTerm, PiecewiseTerm
 from marketfit.demand.market.offers import code_offers
 from marketfit.engine import Run
 from marketfit.errors import RunError
-from marketfit.measure.tastes import draws_of
-from marketfit.position.draws import DRAWS, Draws, FloatArray
+from marketfit.measure.tastes import DRAWS, draws_of
+from marketfit.position.draws import Draws, FloatArray
 from marketfit.position.offers import OwnOffer, fixed, own_offers
 from marketfit.records.market import MarketView
 from marketfit.records.variants import Variant

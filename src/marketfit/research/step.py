@@ -37,7 +37,7 @@ def research(brief: MarketBrief, batch: FeedbackBatch | None, /, *, run: Run) ->
     return view.model_copy(update={"notes": (*view.notes, *_satisfaction(batch))})
 
 
-@step(version=13, gives=MarketView, reads=("product", "market", "require", "seed"), name="research")
+@step(version=14, gives=MarketView, reads=("product", "market", "require", "seed"), name="research")
 def study_market(brief: MarketBrief, /, *, run: Run) -> MarketView:
     """What the files of the brief say. Raises as `research` does."""
     market = brief.market

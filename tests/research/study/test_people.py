@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from marketfit.demand import ChoiceData
 from marketfit.engine import Run
 from marketfit.errors import DataError
 from marketfit.research import research
+from marketfit.research.instruments.choice import Choice
 from marketfit.research.study.people import count_people, names_of, read_people
 
 pytestmark = pytest.mark.usefixtures("short_study")
@@ -57,6 +59,40 @@ def test_answers_are_weighted_to_the_known_shares_of_the_market(tmp_path: Path, 
     assert counted.data.weights[old].sum() == pytest.approx(counted.data.weights[~old].sum())
     assert counted.data.weights.mean() == pytest.approx(1.0)
     assert any("Kish" in note for note in counted.notes)
+
+
+def test_weights_of_the_survey_file_count_and_raking_starts_from_them(tmp_path: Path, run: Run) -> None:
+    data = choices()
+    mine = np.repeat(np.linspace(100.0, 300.0, 40), 10)  # how many people each stands for
+    counted = count_people(replace(data, weights=mine), None, market(), run=run)
+    np.testing.assert_allclose(counted.data.weights, mine / mine.mean())
+    assert any("as the survey file gives them" in note for note in counted.notes)
+    ages = ["young"] * 30 + ["old"] * 10
+    file = people_file(tmp_path, [(name, age, None) for name, age in zip(names_of(data), ages, strict=True)])
+    wanted = market(population={"age": {"young": 0.5, "old": 0.5}})
+    raked = count_people(replace(data, weights=mine), read_people(file, wanted), wanted, run=run).data.weights
+    old = np.repeat(np.array(ages) == "old", 10)
+    assert raked[old].sum() == pytest.approx(raked[~old].sum())
+    np.testing.assert_allclose(raked[old] / raked[old][0], mine[old] / mine[old][0])
+
+
+def test_a_weight_column_of_the_choices_is_read(tmp_path: Path) -> None:
+    lines = ["respondent,task,alternative,chosen,price,weight"]
+    lines += [
+        f"{who},{task},{alt},{int(alt == 'a')},{price},{weight}"
+        for who, weight in (("ann", 2), ("bob", 0.5))
+        for task in (1, 2)
+        for alt, price in (("a", task), ("b", 3))
+    ]
+    path = tmp_path / "choices.csv"
+    path.write_text("\n".join(lines))
+    answers = Choice().read(SurveyFile(source=path), market(respondents=None))
+    assert answers.data.weights.tolist() == [2, 2, 0.5, 0.5]
+    assert answers.unused == ()
+    path.write_text("\n".join([*lines[:-2], *(line.replace(",0.5", ",0") for line in lines[-2:])]))
+    with pytest.raises(DataError) as caught:
+        Choice().read(SurveyFile(source=path), market(respondents=None))
+    assert "column 'weight'" in str(caught.value)
 
 
 def test_a_person_that_the_table_does_not_have_is_named(tmp_path: Path, run: Run) -> None:

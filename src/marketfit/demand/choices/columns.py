@@ -215,6 +215,17 @@ def read_codes(column: Column) -> Codes:
     return Codes(rank[codes], labels.to_numpy(zero_copy_only=False)[order], declared)
 
 
+def in_number_order(codes: Codes) -> Codes:
+    """Labels that are whole numbers written as text in the order of the numbers, so that task "10" follows "9"."""
+    labels = codes.labels.tolist()
+    if not all(isinstance(name, str) and name.strip().isdecimal() for name in labels):
+        return codes
+    order = np.array(sorted(range(len(labels)), key=lambda place: (int(labels[place]), labels[place])), dtype=np.int64)
+    rank = np.full(order.size + 1, -1, dtype=np.int64)
+    rank[order] = np.arange(order.size)
+    return Codes(rank[codes.codes], codes.labels[order], codes.declared)
+
+
 def read_levels(column: Column) -> Codes:
     """The column as codes into levels: in the order of an ordered categorical column, else sorted.
 

@@ -15,7 +15,15 @@ from marketfit.demand.choices.checks import (
     check_layout,
     check_weights,
 )
-from marketfit.demand.choices.columns import Codes, Column, is_number, read_codes, read_columns, read_numbers
+from marketfit.demand.choices.columns import (
+    Codes,
+    Column,
+    in_number_order,
+    is_number,
+    read_codes,
+    read_columns,
+    read_numbers,
+)
 from marketfit.demand.choices.flags import check_available, check_chosen
 from marketfit.demand.choices.layout import Layout, lay_out
 from marketfit.demand.choices.values import read_values
@@ -161,10 +169,12 @@ def _name_problems(part: str, given: object) -> Iterator[Problem]:
 
 
 def _keys(columns: dict[str, Column], name: str | None, part: str, problems: list[Problem]) -> Codes | None:
-    """Codes of an identifying column; missing cells are problems."""
+    """Codes of an identifying column; missing cells are problems. Tasks and alternatives have an order."""
     if name is None or name not in columns:
         return None
     keys = read_codes(columns[name])
+    if part != "respondent":
+        keys = in_number_order(keys)
     missing = np.flatnonzero(keys.codes < 0)
     if missing.size:
         problems.append(

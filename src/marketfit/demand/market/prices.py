@@ -47,9 +47,9 @@ def offer_price(offers: Mapping[str, Offer], name: str, price: str, problems: li
         problems.append(Problem(f"offer='{name}'", "no such offer", nearest(name, offers), "name one of the offers"))
         return math.nan
     value = offers[name].get(price)
-    if isinstance(value, (int, float)) and math.isfinite(value):
-        return float(value)
-    return math.nan  # coding the offer tells what is wrong with it
+    if value is None or isinstance(value, str):
+        return math.nan  # coding the offer tells what is wrong with it
+    return float(value) if math.isfinite(value) else math.nan
 
 
 def check_tested(where: str, values: tuple[float, ...], term: PriceTerm | None, problems: list[Problem]) -> None:

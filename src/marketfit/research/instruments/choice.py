@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pyarrow as pa
 
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.demand import ChoiceData, ChoiceDesign
+from marketfit.demand.arrays import label
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
@@ -28,6 +31,8 @@ from marketfit.research.wide import read_wide
 
 KEYS = ("respondent", "task", "alternative")
 CHOSEN = "chosen"
+WEIGHT = "weight"
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +74,7 @@ class Choice:
         return made.model_copy(update={"labels": labels_of(plan)})
 
     def read(self, file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
-        """Read the long form: respondent, task, alternative, chosen and one column per attribute.
+        """Read the long form: respondent, task, alternative, chosen and one column per attribute; perhaps weight.
 
         An alternative `none` with empty attribute cells is the option to take nothing. An export with one row for each
         respondent is turned into the long form first (`file.wide`).
@@ -136,20 +141,23 @@ def _read_choices(file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
     """
     attributes, problems = tuple(market.attributes), list[Problem]()
     wanted = (*KEYS, CHOSEN, *attributes)
+    may_be = () if WEIGHT in attributes else (WEIGHT,)
     if not attributes:
         do = "declare them in market.attributes"
         raise DataError([Problem(str(file.source), "no attribute is declared", "one or more", do)])
-    raw, notes = _long_form(file, wanted, market, problems)
+    raw, notes = _long_form(file, (*wanted, *may_be), market, problems)
     if raw is None:
         raise DataError(problems)
     # Told here and not by demand, because here all names of the file are known.
     problems.extend(raw.missing(wanted))
     table = _typed(raw, market, problems)
+    weighted = bool(may_be) and WEIGHT in raw.table.column_names
     try:
         data = ChoiceData.from_table(
             table, task="task", alternative="alternative", chosen=CHOSEN, attributes=attributes,
-            respondent="respondent",
+            respondent="respondent", weights=WEIGHT if weighted else None,
         )  # fmt: skip
+        problems += _uneven(raw.path, data) if weighted else []
     except DataError as error:
         place = f"{file.source}, turned into the long form" if file.wide else str(file.source)
         told = {f"column '{name}'" for name in wanted if name not in raw.table.column_names}
@@ -162,6 +170,23 @@ def _read_choices(file: SurveyFile, market: MarketSpec) -> ChoiceAnswers:
     rare = rare_levels(raw, table, market)
     said = [f"{str(one).replace(str(raw.path), raw.path.name, 1)}." for one in rare]
     return ChoiceAnswers(data, raw.unused, (*notes, *said), rare=rare)
+
+
+def _uneven(path: Path, data: ChoiceData) -> list[Problem]:
+    """Respondents who do not have one weight above 0 throughout."""
+    assert data.respondent is not None, "every row names its respondent"
+    assert data.respondent_labels is not None, "as above"
+    first, place = np.unique(data.respondent, return_index=True, return_inverse=True)[1:]
+    wrong = (data.weights != data.weights[first][place]) | (data.weights <= 0)
+    names = [label(data.respondent_labels[code]) for code in np.unique(data.respondent[wrong])[:MOST_NAMED].tolist()]
+    if not names:
+        return []
+    allowed = "one number above 0 for each respondent"
+    return [
+        Problem(
+            f"{path}: column '{WEIGHT}'", f"is 0 or differs between tasks of {', '.join(names)}", allowed, "correct"
+        )
+    ]
 
 
 def _long_form(
@@ -181,6 +206,10 @@ def _typed(raw: RawFile, market: MarketSpec, problems: list[Problem]) -> Table:
             table[name] = cells.names(raw, name, problems, required=False)
         elif name == CHOSEN:
             table[name] = cells.numbers(raw, name, problems, allowed="1 (chosen) or 0")
+        elif name == WEIGHT and name not in market.attributes:
+            table[name] = cells.numbers(
+                raw, name, problems, allowed="a number above 0, the same for all of a respondent"
+            )
         elif is_number(spec := market.attributes[name]):
             table[name] = read_levels(raw, name, name, spec, problems)
         else:

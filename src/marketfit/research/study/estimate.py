@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from marketfit.brief import MarketSpec
-from marketfit.demand import ChoiceData, ChoiceModel, MNLResult, UtilityDraws, draw_utilities, model_to_json
+from marketfit.demand import ChoiceData, ChoiceModel, MNLResult, draw_utilities, model_to_json
 from marketfit.demand.coding.columns import NONE_COLUMN
-from marketfit.demand.models.utilities import DRAWS
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem
+from marketfit.measure.tastes import DRAWS
 from marketfit.records.base import Record, sha256_file
 from marketfit.records.findings import Finding
 from marketfit.records.market import ChoiceStudy, Dropped, PartWorth, Provenance
@@ -24,9 +24,6 @@ from marketfit.research.study.model import Chosen, choose_model
 from marketfit.research.study.people import Counted, People, count_people
 from marketfit.research.study.segments import segment_finding
 from marketfit.research.study.steps import steps_of
-
-MOST_PEOPLE = 100
-"""People of each draw that are kept: they are spread evenly over the population, so a hundred stand for it well."""
 
 
 class ChoiceFinding(Record):
@@ -58,7 +55,9 @@ def estimate_study(data: ChoiceData, people: People | None, market: MarketSpec, 
         raise DataError(
             [Problem(f"{market.choices}: {p.where}", p.found, p.allowed, p.do) for p in error.problems]
         ) from error
-    drawn = _drawn(done.chosen, run)
+    drawn = draw_utilities(
+        done.chosen.model, draws=DRAWS, rng=run.seed_for("research", "utilities"), scale=done.chosen.scale
+    )
     worth, money_notes = money(done.straight, price=market.price, seed=run.seed_for("research", "willingness to pay"))
     counted, model = done.counted, done.chosen.model
     study = ChoiceStudy(
@@ -115,14 +114,6 @@ def _estimate(data: ChoiceData, people: People | None, market: MarketSpec, *, ru
             progress=lambda done: progress(0.1 + 0.9 * done),
         )
     return _Estimated(counted, fitted.model, fitted.straight_price, chosen, fitted.notes)
-
-
-def _drawn(chosen: Chosen, run: Run) -> UtilityDraws:
-    """Draws at the scale that is used, with no more people than are needed to stand for the population."""
-    drawn = draw_utilities(chosen.model, draws=DRAWS, rng=run.seed_for("research", "utilities"), scale=chosen.scale)
-    if drawn.weights is not None or drawn.values.shape[1] <= MOST_PEOPLE:
-        return drawn
-    return replace(drawn, values=drawn.values[:, :MOST_PEOPLE])
 
 
 def _part_worths(model: ChoiceModel, signs: Mapping[str, int], run: Run) -> tuple[PartWorth, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.brief.columns import columns_of
 from marketfit.demand import ChoiceData, RespondentQuality, Verdict, check_respondents, rake
-from marketfit.demand.arrays import FloatArray, label
+from marketfit.demand.arrays import FloatArray, IntArray, label
 from marketfit.engine import Run
 from marketfit.errors import DataError, Problem, nearest
 from marketfit.records.respondents import RESPONDENT_COLUMNS
@@ -135,6 +135,9 @@ def names_of(data: ChoiceData) -> list[str]:
 def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *, run: Run) -> Counted:
     """Leave out those whom two criteria speak against, and weigh the others to the known shares of the market.
 
+    Weights of the survey file say how many people each respondent stands for: raking starts from them, and nobody is
+    judged by them.
+
     Raises:
         DataError: shares in `market.population` that no weights can reach.
     """
@@ -143,7 +146,7 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
     if not market.drop_careless:
         notes.append("Respondents were not judged: drop_careless is off.")
     else:
-        quality = _judged(data, people, market, run=run)
+        quality = _judged(replace(data, weights=np.ones(data.tasks)), people, market, run=run)
         dropped = len(quality.dropped)
         if dropped > MOST_DROPPED * quality.respondents:
             listed = ", ".join(verdict.respondent for verdict in quality.dropped)
@@ -160,8 +163,17 @@ def count_people(data: ChoiceData, people: People | None, market: MarketSpec, *,
             )
         notes += quality.not_judged
     if market.population:
-        data, more = _weighted(data, people, market)
+        data, more = _raked(data, people, market)
         notes += more
+    elif data.respondent is not None and np.ptp(data.weights) > 0:
+        place, weights = _by_person(data)
+        weights = weights / weights.mean()
+        data = replace(data, weights=weights[place])
+        worth = float(weights.sum() ** 2 / (weights**2).sum())
+        notes.append(
+            f"Weights: as the survey file gives them; n = {weights.size} respondents are worth {worth:.0f} of equal "
+            "weight (Kish)."
+        )
     return Counted(data, verdicts, tuple(notes))
 
 
@@ -181,20 +193,26 @@ def _judged(data: ChoiceData, people: People | None, market: MarketSpec, *, run:
         )
 
 
-def _weighted(data: ChoiceData, people: People | None, market: MarketSpec) -> tuple[ChoiceData, list[str]]:
-    from dataclasses import replace
+def _by_person(data: ChoiceData) -> tuple[IntArray, FloatArray]:
+    """(tasks,) the place of each task's respondent among those who are there, and (respondents,) their weights."""
+    first, place = np.unique(data.respondent, return_index=True, return_inverse=True)[1:]
+    return place, data.weights[first]
 
+
+def _raked(data: ChoiceData, people: People | None, market: MarketSpec) -> tuple[ChoiceData, list[str]]:
     if people is None or data.respondent is None:
         found, do = "there is no table of respondents", "market.respondents: FILE"
         raise DataError([Problem("market.population", found, "a table with these columns", do)])
     names = names_of(data)
     sample: Mapping[str, list[str]] = {column: people.levels(names, column) for column in market.population}
-    made = rake(sample, market.population)
-    place = np.unique(data.respondent, return_inverse=True)[1]
+    place, start = _by_person(data)
+    made = rake(sample, market.population, start=start)
     note = (
         f"Weights: {', '.join(market.population)} match the market; n = {len(names)} respondents are worth "
         f"{made.effective:.0f} of equal weight (Kish)."
     )
+    if np.ptp(start) > 0:
+        note += " They start from those of the survey file."
     if made.trimmed:
         note += f" {made.trimmed} weights are held at a limit, so shares are up to {made.largest_gap:.1%} off."
-    return replace(data, weights=data.weights * made.weights[place]), [note]
+    return replace(data, weights=made.weights[place]), [note]

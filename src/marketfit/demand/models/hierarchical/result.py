@@ -18,11 +18,11 @@ from marketfit.demand.models.utilities import UtilityDraws
 from marketfit.demand.printing import Printed
 from marketfit.errors import DataError, Problem
 
-PEOPLE = 200
-"""New people in each of the utility draws."""
+PEOPLE = 256
+"""New people in each of the utility draws; all of them together stand for the population, a part does not."""
 WORST_R_HAT = 1.05
 """Above this, chains have not found the same distribution (Vehtari et al. 2021 would rather have 1.01)."""
-STRANGERS = (100, 20)
+STRANGERS = (100, 32)
 """Populations, and people from each, over which the choices of somebody who was not asked are averaged."""
 
 
