@@ -27,6 +27,7 @@ from marketfit.tasks.text_classification.runtime import Preprocessor
 from marketfit.tasks.text_classification.sources import Source, read_folder
 from marketfit.tasks.text_classification.tokens import load_tokenizer, positions, preprocessor
 from marketfit.tasks.text_classification.weights import HeadActivation
+from marketfit.task import normalise_text
 
 _SAME = 1e-4  # of a logit, relative to the largest: float32 in another order
 _FEWEST = 2  # labels: with one, transformers trains a regression
@@ -122,7 +123,8 @@ def _unfit(config: transformers.PreTrainedConfig, where: str) -> list[Problem]:
 
 def _labels(config: transformers.PreTrainedConfig) -> tuple[str, ...]:
     names = config.id2label or {}
-    return tuple(str(name) for _number, name in sorted(names.items(), key=lambda item: int(item[0])))
+    # In the form that labels of data have, for rows are compared with them.
+    return tuple(normalise_text(str(name)) for _number, name in sorted(names.items(), key=lambda item: int(item[0])))
 
 
 def _tokenizer_limit(folder: Path) -> int:
