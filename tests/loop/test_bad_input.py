@@ -145,7 +145,7 @@ def test_check_tells_bad_backbones_with_the_mistakes_of_the_data(folder: Path, c
      ("text\nein Paket f\u00fcr mich\n".encode("latin-1"), ("more.csv", "UTF-8"))],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_a_bad_file_of_unlabelled_rows_is_refused_before_any_row_is_embedded(  # noqa: PLR0917, PLR0913 - of a table
+def test_a_bad_file_of_unlabelled_rows_is_refused_before_any_row_is_embedded(
     command: str, content: bytes, says: tuple[str, ...], folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "more.csv").write_bytes(content)

@@ -24,8 +24,11 @@ from marketfit.testing import tiny_bundle
 CAFE = unicodedata.normalize("NFD", "café")
 WRITTEN = (" order  status", CAFE, "a\u00a0b", "plain")
 NORMAL = ("order status", "café", "a b", "plain")
-SCALARS = {"bool": ([True, False], ("true", "false")), "float": ([3.0, 0.1 + 0.2], ("3", "0.30000000000000004")),
-           "int": ([3, 2**60 + 1], ("3", "1152921504606846977"))}  # fmt: skip
+SCALARS: dict[str, tuple[list[object], tuple[str, ...]]] = {
+    "bool": ([True, False], ("true", "false")),
+    "float": ([3.0, 0.1 + 0.2], ("3", "0.30000000000000004")),
+    "int": ([3, 2**60 + 1], ("3", "1152921504606846977")),
+}
 
 
 @pytest.fixture

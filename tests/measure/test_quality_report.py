@@ -131,8 +131,8 @@ def test_slices_come_with_the_worst_first_and_with_intervals_that_hold_for_all_a
 def test_every_group_of_a_sensitive_column_comes_with_its_interval_and_the_gap_is_that_of_the_contract() -> None:
     scores, targets = scores_and_targets()
     right = scores.argmax(axis=1) == targets
-    values = [None if k < 5 else ("old" if k % 3 else "young") for k in range(80)]
-    groups = {"age": values, "place": ["here"] * 80}
+    values: list[str | None] = [None if k < 5 else ("old" if k % 3 else "young") for k in range(80)]
+    groups: dict[str, list[str | None]] = {"age": values, "place": ["here"] * 80}
     rows = SplitRows(range(80), Labelled([f"text {k}" for k in range(80)], targets, LABELS), groups=groups, slices={})
     age, place = quality_report(scores, rows, abstain_below=0.0, lost=LOST).sensitive
     for group in age.groups:

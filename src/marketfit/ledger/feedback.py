@@ -40,7 +40,9 @@ class FeedbackItem(Record):
 
     prediction: Annotated[str, Field(max_length=64)] | None = Field(default=None, description="id of a prediction")
     thumb: Thumb | None = Field(default=None, description="whether the prediction helped")
-    label: LabelName | None = Field(default=None, description="the right label, from a user: it becomes a training example")
+    label: LabelName | None = Field(
+        default=None, description="the right label, from a user: it becomes a training example"
+    )
     truth: LabelName | None = Field(
         default=None, description="the right label, from a reviewer: it judges and never trains"
     )

@@ -35,8 +35,8 @@ class Unlabelled:
     def note(self) -> str:
         """What became of the file, in words."""
         return (
-            f"{self.name}: {len(self.inputs):,} of {self.read:,} unlabelled rows are used; {self.unusable:,} could not be "
-            f"read or are empty, {self.repeated:,} repeat another, {self.in_test:,} equal or nearly equal a test row"
+            f"{self.name}: {len(self.inputs):,} of {self.read:,} unlabelled rows are used; {self.unusable:,} could not "
+            f"be read or are empty, {self.repeated:,} repeat another, {self.in_test:,} equal or nearly equal a test row"
         )
 
 

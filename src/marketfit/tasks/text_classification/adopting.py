@@ -20,6 +20,7 @@ from torch import nn
 
 from marketfit.errors import BriefError, InputError, Problem
 from marketfit.records.models import Backbone
+from marketfit.task import normalise_text
 from marketfit.tasks.text_classification.export import probe_rows
 from marketfit.tasks.text_classification.first_token import FirstToken
 from marketfit.tasks.text_classification.model import Card, TextModel, WholeModel, quietly, save_model, without_pooler
@@ -27,7 +28,6 @@ from marketfit.tasks.text_classification.runtime import Preprocessor
 from marketfit.tasks.text_classification.sources import Source, read_folder
 from marketfit.tasks.text_classification.tokens import load_tokenizer, positions, preprocessor
 from marketfit.tasks.text_classification.weights import HeadActivation
-from marketfit.task import normalise_text
 
 _SAME = 1e-4  # of a logit, relative to the largest: float32 in another order
 _FEWEST = 2  # labels: with one, transformers trains a regression
