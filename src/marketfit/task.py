@@ -6,6 +6,7 @@ models have layers may offer a `Surgeon` as well, through a third.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -296,3 +297,30 @@ def normalise_text(text: str) -> str:
     composed = unicodedata.normalize("NFC", text)
     printable = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in composed)
     return re.sub(r"\s+", " ", printable).strip()
+
+
+def number_text(value: float) -> str | None:
+    """A number as text: whole numbers without a decimal point, so that 1 and 1.0 are one label; None for NaN.
+
+    >>> number_text(1.0), number_text(0.5), number_text(float("nan"))
+    ('1', '0.5', None)
+    """
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        if value.is_integer() and abs(value) < 2**53:
+            return str(int(value))
+    return str(value)
+
+
+def scalar_text(value: str | float | None) -> str | None:
+    """A text, a number or a truth value of JSON or Parquet as the text that stands for it, such as a label's name.
+
+    >>> scalar_text(" as it is"), scalar_text(3.0), scalar_text(True)
+    (' as it is', '3', 'true')
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return number_text(value)

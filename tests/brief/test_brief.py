@@ -189,3 +189,12 @@ def test_all_mistakes_of_the_market_are_told_and_no_others(write: Callable[[str]
     for words in ("market.goal", "market.attributes.price", "no file 'no.csv'", "require.accuracy", "'budget'?"):
         assert any(words in text for text in told), (words, told)
     assert not any("abacus" in text for text in told)
+
+
+def test_weights_beside_a_choice_survey_are_refused_with_their_line(write: Callable[[str], Path]) -> None:
+    text = FULL.replace("size_mb:", "cost_per_1000:") + "weights: {accuracy: 1.0}\n"
+    found, also = problems(write(text))
+    assert f"brief.yaml:{len(text.splitlines())}: weights" in found
+    assert "beside a choice survey" in found
+    assert "drop weights" in found
+    assert "cost_per_1000 needs a price" in also

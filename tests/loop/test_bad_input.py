@@ -116,6 +116,47 @@ def test_all_mistakes_at_once(folder: Path, call: Call) -> None:
     assert all(re.search(r"brief.yaml:\d+", problem["where"]) for problem in problems)
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_all_bad_backbones_are_told_before_any_row_is_embedded(
+    command: str, folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(folder, "[minilm]", "[minilm, minilmm, minilm-77, nowhere]")
+    monkeypatch.setattr("marketfit.prepare.step.embed", lambda *_: pytest.fail("rows were embedded"))
+    said = call(command, folder / "brief.yaml", "--json", "--quiet")
+    assert said.returncode == 2, said.stderr
+    told = [problem["where"] + " " + problem["found"] for problem in json.loads(said.stdout)["problems"]]
+    assert len(told) == 3
+    assert all(name in line for name, line in zip(("minilmm", "77 layers", "nowhere"), told, strict=True))
+    if command == "run":
+        assert not (folder / "marketfit-workspace").exists()
+
+
+def test_check_tells_bad_backbones_with_the_mistakes_of_the_data(folder: Path, call: Call) -> None:
+    change(folder, "[minilm]", "[minilmm]")
+    write(folder, b"text,label\n" + b"a,\n" * 30)
+    message = json.loads(call("check", folder / "brief.yaml", "--json").stdout)["message"]
+    assert "minilmm" in message
+    assert "column 'label' (data.label) is empty" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"txt\nwhere is it\n", ("data.unlabelled", "more.csv has no column 'text'")),
+     ("text\nein Paket f\u00fcr mich\n".encode("latin-1"), ("more.csv", "UTF-8"))],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_bad_file_of_unlabelled_rows_is_refused_before_any_row_is_embedded(
+    command: str, content: bytes, says: tuple[str, ...], folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "more.csv").write_bytes(content)
+    change(folder, "label: label", "label: label\n  unlabelled: more.csv")
+    monkeypatch.setattr("marketfit.prepare.step.embed", lambda *_: pytest.fail("rows were embedded"))
+    said = call(command, folder / "brief.yaml", "--json", "--quiet")
+    assert said.returncode == 2, said.stderr
+    message = json.loads(said.stdout)["message"]
+    assert all(text in message for text in says), message
+
+
 def test_mistakes_of_data_and_survey_come_together(folder: Path, call: Call) -> None:
     change(folder, "input: text", "input: txt")
     (folder / "opinions.csv").write_text("item,respondent\nx,1\n", encoding="utf-8")

@@ -1,7 +1,9 @@
-"""A requirement on the worst slice, from the brief to a bundle that is verified again."""
+"""A requirement on the worst slice, and a sensitive column, from the brief to a bundle that is verified again."""
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 
 import pytest
@@ -18,13 +20,16 @@ UTTERANCES = Path(__file__).parents[2] / "examples" / "home-assistant" / "uttera
 
 def brief_in(folder: Path, backbone: Path, limit: float) -> Path:
     lines = UTTERANCES.read_text(encoding="utf-8").splitlines(keepends=True)
-    (folder / "utterances.csv").write_text("".join([lines[0], *lines[1::3]]), encoding="utf-8")
+    kept = [lines[0].rstrip() + ",voice\n"]
+    kept += [f"{line.rstrip()},{('low', 'high', '')[row % 3]}\n" for row, line in enumerate(lines[1::3])]
+    kept[1] = kept[1].replace(",low", ",whispered")
+    (folder / "utterances.csv").write_text("".join(kept), encoding="utf-8")
     path = folder / "brief.yaml"
     path.write_text(
         f"""\
 product: sliced
 task: text-classification
-data: {{source: utterances.csv, input: text, label: intent}}
+data: {{source: utterances.csv, input: text, label: intent, sensitive: [voice]}}
 require: {{worst_slice_accuracy: ">= {limit}", accuracy: ">= 0.3"}}
 backbones: ['{backbone}#static']
 budget: {{trials: 1, minutes: 30}}
@@ -69,6 +74,30 @@ def test_the_contract_holds_for_the_worst_slice_and_report_and_card_name_it(made
     assert f"accuracy {clause.measurement.value:.4f}" in weakest
     name = weakest.split("slices of the inputs: ")[1].split("; accuracy")[0]
     assert name in page
+
+
+def test_the_report_shows_every_group_of_a_sensitive_column_though_nothing_is_required_of_them(
+    made: tuple[Path, Outcome],
+) -> None:
+    _, outcome = made
+    page = html.unescape(Path(outcome.report).read_text(encoding="utf-8"))
+    start = page.index("Groups of the sensitive columns, the lowest accuracy first")
+    shown = page[page.index("<tbody>", start) : page.index("</table>", start)]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line) for line in re.findall(r"<tr.*?</tr>", shown, re.DOTALL)]
+    told = {cells[1]: [_plain(cell) for cell in cells] for cells in rows}
+    assert {"low", "high", "gap: best minus worst", "no value"} <= set(told)
+    assert set(told) <= {"low", "high", "whispered", "gap: best minus worst", "no value"}
+    groups = [told[name] for name in told if name in ("low", "high", "whispered")]
+    clause = outcome.contract.clauses[1].measurement
+    assert clause is not None
+    assert sum(int(cells[3]) for cells in [*groups, told["no value"]]) == clause.n
+    rates = [float(cells[2].split()[0]) for cells in groups]
+    assert float(told["gap: best minus worst"][2].split()[0]) == pytest.approx(max(rates) - min(rates), abs=2e-4)
+    assert all(re.fullmatch(r"[01][.]\d{4} [01][.]\d{4} to [01][.]\d{4}", cells[2]) for cells in groups)
+
+
+def _plain(cell: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", cell).split())
 
 
 def test_verify_measures_the_worst_slice_again(made: tuple[Path, Outcome]) -> None:

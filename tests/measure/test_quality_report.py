@@ -126,3 +126,23 @@ def test_slices_come_with_the_worst_first_and_with_intervals_that_hold_for_all_a
     assert (found.slices[2].accuracy, found.slices[2].low, found.slices[2].high) == (None, 0.0, 1.0)
     assert found.worst_slice == found.slices[0]
     assert report().worst_slice is None
+
+
+def test_every_group_of_a_sensitive_column_comes_with_its_interval_and_the_gap_is_that_of_the_contract() -> None:
+    scores, targets = scores_and_targets()
+    right = scores.argmax(axis=1) == targets
+    values: list[str | None] = [None if k < 5 else ("old" if k % 3 else "young") for k in range(80)]
+    groups: dict[str, list[str | None]] = {"age": values, "place": ["here"] * 80}
+    rows = SplitRows(range(80), Labelled([f"text {k}" for k in range(80)], targets, LABELS), groups=groups, slices={})
+    age, place = quality_report(scores, rows, abstain_below=0.0, lost=LOST).sensitive
+    for group in age.groups:
+        members = [k for k in range(80) if values[k] == group.name]
+        bounds = clopper_pearson(right[members].sum(), len(members), confidence=1 - 0.025 / 2)
+        assert (group.rows, group.accuracy) == (len(members), right[members].mean())
+        assert (group.low, group.high) == (bounds.low, bounds.high)
+    assert age.groups[0].accuracy <= age.groups[1].accuracy
+    assert (age.unknown, place.unknown, place.gap) == (5, 0, None)
+    (measured,) = measure_quality(["accuracy_gap"], scores, targets, groups={"age": values}, confidence=0.975)
+    assert age.gap is not None
+    assert (age.gap.value, age.gap.low, age.gap.high) == (measured.value, measured.low, measured.high)
+    assert age.gap.value == pytest.approx(age.groups[1].accuracy - age.groups[0].accuracy)

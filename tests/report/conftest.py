@@ -18,8 +18,11 @@ from marketfit.records.decision import (
     Comparison,
     Decision,
     ErrorRow,
+    GroupGap,
+    GroupRow,
     Promotion,
     QualityReport,
+    SensitiveRow,
     Settlement,
     SliceRow,
     Standing,
@@ -421,6 +424,17 @@ def quality() -> QualityReport:
         slices=(
             SliceRow(name="topic 1: lamp, dim", rows=40, accuracy=0.9, low=0.7451, high=0.9738),
             SliceRow(name="short: up to 20 characters", rows=0, accuracy=None, low=0.0, high=1.0),
+        ),
+        sensitive=(
+            SensitiveRow(
+                column="age",
+                groups=(
+                    GroupRow(name="<b>old", rows=12, accuracy=10 / 12, low=0.4833, high=0.9851),
+                    GroupRow(name="young", rows=74, accuracy=71 / 74, low=0.8703, high=0.9941),
+                ),
+                gap=GroupGap(value=0.1261, low=0.0, high=0.5108),
+                unknown=4,
+            ),
         ),
     )
 

@@ -341,3 +341,14 @@ def test_slices_have_their_intervals_and_typical_inputs(story: Story, bare: Stor
     told = replace(bare, dataset=unsliced, settlement=story.settlement)  # with none of the charts of a whole story
     assert "There are no slices of the inputs" in Outline(show(told)).text
     assert "There are no slices" not in Outline(show(bare)).text
+
+
+def test_groups_have_their_intervals_their_gap_and_a_word_on_small_samples(
+    story: Story, bare: Story, show: Show
+) -> None:
+    text = Outline(show(story)).text
+    assert "age <b>old 0.8333 0.4833 to 0.9851 12" in text
+    assert "gap: best minus worst 0.1261 0.0000 to 0.5108 86" in text
+    assert "no value – in no group 4" in text
+    assert "the intervals of 1 of 2 groups are wider than 20 points (age: <b>old (12 rows))" in text
+    assert "Groups of the sensitive columns" not in Outline(show(bare)).text

@@ -47,6 +47,8 @@ def column_problems(tree: object, base: Path) -> Iterator[Finding]:
     data = sections.get("data")
     if isinstance(data, Mapping):
         yield from _missing(data, "source", base, _data_columns(data))
+        if data.get("input"):
+            yield from _missing(data, "unlabelled", base, [(("data", "unlabelled"), str(data["input"]))])
     market = sections.get("market")
     if isinstance(market, Mapping):
         attributes = market.get("attributes")

@@ -96,17 +96,25 @@ class Brief(MarketBrief):
         return value
 
     @model_validator(mode="after")
-    def _cost_has_a_price(self) -> Self:
+    def _sections_agree(self) -> Self:
+        problems = list(self._disagreements())
+        if problems:
+            raise MistakesError(problems)
+        return self
+
+    def _disagreements(self) -> Iterator[Problem]:
+        if self.weights and self.market.choices is not None:
+            found = f"'weights' beside a choice survey: the goal is the market's ({self.market.goal}) then"
+            yield Problem("weights", found, "one of the two", "drop weights, or market.choices")
         wanted = [need.metric for need in self.require] + [a.metric or "" for a in self.market.attributes.values()]
+        price = "target.price_per_hour: NUMBER"
         if "cost_per_1000" in wanted and self.target.price_per_hour is None:
-            raise MistakeError("cost_per_1000 needs a price", "target.price_per_hour: NUMBER", "add it")
+            yield Problem("", "cost_per_1000 needs a price", price, "add it")
         if self.market.predictions_per_buyer and self.market.goal == "profit" and self.target.price_per_hour is None:
-            allowed = "target.price_per_hour: NUMBER"
-            raise MistakeError("predictions_per_buyer needs the price of the machine", allowed, "add it")
+            yield Problem("", "predictions_per_buyer needs the price of the machine", price, "add it")
         groups = {"worst_group_accuracy", "accuracy_gap"} & set(wanted)
         if groups and not self.data.sensitive:
-            raise MistakeError(f"{sorted(groups)[0]} needs groups", "data.sensitive: [COLUMN]", "name the columns")
-        return self
+            yield Problem("", f"{sorted(groups)[0]} needs groups", "data.sensitive: [COLUMN]", "name the columns")
 
 
 def _requirement(metric: str, bound: object) -> Requirement:

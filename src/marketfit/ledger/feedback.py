@@ -13,15 +13,26 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from marketfit.errors import Problem, nearest
 from marketfit.ledger.events import Event, new_id
 from marketfit.ledger.store import Ledger
 from marketfit.records.base import Record, digest_of
+from marketfit.task import normalise_text, scalar_text
 
 Thumb = Literal["up", "down"]
 _SHAPES = "prediction with thumb, label or truth; input with label; input with truth and audited"
+
+
+def _label_form(given: object) -> object:
+    """A label in the form that `prepare` gives those of the data; what is no label is left to the type to refuse."""
+    text = scalar_text(given) if isinstance(given, str | int | float) else None
+    return given if text is None else normalise_text(text)
+
+
+LabelName = Annotated[str, BeforeValidator(_label_form, json_schema_input_type=str | float | bool)]
+"""The name of a label, in its normal form. A number or a truth value of JSON is the label that its text names."""
 
 
 class FeedbackItem(Record):
@@ -29,8 +40,12 @@ class FeedbackItem(Record):
 
     prediction: Annotated[str, Field(max_length=64)] | None = Field(default=None, description="id of a prediction")
     thumb: Thumb | None = Field(default=None, description="whether the prediction helped")
-    label: str | None = Field(default=None, description="the right label, from a user: it becomes a training example")
-    truth: str | None = Field(default=None, description="the right label, from a reviewer: it judges and never trains")
+    label: LabelName | None = Field(
+        default=None, description="the right label, from a user: it becomes a training example"
+    )
+    truth: LabelName | None = Field(
+        default=None, description="the right label, from a reviewer: it judges and never trains"
+    )
     input: JsonValue = Field(default=None, description="a new example")
     audited: bool = Field(default=False, description="the input belongs to a uniform random sample of traffic")
     id: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(default=None, description="idempotency key")

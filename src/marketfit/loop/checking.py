@@ -9,10 +9,10 @@ from pathlib import Path
 from marketfit import engine
 from marketfit.brief import Brief
 from marketfit.engine import Reporter, Run
-from marketfit.errors import InputError, Problem
+from marketfit.errors import BriefError, InputError, Problem
 from marketfit.ledger import Ledger
 from marketfit.loop.forecast import StepTime, forecast
-from marketfit.loop.place import check_target, loaded, workspace_of
+from marketfit.loop.place import check_backbones, check_target, loaded, workspace_of
 from marketfit.position import RowsNeeded, rows_plan
 from marketfit.prepare import DataPreview, inspect
 from marketfit.records.base import Record
@@ -95,8 +95,12 @@ def check(
 
 
 def _read(brief: Brief, say: Reporter, run: Run) -> tuple[DataPreview, MarketView]:
-    """Data and survey; the mistakes of both are told together."""
+    """Data and survey; their mistakes and those of the backbones' names are told together."""
     problems: list[Problem] = []
+    try:
+        check_backbones(brief)
+    except BriefError as error:
+        problems += error.problems
     data: DataPreview | None = None
     market: MarketView | None = None
     try:
@@ -107,7 +111,7 @@ def _read(brief: Brief, say: Reporter, run: Run) -> tuple[DataPreview, MarketVie
         market = research(brief, None, run=run)
     except InputError as error:
         problems += error.problems
-    if data is None or market is None:
+    if problems or data is None or market is None:
         raise InputError(problems)
     return data, market
 

@@ -16,7 +16,7 @@ from marketfit.listen import challenge, listen
 from marketfit.loop.followed import follow_outcome
 from marketfit.loop.keys import NO_KEYS, Keys
 from marketfit.loop.outcome import OfferShare, Outcome
-from marketfit.loop.place import check_target, loaded, workspace_of
+from marketfit.loop.place import check_backbones, check_target, loaded, workspace_of
 from marketfit.loop.turn import Shipment, Turn, now, ship, take_turn
 from marketfit.records.data import FeedbackBatch
 from marketfit.records.decision import Promotion
@@ -47,12 +47,13 @@ def fit(
         keys: files of the key that signs the bundle, and of the one that is trusted; default: nothing is signed.
 
     Raises:
-        InputError: everything that is wrong with the brief, the data and the survey, at once.
+        InputError: everything that is wrong with the brief, then with its backbones, then with the data and the survey.
         MissingExtraError: Ray, or a tracker that the brief names, is not installed.
         RunError: a step could not finish.
     """
     asked, jobs = loaded(brief), engine.jobs_at(ray)
     check_target(asked.target)
+    check_backbones(asked)
     keys.check()
     place = workspace_of(asked, workspace)
     with engine.start(asked, workspace=place, command="run", reporter=reporter, ledger_url=ledger, jobs=jobs) as run:
@@ -82,6 +83,7 @@ def improve(
     """
     asked, jobs = loaded(brief), engine.jobs_at(ray)
     check_target(asked.target)
+    check_backbones(asked)
     keys.check()
     place = workspace_of(asked, workspace)
     with engine.start(

@@ -1,4 +1,4 @@
-"""Where a brief's workspace and ledger are, and whether this machine can be its target."""
+"""Where a brief's workspace and ledger are, and whether its target and its backbones are there to be had."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from marketfit import registry
 from marketfit.brief import Brief, MarketBrief, TargetSpec, load_brief, load_market
 from marketfit.bundle.engines import ENGINES, available
-from marketfit.errors import InputError, Problem
+from marketfit.errors import BriefError, InputError, Problem
 from marketfit.ledger import Ledger
 
 WORKSPACE = "marketfit-workspace"
@@ -49,6 +50,26 @@ def check_target(target: TargetSpec) -> None:
         found = f"no engine works on a {target.device} here ({', '.join(engines)})"
         do = "; ".join(ENGINES[engine].get for engine in engines)
         raise InputError([Problem("target.device", found, "cpu", f"write 'device: cpu', or {do}")])
+
+
+def check_backbones(brief: Brief) -> None:
+    """Whether there is a model behind every name of `backbones`, before data are read and rows embedded.
+
+    A hub id is downloaded here.
+
+    Raises:
+        BriefError: every name that no model stands behind.
+        MissingExtraError: the task's packages are not installed.
+    """
+    trainer = registry.trainer(brief.task)
+    problems: list[Problem] = []
+    for name in dict.fromkeys(brief.backbones):
+        try:
+            trainer.backbones(name, base=brief.base)
+        except BriefError as error:
+            problems += error.problems
+    if problems:
+        raise BriefError(problems)
 
 
 def beside_bundle(folder: Path) -> Path:

@@ -21,7 +21,7 @@ from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe import measure_again
 from marketfit.measure.process_metrics import LATENCIES, PROCESSES
 from marketfit.measure.quality import measure_quality
-from marketfit.prepare.normalise import clean_input
+from marketfit.prepare.normalise import clean_input, clean_text
 from marketfit.prepare.read import read
 from marketfit.records.base import Record
 from marketfit.records.data import Dataset
@@ -213,8 +213,8 @@ def _read_file(loaded: Bundle, data: LabelledFile) -> SplitRows:
         cells = zip(piece.numbers, piece.columns[data.input], piece.columns[data.label], strict=True)
         for number, cell, label in cells:
             example, reason = clean_input(cell)
-            name = str(label).strip() if label is not None else ""
-            if reason:
+            name, bad_label = clean_text(label)
+            if reason := reason or bad_label:
                 problems.append(_problem(data.path, number, reason, ""))
             elif name not in place:
                 problems.append(_problem(data.path, number, f"label '{name}'", nearest(name, place)))

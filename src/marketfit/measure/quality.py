@@ -142,7 +142,7 @@ def _bounds(
     metric: str, scored: Scored, groups: Groups, slices: Slices, *, confidence: float, seed: int
 ) -> Bounds | None:
     if metric in _OF_GROUPS:
-        rates = [_group_rates(scored, values) for values in groups.values()]
+        rates = [tuple(group_rates(scored, values).values()) for values in groups.values()]
         rates = [rate for rate in rates if rate]
         return _OF_GROUPS[metric](rates, confidence) if rates else None
     if metric in _OF_SLICES:
@@ -168,14 +168,19 @@ def _worst_class_recall(scored: Scored, confidence: float) -> Bounds:
     return worst_rate(list(zip(right.tolist(), rows.tolist(), strict=True)), confidence=confidence)
 
 
-def _group_rates(scored: Scored, values: Sequence[str | None]) -> Rates:
+def group_rates(scored: Scored, values: Sequence[str | None]) -> Mapping[str, tuple[int, int]]:
+    """Right answers and rows of each group of a sensitive attribute, by name; rows without a value are in none.
+
+    Raises:
+        ValueError: values of other rows.
+    """
     if len(values) != scored.rows:
         raise ValueError(f"{len(values)} group values for {scored.rows} rows")
     members: dict[str, list[int]] = {}
     for row, value in enumerate(values):
         if value is not None:
             members.setdefault(value, []).append(row)
-    return [(int(scored.correct[rows].sum()), len(rows)) for _, rows in sorted(members.items())]
+    return {name: (int(scored.correct[rows].sum()), len(rows)) for name, rows in sorted(members.items())}
 
 
 def worst_rate(rates: Rates, *, confidence: float) -> Bounds:

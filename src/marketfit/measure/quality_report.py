@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from marketfit.engine import SplitRows
 from marketfit.measure.intervals import clopper_pearson
-from marketfit.measure.quality import BINS, Scored, Slices, slice_rates
-from marketfit.records.decision import ClassRow, ErrorRow, QualityReport, SliceRow
+from marketfit.measure.quality import BINS, Scored, Slices, group_rates, rate_gap, slice_rates
+from marketfit.records.decision import ClassRow, ErrorRow, GroupGap, GroupRow, QualityReport, SensitiveRow, SliceRow
 from marketfit.task import Example, InputReport
 
 _SHOWN_CHARACTERS = 2000
@@ -54,6 +54,7 @@ def quality_report(
         unknown_tokens=lost.unknown,
         truncated=lost.truncated,
         slices=_slices(scored, rows.slices),
+        sensitive=tuple(_sensitive(scored, column, values) for column, values in rows.groups.items()),
     )
 
 
@@ -66,6 +67,23 @@ def _slices(scored: Scored, slices: Slices) -> tuple[SliceRow, ...]:
         accuracy = right / number if number else None
         rows.append(SliceRow(name=name, rows=number, accuracy=accuracy, low=bounds.low, high=bounds.high))
     return tuple(sorted(rows, key=lambda row: (row.accuracy is None, row.accuracy or 0.0, row.name)))
+
+
+def _sensitive(scored: Scored, column: str, values: Sequence[str | None]) -> SensitiveRow:
+    """Every group of a column, the lowest accuracy first, with intervals that hold for all of them at once, as slices'
+    do; the interval of the gap takes care of their number by itself (`rate_gap`)."""
+    rates = group_rates(scored, values)
+    groups = []
+    for name, (right, number) in rates.items():
+        bounds = clopper_pearson(right, number, confidence=1.0 - 0.025 / len(rates))
+        groups.append(GroupRow(name=name, rows=number, accuracy=right / number, low=bounds.low, high=bounds.high))
+    gap = rate_gap(tuple(rates.values()), confidence=0.975) if len(rates) > 1 else None
+    return SensitiveRow(
+        column=column,
+        groups=tuple(sorted(groups, key=lambda group: (group.accuracy, group.name))),
+        gap=None if gap is None else GroupGap(value=gap.value, low=gap.low, high=gap.high),
+        unknown=sum(value is None for value in values),
+    )
 
 
 def _per_class(scored: Scored, labels: Sequence[str]) -> tuple[tuple[ClassRow, ...], float]:

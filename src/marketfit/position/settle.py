@@ -20,7 +20,7 @@ from marketfit.records.variants import Variant, Variants
 from marketfit.task import FloatMatrix
 
 
-@step(version=4, gives=Settlement, reads=("product", "require", "seed"))
+@step(version=5, gives=Settlement, reads=("product", "require", "seed"))
 def settle(brief: Brief, dataset: Dataset, variants: Variants, decision: Decision, /, *, run: Run) -> Settlement:
     """Put the winner to the locked test, or say why there is none.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,17 +25,3 @@ class Piece:
     columns: Mapping[str, list[Cell]]
     bad: tuple[BadRow, ...]
     done: float
-
-
-def number_text(value: float) -> str | None:
-    """A number as text: whole numbers without a decimal point, so that 1 and 1.0 are one label; None for NaN.
-
-    >>> number_text(1.0), number_text(0.5), number_text(float("nan"))
-    ('1', '0.5', None)
-    """
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        if value.is_integer() and abs(value) < 2**53:
-            return str(int(value))
-    return str(value)

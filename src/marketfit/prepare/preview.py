@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from marketfit.brief import Brief
 from marketfit.engine import Reporter, reporter
-from marketfit.prepare.curate import curate
 from marketfit.prepare.locked_test import digest_of_test
+from marketfit.prepare.sources import read_sources
 from marketfit.prepare.step import class_counts, length_profile, split_counts
-from marketfit.prepare.unlabelled import read_unlabelled
 from marketfit.records.base import Record
 from marketfit.records.data import Count, LengthProfile
 
@@ -34,14 +33,8 @@ def inspect(brief: Brief, *, progress: Reporter | None = None) -> DataPreview:
         DataError: what is wrong with the data, all of it at once.
     """
     say = progress or reporter(quiet=True)
-    curated = curate(brief, None, reporter=say)
-    rows = curated.rows
-    notes = list(curated.notes)
-    if brief.data.unlabelled is not None:
-        test = [example for example, split in zip(rows.inputs, rows.splits, strict=True) if split == "test"]
-        with say.task(f"reading {brief.data.unlabelled.name}") as advance:
-            found = read_unlabelled(brief.data.unlabelled, brief.data.input, test, progress=advance)
-        notes.append(found.note(brief.data.unlabelled.name))
+    sources = read_sources(brief, None, reporter=say)
+    curated, rows = sources.curated, sources.curated.rows
     return DataPreview(
         splits=split_counts(rows),
         classes=class_counts(rows),
@@ -49,6 +42,6 @@ def inspect(brief: Brief, *, progress: Reporter | None = None) -> DataPreview:
         quarantined=curated.quarantine.counts(),
         duplicates=len(curated.receipts),
         length=length_profile(rows),
-        notes=tuple(notes),
+        notes=(*curated.notes, *sources.unlabelled_notes),
         test_digest=digest_of_test(rows),
     )

@@ -9,9 +9,10 @@ from typing import BinaryIO
 
 from marketfit.prepare.columns import Wanted, check_columns
 from marketfit.prepare.options import CSV_BLOCK
-from marketfit.prepare.pieces import BadRow, Cell, Piece, number_text
+from marketfit.prepare.pieces import BadRow, Cell, Piece
 from marketfit.prepare.rows import shown
 from marketfit.prepare.text_file import look
+from marketfit.task import scalar_text
 
 _PIECE = 10_000  # rows handed over at once
 
@@ -84,11 +85,7 @@ def _object(line: bytes) -> dict[str, object]:
 
 
 def _cell(name: str, value: object) -> Cell:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return number_text(value)
+    if value is None or isinstance(value, str | int | float):
+        return scalar_text(value)
     kind = "a list" if isinstance(value, list) else "an object"
     raise _UnreadableError(f"'{name}' holds {kind}, not one value")

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from marketfit.errors import DataError, Problem
 from marketfit.prepare.columns import Wanted, check_columns
-from marketfit.prepare.pieces import Cell, Piece, number_text
+from marketfit.prepare.pieces import Cell, Piece
 from marketfit.prepare.text_file import empty
+from marketfit.task import number_text
 
 _BATCH = 20_000
 

@@ -11,15 +11,14 @@ from marketfit.brief import Brief
 from marketfit.brief.delimiter import delimiter_notes
 from marketfit.engine import Run, step
 from marketfit.measure.features import embed, make_embedder
-from marketfit.prepare.curate import curate, data_description
+from marketfit.prepare.curate import data_description
 from marketfit.prepare.label_issues import LabelIssue, find_label_issues, issues_table
 from marketfit.prepare.locked_test import digest_of_test, record_test
 from marketfit.prepare.options import MOST_CHECKED, OUTLIERS
 from marketfit.prepare.outliers import nearest_cosine
 from marketfit.prepare.rows import SPLITS, Rows, receipts_table, shown
 from marketfit.prepare.slices import slice_columns, slicing_of
-from marketfit.prepare.unlabelled import read_unlabelled
-from marketfit.records.base import Blob
+from marketfit.prepare.sources import read_sources
 from marketfit.records.data import Dataset, FeedbackBatch, LengthProfile
 from marketfit.task import FloatMatrix
 
@@ -35,13 +34,14 @@ def prepare(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Datase
         BriefError: the first backbone does not exist.
         RunError: the counts of rows do not add up.
     """
-    curated = curate(brief, batch, reporter=run.reporter)
+    sources = read_sources(brief, batch, reporter=run.reporter)
+    curated, unlabelled = sources.curated, sources.unlabelled
     rows = curated.rows.take(np.argsort(curated.rows.numbers, kind="stable"))
     embedder = make_embedder(brief.task, brief.backbones[0], base=brief.base, run=run)
     features = embed(embedder, rows.inputs, run)
     issues = _label_issues(rows, features, run)
-    unlabelled, notes = _unlabelled(brief, rows, run)
-    notes = [*curated.notes, *_issue_notes(rows, issues), *_outlier_notes(rows, features, run), *notes]
+    notes = [*curated.notes, *_issue_notes(rows, issues), *_outlier_notes(rows, features, run)]
+    notes += sources.unlabelled_notes
     digest = digest_of_test(rows)
     changed = record_test(digest, brief.product, run.ledger)
     notes = [changed, *notes] if changed else notes
@@ -61,7 +61,7 @@ def prepare(brief: Brief, batch: FeedbackBatch | None, /, *, run: Run) -> Datase
         quarantine=put(curated.quarantine.table()),
         receipts=put(receipts_table(curated.receipts)),
         label_issues=put(issues_table(issues)),
-        unlabelled=unlabelled,
+        unlabelled=put(unlabelled.table()) if unlabelled is not None else None,
         length=length,
         notes=tuple(notes),
         test_digest=digest,
@@ -126,13 +126,3 @@ def _outlier_notes(rows: Rows, features: FloatMatrix, run: Run) -> list[str]:
         for place in np.argsort(nearest, kind="stable")[:OUTLIERS].tolist()
     ]
     return [f"farthest from all other rows of train and valid: {'; '.join(named)}"]
-
-
-def _unlabelled(brief: Brief, rows: Rows, run: Run) -> tuple[Blob | None, list[str]]:
-    path = brief.data.unlabelled
-    if path is None:
-        return None, []
-    test = [example for example, split in zip(rows.inputs, rows.splits, strict=True) if split == "test"]
-    with run.reporter.task(f"reading {path.name}") as advance:
-        found = read_unlabelled(path, brief.data.input, test, progress=advance)
-    return run.workspace.put_table(found.table()), [found.note(path.name)]

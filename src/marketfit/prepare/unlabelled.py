@@ -20,6 +20,7 @@ from marketfit.task import Progress
 class Unlabelled:
     """The examples that stay, and what became of all rows of the file."""
 
+    name: str
     inputs: tuple[Input, ...]
     read: int
     unusable: int
@@ -31,11 +32,11 @@ class Unlabelled:
         binary = any(isinstance(example, bytes) for example in self.inputs)
         return pa.table({"input": pa.array(self.inputs, pa.binary() if binary else pa.string())})
 
-    def note(self, name: str) -> str:
+    def note(self) -> str:
         """What became of the file, in words."""
         return (
-            f"{name}: {len(self.inputs):,} of {self.read:,} unlabelled rows are used; {self.unusable:,} could not be "
-            f"read or are empty, {self.repeated:,} repeat another, {self.in_test:,} equal or nearly equal a test row"
+            f"{self.name}: {len(self.inputs):,} of {self.read:,} unlabelled rows are used; {self.unusable:,} could not "
+            f"be read or are empty, {self.repeated:,} repeat another, {self.in_test:,} equal or nearly equal a test row"
         )
 
 
@@ -59,7 +60,7 @@ def read_unlabelled(path: Path, column: str, test: Sequence[Input], *, progress:
                 usable.setdefault(key, example)
         progress(piece.done)
     kept = tuple(_far_from(test, usable))
-    return Unlabelled(kept, rows, unusable, repeated, len(usable) - len(kept))
+    return Unlabelled(path.name, kept, rows, unusable, repeated, len(usable) - len(kept))
 
 
 def _far_from(test: Sequence[Input], usable: dict[str, Input]) -> Iterator[Input]:

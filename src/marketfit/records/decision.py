@@ -79,6 +79,36 @@ class SliceRow(Record):
     high: float
 
 
+class GroupRow(Record):
+    """Accuracy on the test rows of one group; the intervals of all groups of its column hold at once with 95 %."""
+
+    name: str
+    rows: int
+    accuracy: float
+    low: float
+    high: float
+
+
+class GroupGap(Record):
+    """The best group's accuracy minus the worst group's, with its two-sided 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class SensitiveRow(Record):
+    """What a sensitive column says: its groups, the lowest accuracy first, and their gap where there are two or more.
+
+    `unknown` test rows have no value in it and are in no group.
+    """
+
+    column: str
+    groups: tuple[GroupRow, ...]
+    gap: GroupGap | None
+    unknown: int
+
+
 class QualityReport(Record):
     """What the locked test says of the winner, beyond the contract."""
 
@@ -96,6 +126,7 @@ class QualityReport(Record):
     unknown_tokens: float
     truncated: float
     slices: tuple[SliceRow, ...] = ()  # the lowest accuracy first
+    sensitive: tuple[SensitiveRow, ...] = ()  # in the brief's order
 
     @property
     def worst_slice(self) -> SliceRow | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from marketfit.errors import Problem
 from marketfit.research.files import Column, RawFile, as_text
+from marketfit.task import scalar_text
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _DECIMAL_COMMA = r"^[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?$"
@@ -26,6 +29,30 @@ def names(raw: RawFile, name: str, problems: list[Problem], *, required: bool) -
         where = raw.where(name, pc.is_null(text))
         problems.append(Problem(where, "is empty", f"every row has its {name}", "fill the cells or drop the rows"))
     return text
+
+
+def labels(raw: RawFile, name: str, problems: list[Problem], *, required: bool) -> Column:
+    """A column of names of labels: as `names`, but numbers and truth values as `prepare` names the labels of data.
+
+    Those are true and false, where other columns have 1 and 0.
+    """
+    column = raw.table.column(name)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if any(test(column.type) for test in _SCALARS):
+        exact = not pa.types.is_floating(column.type) and not pa.types.is_boolean(column.type)
+        column = column.cast(pa.large_string()) if exact else _as_labels(column)
+    table = raw.table.set_column(raw.table.schema.get_field_index(name), name, column)
+    return names(replace(raw, table=table), name, problems, required=required)
+
+
+_SCALARS = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+
+
+def _as_labels(column: Column) -> Column:
+    values = pc.unique(column)
+    texts = pa.array([scalar_text(value) for value in values.to_pylist()], type=pa.large_string())
+    return pc.take(texts, pc.index_in(column, value_set=values))
 
 
 def numbers(raw: RawFile, name: str, problems: list[Problem], *, allowed: str = "numbers") -> Column:

@@ -22,6 +22,7 @@ from pyarrow import json as pa_json
 from marketfit.brief import SurveyFile
 from marketfit.brief.delimiter import delimiter_of
 from marketfit.errors import Problem, nearest
+from marketfit.task import scalar_text
 
 if TYPE_CHECKING:
     from typing import Any
@@ -286,7 +287,8 @@ def _objects(path: Path) -> Iterator[dict[str, object] | None]:
 
 
 def _text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = scalar_text(value) if isinstance(value, str | int | float) else None
+    return text if text is not None or value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _read_parquet(path: Path, wanted: Sequence[str], problems: list[Problem]) -> RawFile | None:

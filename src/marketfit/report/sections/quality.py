@@ -12,6 +12,7 @@ from marketfit.report import figures
 from marketfit.report.blocks import Block, Cell, Row, Section, Table, Text, row, table
 from marketfit.report.charts.curves import At, reliability
 from marketfit.report.charts.draw import chart
+from marketfit.report.sections.groups import group_blocks
 from marketfit.report.story import Story
 
 _CLASSES, _PAIRS, _ERRORS = 200, 30, 50
@@ -27,6 +28,7 @@ def quality_section(story: Story) -> Section:
         _overall(quality, story),
         _classes(quality),
         _slices(quality, story),
+        *group_blocks(quality),
         *_confusions(quality),
         *_errors(quality),
         *_calibration(quality),

@@ -41,7 +41,7 @@ class OpinionPlan(Record):
 
 @dataclass(frozen=True, eq=False)
 class OpinionAnswers:
-    """Validated opinions: codes with the items (normalised texts), respondents and labels that they stand for."""
+    """Validated opinions: codes with the items and labels (normalised texts) and respondents that they stand for."""
 
     answers: Answers
     items: tuple[str, ...]
@@ -107,7 +107,7 @@ class Opinions:
     def read(self, file: SurveyFile, market: MarketSpec) -> OpinionAnswers:  # noqa: ARG002 - opinions need no attributes
         """Read item, respondent, label: no cell empty, nobody asked twice about an item.
 
-        Items are compared in their normalised form, as everywhere in marketfit.
+        Items and labels are compared in their normalised form, as everywhere in marketfit.
         """
         path, problems = file.source, list[Problem]()
         raw = read_raw(file, COLUMNS, problems)
@@ -116,18 +116,21 @@ class Opinions:
         problems.extend(raw.missing(COLUMNS))
         if not raw.table.num_rows:
             problems.append(Problem(str(path), "has no rows", "one row for each answer", "give the answers"))
+        readers = {"item": cells.names, "respondent": cells.names, "label": cells.labels}
         read = {
-            name: cells.names(raw, name, problems, required=True) for name in COLUMNS if name in raw.table.column_names
+            name: reader(raw, name, problems, required=True)
+            for name, reader in readers.items()
+            if name in raw.table.column_names
         }
         if len(read) < len(COLUMNS) or not raw.table.num_rows:
             raise DataError(problems)
         item, items = _codes(read["item"], normalised=True)
         respondent, respondents = _codes(read["respondent"])
-        label, labels = _codes(read["label"])
-        if "" in items:
-            blank = (np.flatnonzero(item == items.index("")) + 1).tolist()
-            where = f"{path}: column 'item', {name_rows(blank)}"
-            problems.append(Problem(where, "holds no printable character", "the text of an example", "correct it"))
+        label, labels = _codes(read["label"], normalised=True)
+        for name, codes, known in (("item", item, items), ("label", label, labels)):
+            if "" in known:
+                where = f"{path}: column '{name}', {name_rows((np.flatnonzero(codes == known.index('')) + 1).tolist())}"
+                problems.append(Problem(where, "holds no printable character", "a text that one can see", "correct it"))
         _check_repeats(path, item, respondent, problems)
         if problems:
             raise DataError(problems)

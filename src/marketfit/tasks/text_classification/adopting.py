@@ -20,6 +20,7 @@ from torch import nn
 
 from marketfit.errors import BriefError, InputError, Problem
 from marketfit.records.models import Backbone
+from marketfit.task import normalise_text
 from marketfit.tasks.text_classification.export import probe_rows
 from marketfit.tasks.text_classification.first_token import FirstToken
 from marketfit.tasks.text_classification.model import Card, TextModel, WholeModel, quietly, save_model, without_pooler
@@ -122,7 +123,8 @@ def _unfit(config: transformers.PreTrainedConfig, where: str) -> list[Problem]:
 
 def _labels(config: transformers.PreTrainedConfig) -> tuple[str, ...]:
     names = config.id2label or {}
-    return tuple(str(name) for _number, name in sorted(names.items(), key=lambda item: int(item[0])))
+    # In the form that labels of data have, for rows are compared with them.
+    return tuple(normalise_text(str(name)) for _number, name in sorted(names.items(), key=lambda item: int(item[0])))
 
 
 def _tokenizer_limit(folder: Path) -> int:
