@@ -189,3 +189,13 @@ def test_all_mistakes_of_the_market_are_told_and_no_others(write: Callable[[str]
     for words in ("market.goal", "market.attributes.price", "no file 'no.csv'", "require.accuracy", "'budget'?"):
         assert any(words in text for text in told), (words, told)
     assert not any("abacus" in text for text in told)
+
+
+def test_rules_that_fit_every_answer_are_refused(write: Callable[[str], Path]) -> None:
+    rules = '  codes:\n    price: []\n    speed: [slow*, "*"]\n    size: [" "]\n    looks: [ugly]\n'
+    found = problems(write(FULL.replace("objective:", f"{rules}objective:")))
+    assert [re.sub(r"^.*brief.yaml:", "", problem).split(";")[0] for problem in found] == [
+        "17: market.codes.price: has no words or phrases",
+        "18: market.codes.speed: '*' fits every answer",
+        "19: market.codes.size: ' ' fits every answer",
+    ]
