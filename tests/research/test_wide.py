@@ -381,9 +381,8 @@ def test_semicolons_with_decimal_commas_in_export_and_design(
     same(Choice().read(file, MARKET).data, long_form(tmp_path, shown, picked))
 
 
-PADDED = (
-    "id,Q01,Q02,F-1-01,F-1-02,F-001-1-01,F-001-1-02,F-001-2-01,F-001-2-02,F-2-1,F-2-2,F-2-1-1,F-2-1-2,F-2-2-1,F-2-2-2"
-)
+PADDED = "id,Q01,Q02,F-1-01,F-1-02,F-001-1-01,F-001-1-02,F-001-2-01,F-001-2-02,F-2-1,F-2-2,"
+PADDED += "F-2-1-1,F-2-1-2,F-2-2-1,F-2-2-2"
 
 
 def test_zeros_before_numbers_say_nothing(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ class Field(Record):
     """One cell to fill in, asked for by `text` (default: its name).
 
     allowed: the values of a closed field. labels: value → what a page shows in its place; the answers keep the value.
-    low, high: the range of a number. whole: it has no decimals, as places on a scale have none. show: how a page renders
-    it; a scale is a row of buttons for closed values or whole numbers.
+    low, high: the range of a number. whole: it has no decimals, as places on a scale have none. show: how a page
+    renders it; a scale is a row of buttons for closed values or whole numbers.
     """
 
     name: str

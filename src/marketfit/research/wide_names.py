@@ -16,7 +16,7 @@ Numbers = tuple[int | None, int | None, int | None]
 
 @dataclass(frozen=True)
 class NumberedColumns:
-    """The columns whose names have a pattern, by the numbers there. Zeros before a number say nothing: Q07 is task 7."""
+    """The columns whose names have a pattern, by the numbers there; zeros before a number say nothing."""
 
     pattern: str
     columns: Mapping[Numbers, str]
