@@ -198,3 +198,13 @@ def test_weights_beside_a_choice_survey_are_refused_with_their_line(write: Calla
     assert "beside a choice survey" in found
     assert "drop weights" in found
     assert "cost_per_1000 needs a price" in also
+
+
+def test_rules_that_fit_every_answer_are_refused(write: Callable[[str], Path]) -> None:
+    rules = '  codes:\n    price: []\n    speed: [slow*, "*"]\n    size: [" "]\n    looks: [ugly]\n'
+    found = problems(write(FULL.replace("objective:", f"{rules}objective:")))
+    assert [re.sub(r"^.*brief.yaml:", "", problem).split(";")[0] for problem in found] == [
+        "17: market.codes.price: has no words or phrases",
+        "18: market.codes.speed: '*' fits every answer",
+        "19: market.codes.size: ' ' fits every answer",
+    ]

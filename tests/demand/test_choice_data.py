@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -317,6 +318,56 @@ def test_rows_that_were_not_available_are_left_out(
     assert result.predict(part).shape == (part.rows + part.left_out.size,)
     for row, task in zip(part.left_out.tolist(), part.left_out_task.tolist(), strict=True):
         assert keys[row] == keys[int(part.row[part.starts[task]])]
+
+
+@pytest.mark.parametrize(
+    "won",
+    [
+        [1, 0, None, 0, 1, None, 1, 0, 0],
+        ["yes", "no", "", "no", "yes", None, "yes", "no", "no"],
+        ["x", "x", None, "y", "y", "", "x", "x", "x"],
+    ],
+)
+def test_what_was_not_available_needs_no_cell_but_its_keys(read_choices: Maker, won: list[object]) -> None:
+    """As a table grows by a join: a row for every alternative, and empty cells where it was not shown."""
+    weights: list[float | None] = [2, 2, None, 1, 1, None, 3, 3, 3]
+    rows: dict[str, list[Any]] = {
+        "person": [1, 1, 1, 1, 1, 1, 2, 2, 2],
+        "task": [1, 1, 1, 2, 2, 2, 1, 1, 1],
+        "alt": ["x", "y", "z"] * 3,
+        "won": won,
+        "price": [1.0, 2.0, None, 1.0, 3.0, None, 2.0, 1.0, 4.0],
+        "size": [1.0, 2.0, None, 3.0, 1.0, None, 5.0, 2.0, 1.0],
+        "brand": ["a", "b", None, "b", "a", None, "a", "b", "b"],
+        "open": [1, 1, 0, 1, 1, 0, 1, 1, 1],
+        "weight": weights,
+    }
+    data = read_choices(rows, availability="open", weights="weight")
+    kept = [place for place, shown in enumerate(rows["open"]) if shown]
+    fewer = read_choices({name: [cells[row] for row in kept] for name, cells in rows.items()}, weights="weight")
+    np.testing.assert_array_equal(data.chosen, fewer.chosen)
+    np.testing.assert_array_equal(data.weights, [2, 1, 3])
+    assert data.left_out.tolist() == [2, 5]
+    found = problems(read_choices, rows, weights="weight")
+    assert any("'won', rows 3, 6: a value is missing" in problem for problem in found), found
+    assert any("'weight', rows 3, 6: a weight is missing" in problem for problem in found), found
+    weights[2] = -1.0
+    (found_,) = problems(read_choices, rows, availability="open", weights="weight")
+    assert "'weight', row 3: a weight is missing, negative" in found_
+
+
+def test_weights_of_what_was_available_count_alone(read_choices: Maker) -> None:
+    table: dict[str, list[Any]] = {**GOOD, "open": [1] * 6, "weight": [0] * 6}
+    more = {"person": 1, "task": 1, "alt": "z", "won": None, "price": 1.0, "size": 1, "brand": "a", "open": 0}
+    rows = {name: [*cells, more.get(name, 5)] for name, cells in table.items()}
+    (found,) = problems(read_choices, rows, availability="open", weights="weight")
+    assert "all weights are 0" in found
+
+
+def test_a_missing_name_of_the_choice_is_told(read_choices: Maker) -> None:
+    """It left a task without its choice, and every later one with the choice of another."""
+    (found,) = problems(read_choices, {**GOOD, "won": ["x", "x", "y", None, "x", "x"]})
+    assert "'won', row 4: a value is missing" in found
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,16 @@ from scipy import optimize
 
 from marketfit.demand import (
     ChoiceData,
+    LatentClassResult,
+    MixedResult,
     MNLResult,
+    UtilityDraws,
+    best_scale,
     cross_validate,
     cross_validate_scaled,
+    draw_utilities,
+    fit_latent_class,
+    fit_mixed,
     fit_mnl,
     fold_tasks,
     hit_rate,
@@ -30,6 +37,7 @@ from marketfit.errors import DataError
 
 Maker = Callable[..., ChoiceData]
 Tables = Callable[..., pl.DataFrame]
+Planted = Callable[..., tuple[ChoiceData, FloatArray]]
 
 
 def counts(data: ChoiceData) -> FloatArray:
@@ -216,3 +224,77 @@ def test_cross_validation_undoes_a_factor_with_every_task(read_choices: Maker, m
     fewer = tune_scale(lambda part: Boastful(fit_mnl(part), 2.5), data)
     assert found.scale.high - found.scale.low < 0.8 * (fewer.high - fewer.low)
     assert found.log_loss.value == pytest.approx(plain.log_loss.value, rel=0.01)  # the factor is all but undone
+
+
+def mixed(part: ChoiceData) -> MixedResult:
+    return fit_mixed(part, random={"size": "normal"}, draws=20, starts=1)
+
+
+def classes(part: ChoiceData) -> LatentClassResult:
+    return fit_latent_class(part, classes=2, starts=2)
+
+
+@pytest.mark.parametrize("fit", [fit_mnl, mixed, classes])
+def test_every_model_of_ours_takes_a_scale(
+    planted: Planted, fit: Callable[[ChoiceData], MNLResult | MixedResult | LatentClassResult]
+) -> None:
+    data = planted(3, people=50 if fit is mixed else 100, tasks=5 if fit is mixed else 8)[0]
+    model = fit(data)
+    plain = model.predict(data)
+    np.testing.assert_array_equal(model.predict(data, scale=1.0), plain)
+    np.testing.assert_allclose(model.predict(data, scale=1e-9), read_guess(data), atol=1e-6)
+    assert log_loss(data, model.predict(data, scale=1.0)).value < log_loss(data, model.predict(data, scale=3.0)).value
+    for scale in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(DataError, match="above 0"):
+            model.predict(data, scale=scale)
+    tuned = best_scale(model, data)
+    assert tuned.low < 1 < tuned.high
+    assert tune_scale(fit, data, held_out=1, rng=1).tasks == model.respondents
+    found = cross_validate_scaled(fit, data, folds=2)
+    assert found.scale is not None
+    assert found.scale.tasks == data.tasks
+
+
+def read_guess(data: ChoiceData) -> FloatArray:
+    """Equal probabilities within tasks."""
+    return data.in_table_order(np.repeat(1 / data.sizes, data.sizes))
+
+
+def test_the_scale_of_classes_is_that_of_the_simulator(planted: Planted) -> None:
+    """At the estimate itself, whose draws have a class for a person."""
+    data = planted(3, people=100, tasks=8)[0]
+    model = classes(data)
+    certain = UtilityDraws(model.class_estimates[None], model.coding, model.sample_size, model.shares)
+    drawn = draw_utilities(certain, scale=2.0)
+    design = model.coding.design(data).matrix
+    chances = task_probabilities(drawn.values[0] @ design.T, data)
+    assert drawn.weights is not None
+    np.testing.assert_allclose(model.predict(data, scale=2.0), data.in_table_order(drawn.weights[0] @ chances))
+    known = model.predict_known(data, scale=2.0)
+    assert not np.allclose(known, model.predict_known(data))
+
+
+@dataclass(frozen=True)
+class Unscaled:
+    """A predictor whose utilities take no factor."""
+
+    fitted: MNLResult
+
+    def predict(self, data: ChoiceData) -> FloatArray:
+        return self.fitted.predict(data)
+
+
+def test_a_predictor_without_a_scale_is_told(data: ChoiceData) -> None:
+    def fit(part: ChoiceData) -> Unscaled:
+        return Unscaled(fit_mnl(part))
+
+    asks: list[Callable[[], object]] = [
+        lambda: tune_scale(fit, data),  # type: ignore[arg-type]
+        lambda: best_scale(fit(data), data),  # type: ignore[arg-type]
+        lambda: cross_validate_scaled(fit, data),  # type: ignore[arg-type]
+        lambda: best_scale(fit_mnl, data),  # type: ignore[arg-type]
+    ]
+    for ask in asks:
+        with pytest.raises(DataError, match=r"(predict of 'Unscaled' takes no scale|is function); a fit of fit_mnl"):
+            ask()
+    assert cross_validate(fit, data).scale is None

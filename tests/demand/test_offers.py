@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -103,3 +107,32 @@ def test_a_model_with_an_attribute_called_so_keeps_it(make_table: Callable[..., 
     other = "offer" if name == "name" else "name"
     told = [{other: place, **offer} for place, offer in zip(("ours", "theirs"), offers, strict=True)]
     assert simulate(fit_mnl(data), told).offers == ("ours", "theirs")
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [(None, "is None"), (float("nan"), "is nan"), (float("inf"), "is inf"), ("2", "is '2'"), ([2.0], "is [2.0]"),
+     (Decimal("1e999"), "is 1E+999"), (pd.NA, "is <NA>"), (np.float32("nan"), "is nan")],
+)  # fmt: skip
+def test_what_is_no_number_is_told_with_its_place(data: ChoiceData, value: object, found: str, named: bool) -> None:
+    wrong: dict[str, Any] = {**LISTED[0], "price": value}
+    offers: Any = {"ours": LISTED[1], "theirs": wrong} if named else [LISTED[1], wrong]
+    model = fit_mnl(data)
+    for ask in (
+        lambda: simulate(model, offers),
+        lambda: what_if(model, NAMED, changes=[Change("theirs", "price", value)]),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(DataError, match=f"offer '(theirs|2)': 'price': {re.escape(found)}"):
+            ask()
+
+
+PRICED: dict[str, Any] = NAMED
+
+
+def test_numbers_of_other_types_are_numbers(data: ChoiceData) -> None:
+    model = fit_mnl(data)
+    expected = simulate(model, PRICED).mean
+    for kind in (np.float32, np.int64, Decimal, Fraction, int):
+        offers: Any = {name: {**offer, "price": kind(offer["price"])} for name, offer in PRICED.items()}
+        assert simulate(model, offers).mean == expected

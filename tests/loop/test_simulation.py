@@ -89,6 +89,30 @@ def test_lines_and_rivals_who_answer_are_one_document(call: Call, brief: Path) -
     assert "The best of 6 lines of up to 1" in text
 
 
+def test_our_price_is_chosen_on_the_market_that_is_simulated(call: Call, brief: Path) -> None:
+    """Without its rival our offer earns more at a price that drives buyers to the rival where there is one."""
+    other = brief.with_name("dear.yaml")
+    other.write_text(BRIEF.replace("[2, 4]", "[2, 6]").replace("unit_cost: 0.5", "unit_cost: 0"), "utf-8")
+    told = json.loads(call("survey", "simulate", other, "--json", "--quiet").stdout)
+    alone = json.loads(call("survey", "simulate", other, "--available", "Rival=0", "--json", "--quiet").stdout)
+    assert "price 2 (earns most of 2, 6)" in told["notes"][0]
+    assert "price 6 (earns most of 2, 6)" in alone["notes"][0]
+    shares = [{one["offer"]: one["share"] for one in found["offers"]} for found in (told, alone)]
+    assert shares[0]["Rival"] > 0.1
+    assert shares[1]["Rival"] == 0
+    at = [json.loads(call("survey", "simulate", other, "--available", "Rival=0", "--set", f"price={price}", "--json",
+                          "--quiet").stdout)["offers"][0]["share"] for price in (2, 6)]  # fmt: skip
+    assert at[1] == pytest.approx(shares[1]["ours"])
+    assert 6 * at[1] > 2 * at[0]
+
+
+def test_an_availability_is_a_share(call: Call, brief: Path) -> None:
+    done = call("survey", "simulate", brief, "--available", "Rival=60", "--set", "prise=2", "--quiet")
+    assert done.returncode == 2
+    assert "--available Rival=60: is 60; a share from 0 to 1" in done.stderr
+    assert "--set prise=2" in done.stderr
+
+
 def test_every_mistake_of_the_options_is_told(call: Call, brief: Path) -> None:
     done = call("survey", "simulate", brief, "--set", "prise=2", "--offer", "plase=x", "--available", "x=1", "--quiet")
     assert done.returncode == 2

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from marketfit.brief import MarketSpec, SurveyFile
 from marketfit.engine import Run
+from marketfit.errors import DataError
 from marketfit.measure.clusters import best_clusters
 from marketfit.measure.features import embed, make_embedder
 from marketfit.research.instruments.interviews import Interviews
 from marketfit.research.themes import Statement, statements_of, themes_by_meaning, themes_by_rules
+from marketfit.task import normalise_text
 
 SAID = {
     "price": ["It is too expensive for me.", "The price is too high.", "I cannot afford that much money.",
@@ -69,6 +72,38 @@ def test_rules_count_people_and_not_statements() -> None:
     assert (found.people, found.statements, found.share) == (2, 3, 0.5)
     assert 0.06 < found.low < 0.08  # Clopper–Pearson, 2 of 4: 0.0676 to 0.9324
     assert 0.92 < found.high < 0.94
+
+
+@pytest.mark.parametrize(
+    ("phrase", "fits", "fits_not"),
+    [
+        ("便宜", ["这个很便宜", "便宜", "太便宜了"], ["这个很贵"]),
+        ("iPhone", ["我的iPhone很好", "my iphone"], ["iPhones"]),
+        ("C++", ["C++ is hard", "I like c++.", "C++11"], ["C is hard"]),
+        (".NET", ["I use .net", "ASP.NET"], ["internet"]),
+        ("ถูก", ["มันถูกมาก"], ["แพง"]),
+        ("価格", ["この価格は高い"], ["高い"]),
+        ("가격*", ["가격이 비싸요"], ["비싸요"]),
+        ("महंगा", ["यह महंगा है"], ["सस्ता"]),
+        ("cafe\u0301", ["the café."], ["cafés"]),
+        ("too  much", ["too much", "Too much!"], ["too muchness"]),
+        ("bar", ["a bar."], ["bargain", "crowbar", "bar5"]),
+        ("*able", ["affordable"], ["tables"]),
+    ],
+)
+def test_a_rule_ends_where_a_word_ends_and_only_where_spaces_part_words(
+    phrase: str, fits: list[str], fits_not: list[str]
+) -> None:
+    said = [Statement(normalise_text(text), place, place + 1) for place, text in enumerate([*fits, *fits_not])]
+    (found,) = themes_by_rules(said, {"code": [phrase]}, people=len(said))
+    assert found.people == len(fits)
+    assert not set(found.quotes) & set(fits_not)
+
+
+@pytest.mark.parametrize("phrases", [[], [""], ["cheap", " * "]])
+def test_a_rule_that_fits_everything_is_refused(phrases: list[str]) -> None:
+    with pytest.raises(DataError, match=r"rules\['price'\]"):
+        themes_by_rules([], {"price": phrases}, people=1)
 
 
 def test_planted_groups_are_found_whatever_the_order() -> None:

@@ -168,6 +168,9 @@ def test_a_layout_that_says_too_little_is_refused() -> None:
         SurveyFile.model_validate({"source": __file__, "wide": {"picked": "Q{task}"}})
     with pytest.raises(ValueError, match=r"\{alternative\}"):
         SurveyFile.model_validate({"source": __file__, "wide": {"picked": "Q{task}", "shown": "F-{task}"}})
+    for picked in ("Q{task}-{alternative}", "Q{task}{x}", "Q{task}{task}"):
+        with pytest.raises(ValueError, match=r"a name with \{task\}, each once"):
+            SurveyFile.model_validate({"source": __file__, "wide": {"picked": picked, "design": __file__}})
 
 
 HEADER = "id,Q1,Q2,F-1-1,F-1-2,F-1-1-1,F-1-1-2,F-1-2-1,F-1-2-2,F-2-1,F-2-2,F-2-1-1,F-2-1-2,F-2-2-1,F-2-2-2"
@@ -376,3 +379,33 @@ def test_semicolons_with_decimal_commas_in_export_and_design(
     for path in (file.source, tmp_path / "design.csv"):
         path.write_text(path.read_text("utf-8").replace(",", ";").replace(".", ","), "utf-8")
     same(Choice().read(file, MARKET).data, long_form(tmp_path, shown, picked))
+
+
+PADDED = "id,Q01,Q02,F-1-01,F-1-02,F-001-1-01,F-001-1-02,F-001-2-01,F-001-2-02,F-2-1,F-2-2,"
+PADDED += "F-2-1-1,F-2-1-2,F-2-2-1,F-2-2-2"
+
+
+def test_zeros_before_numbers_say_nothing(tmp_path: Path) -> None:
+    """Each pattern, even each column, may have zeros of its own."""
+    path = exported(tmp_path)
+    plain = read(path)
+    path.write_text(path.read_text("utf-8").replace(HEADER, PADDED), "utf-8")
+    same(read(path), plain)
+    path.write_text(path.read_text("utf-8").replace("F-001-2-02", "F-001-2-03"), "utf-8")
+    assert mistakes(path) == [("export.csv", "has no column 'F-1-2-2'")]
+
+
+def test_padded_tasks_of_a_design_file(tmp_path: Path, survey: tuple[Shown, dict[tuple[int, int], int]]) -> None:
+    file = sawtooth(tmp_path, *survey)
+    pl.read_csv(file.source).rename(lambda name: name.replace("Random", "Random0")).write_csv(file.source)
+    same(Choice().read(file, MARKET).data, long_form(tmp_path, *survey))
+
+
+def test_two_columns_with_one_number_are_refused(tmp_path: Path) -> None:
+    path = exported(tmp_path)
+    path.write_text(path.read_text("utf-8").replace("F-1-2-2", "F-01-1-1").replace("id,Q1,Q2", "id,Q1,Q01"), "utf-8")
+    assert mistakes(path)[:1] == [("export.csv: columns 'Q1' and 'Q01'", "have the same numbers in 'Q{task}'")]
+    path = exported(tmp_path)
+    path.write_text(path.read_text("utf-8").replace("F-1-2-2", "F-01-1-1"), "utf-8")
+    same_numbers = "have the same numbers in 'F-{task}-{alternative}-{attribute}'"
+    assert ("export.csv: columns 'F-1-1-1' and 'F-01-1-1'", same_numbers) in mistakes(path)

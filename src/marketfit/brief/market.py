@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from marketfit.brief.section import MistakeError, Section, check_metric
 from marketfit.brief.survey_file import SurveyFile
 from marketfit.errors import nearest
+from marketfit.task import normalise_text
+
+
+def looks_for_something(phrase: str) -> bool:
+    """Whether a rule for open answers has a character of its own: `*` alone, or nothing, would fit every answer."""
+    return bool(normalise_text(phrase.replace("*", " ")))
+
+
+def _rule(phrases: tuple[str, ...]) -> tuple[str, ...]:
+    if not phrases:
+        raise MistakeError("has no words or phrases", "one or more", "add what people say, or drop the code")
+    if empty := [phrase for phrase in phrases if not looks_for_something(phrase)]:
+        raise MistakeError(f"'{empty[0]}' fits every answer", "words or phrases", "write what people say, or drop it")
+    return phrases
 
 
 class AttributeSpec(Section):
@@ -82,7 +96,7 @@ class MarketSpec(Section):
     population: Mapping[str, Mapping[str, float]] = Field(
         default={}, description="column of respondents → level → share of the market: answers are weighted to it"
     )
-    codes: Mapping[str, tuple[str, ...]] = Field(
+    codes: Mapping[str, Annotated[tuple[str, ...], AfterValidator(_rule)]] = Field(
         default={}, description="rules for open answers: code → words and phrases; 'expens*' is any ending"
     )
     simulated: bool = Field(default=False, description="the answers were made by a program: said wherever shown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
@@ -47,10 +48,17 @@ class WideSpec(Section):
     def _one_origin(self) -> Self:
         if (self.shown is None) == (self.design is None):
             raise MistakeError("what was shown is in the rows or in a design file", "'shown' or 'design'", "give one")
-        if self.shown is not None and not all(part in self.shown for part in ("{alternative}", "{attribute}")):
-            allowed = "a name with {task}, {alternative} and {attribute}"
-            raise MistakeError(f"'shown' is '{self.shown}'", allowed, "name all three")
+        _check_parts("picked", self.picked, ("{task}",))
+        _check_parts("shown", self.shown, ("{task}", "{alternative}", "{attribute}"))
+        _check_parts("names", self.names, ("{task}", "{attribute}"))
         return self
+
+
+def _check_parts(name: str, pattern: str | None, parts: tuple[str, ...]) -> None:
+    """A pattern of names has each of its parts once, and no others."""
+    if pattern is not None and sorted(re.findall(r"\{[^{}]*\}", pattern)) != sorted(parts):
+        allowed = f"a name with {', '.join(parts)}, each once"
+        raise MistakeError(f"'{name}' is '{pattern}'", allowed, "correct the name")
 
 
 class SurveyFile(Section):

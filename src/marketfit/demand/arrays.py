@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -50,3 +51,16 @@ def label(value: object) -> str:
     if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
         return f"{float(value):.15g}"
     return str(value)
+
+
+def finite_number(value: object) -> float | None:
+    """A finite number, also from text that is one; None for anything else.
+
+    >>> finite_number(2), finite_number("2"), finite_number(None), finite_number(float("nan"))
+    (2.0, 2.0, None, None)
+    """
+    try:
+        number = float(value)  # type: ignore[arg-type]  # a failure is what this asks about
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from marketfit.brief import MarketBrief, MarketSpec
-from marketfit.demand import Change, Market, Shares, WhatIf, simulate, what_if
+from marketfit.demand import Change, Shares, WhatIf, simulate, what_if
 from marketfit.engine import Reporter, Run
 from marketfit.errors import InputError, Problem, nearest
 from marketfit.loop.market import market_run
@@ -108,9 +108,11 @@ def simulate_market(
             found, do = "there is no choice survey", "market.choices: FILE"
             raise InputError([Problem(str(asked.path), found, "answers to simulate by", do)])
         asking = question or MarketQuestion()
-        before = set_stage(asked, draws_of(view.choice, run.workspace), view.competitors)
-        wanted, reach, values = _asked(before, asking)
-        before = replace(before, demand=Market(before.drawn, availability=reach))
+        problems: list[Problem] = []
+        names = (asked.product, *(one.name for one in view.competitors))
+        reach = _availability(names, asking.availability, problems)  # first: which price earns most depends on it
+        before = set_stage(asked, draws_of(view.choice, run.workspace), view.competitors, availability=reach)
+        wanted, values = _asked(before, asking, problems)
         shares, rows = _shares(before, wanted)
         after = _changed(before, wanted)
         findings = _played(after, values, asking, tasks=view.choice.tasks, run=run)
@@ -125,16 +127,14 @@ def simulate_market(
         )
 
 
-def _asked(stage: Stage, asking: MarketQuestion) -> tuple[list[Change], dict[str, float], Values]:
-    """What the options say, checked together: changes, who meets which offer, and what we could offer."""
-    problems: list[Problem] = []
+def _asked(stage: Stage, asking: MarketQuestion, problems: list[Problem]) -> tuple[list[Change], Values]:
+    """What the options say, checked together with the others: changes, and what we could offer."""
     wanted = _changes(stage, asking.changes, problems)
-    reach = _availability(stage, asking.availability, problems)
     values = _offered(stage.market) | _values(stage, asking.offered, problems)
     values |= {one.attribute: (one.value,) for one in wanted if one.offer == stage.product}
     if asking.offered and asking.line is None:
         problems.append(Problem("--offer", "is given without --line", "--line COUNT", "add it, or use --set"))
-    if asking.line is not None and stage.product in reach:
+    if asking.line is not None and stage.product in stage.demand.availability:
         found = "our own offer has an availability"
         problems.append(Problem("--line", found, "availability of rivals only", "drop one of the two"))
     if asking.react and (why := no_game(_changed(stage, wanted))):
@@ -142,7 +142,7 @@ def _asked(stage: Stage, asking: MarketQuestion) -> tuple[list[Change], dict[str
         problems.append(Problem("--react", found, "a game of prices", "add it to the brief, or leave --react out"))
     if problems:
         raise InputError(problems)
-    return wanted, reach, values
+    return wanted, values
 
 
 def _shares(stage: Stage, changes: Sequence[Change]) -> tuple[Shares, tuple[SharedOffer, ...]]:
@@ -207,16 +207,19 @@ def _changes(stage: Stage, given: Sequence[str], problems: list[Problem]) -> lis
     return wanted
 
 
-def _availability(stage: Stage, given: Sequence[str], problems: list[Problem]) -> dict[str, float]:
+def _availability(names: Sequence[str], given: Sequence[str], problems: list[Problem]) -> dict[str, float]:
+    """Offer → the share of people who can get it."""
     found: dict[str, float] = {}
     for item in given:
         name, _, value = item.rpartition("=")
         number = _value(value)
-        if name not in stage.offers or isinstance(number, str):
-            allowed = "OFFER=SHARE; offers: " + ", ".join(stage.offers)
+        if name not in names or isinstance(number, str):
+            allowed = "OFFER=SHARE; offers: " + ", ".join(names)
             problems.append(Problem(f"--available {item}", "names nothing", allowed, "correct it"))
-            continue
-        found[name] = number
+        elif not 0 <= number <= 1:
+            problems.append(Problem(f"--available {item}", f"is {number:g}", "a share from 0 to 1", "correct it"))
+        else:
+            found[name] = number
     return found
 
 

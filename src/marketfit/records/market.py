@@ -61,7 +61,10 @@ class Dropped(Record):
 
 
 class Provenance(Record):
-    """Where a study comes from: file → SHA-256, who answered, who was left out, the seed of what is drawn."""
+    """Where a study comes from: file → SHA-256, who answered, who was left out, the seed of what is drawn.
+
+    files: by their paths below the folder that holds them all, such as `answers/choices.csv`.
+    """
 
     files: Mapping[str, str]
     respondents_read: int

@@ -44,8 +44,8 @@ class Field(Record):
     """One cell to fill in, asked for by `text` (default: its name).
 
     allowed: the values of a closed field. labels: value → what a page shows in its place; the answers keep the value.
-    low, high: the range of a number. show: how a page renders it; a scale is a row of buttons for closed values or
-    whole numbers.
+    low, high: the range of a number. whole: it has no decimals, as places on a scale have none. show: how a page
+    renders it; a scale is a row of buttons for closed values or whole numbers.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Field(Record):
     labels: Mapping[str, str] = {}
     low: float | None = None
     high: float | None = None
+    whole: bool = False
     required: bool = True
     show: Literal["input", "choice", "scale", "long"] = "input"
 
@@ -188,8 +189,9 @@ def _cell_problems(field: Field, cell: Cell | None, where: str) -> list[Problem]
     low, high = (-float("inf") if field.low is None else field.low, float("inf") if field.high is None else field.high)
     if not isinstance(cell, str) and field.allowed and f"{cell:.15g}" not in field.allowed:
         return [Problem(where, f"is {cell!r}", nearest(f"{cell:.15g}", field.allowed), "give one of these")]
-    if isinstance(cell, str) or not low <= cell <= high:
-        return [Problem(where, f"is {cell!r}", f"a number from {low:g} to {high:g}", "correct it")]
+    if isinstance(cell, str) or not low <= cell <= high or (field.whole and not float(cell).is_integer()):
+        kind = "a whole number" if field.whole else "a number"
+        return [Problem(where, f"is {cell!r}", f"{kind} from {low:g} to {high:g}", "correct it")]
     return []
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from marketfit.brief.market import looks_for_something
+from marketfit.errors import DataError, Problem
 from marketfit.measure.clusters import best_clusters, clusters
 from marketfit.research.given import Floats
 from marketfit.research.theme_names import Embed, theme_names
@@ -19,6 +21,12 @@ FEWEST_STATEMENTS = 12  # below, statements are listed and not grouped
 MOST_THEMES = 12
 _QUOTES = 3
 _ENDS = re.compile(r"(?<=[.!?;])\s+|(?<=[\u3002\uff01\uff1f\uff1b])\s*|\n+")  # Chinese sentences end without a space
+_UNSPACED = (
+    r"\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan; Burmese; Khmer
+    r"\u3005-\u3007\u3040-\u312f\u31a0-\u31bf\u31f0-\u31ff\uff66-\uff9f"  # Japanese syllables, Bopomofo
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Chinese characters
+)
+_SPACED = rf"[^\W{_UNSPACED}]"  # a letter or digit of a script that parts words by spaces
 
 
 @dataclass(frozen=True)
@@ -127,9 +135,22 @@ def themes_by_rules(
 ) -> tuple[Theme, ...]:
     """Code statements by words and phrases: a statement belongs to every code one of whose phrases it holds.
 
-    rules: code → phrases; `*` at the end of a word stands for any ending. Upper and lower case are the same. people,
-    weights: as in `themes_by_meaning`.
+    rules: code → phrases; `*` at the end of a word stands for any ending. Upper and lower case are the same. A phrase
+    stands for whole words, but in scripts that part no words by spaces for its characters anywhere. people, weights:
+    as in `themes_by_meaning`.
+
+    >>> said = statements_of(["这个很便宜", "C++ is hard", "a bargain"], [0, 1, 2])
+    >>> rules = {"price": ["便宜", "bargain"], "language": ["C++"], "pub": ["bar"]}
+    >>> [(theme.name, theme.people) for theme in themes_by_rules(said, rules, people=3)]
+    [('price', 2), ('language', 1), ('pub', 0)]
+
+    Raises:
+        DataError: a code without phrases, or a phrase without a character to look for: it would fit everything.
     """
+    for name, phrases in rules.items():
+        if not phrases or not all(map(looks_for_something, phrases)):
+            wrong = "a phrase fits every answer" if phrases else "has no phrases"
+            raise DataError([Problem(f"rules['{name}']", wrong, "words or phrases", "write what people say")])
     counts = np.ones(people) if weights is None else weights
     found = []
     for name, phrases in rules.items():
@@ -140,8 +161,14 @@ def themes_by_rules(
 
 
 def _phrase(phrase: str) -> str:
-    words = [re.escape(word).replace(r"\*", r"\w*") for word in phrase.split()]
-    return r"\b" + r"\s+".join(words) + r"\b"
+    """A pattern for a phrase. Its ends are ends of words where they are letters that spaces part from others: there is
+    no such end between two Chinese characters, nor beside the last sign of "C++".
+    """
+    words = normalise_text(phrase).split()
+    inner = r"\s+".join(re.escape(word).replace(r"\*", r"\w*") for word in words)
+    before = f"(?<!{_SPACED})" if re.match(_SPACED, words[0]) else ""
+    after = f"(?!{_SPACED})" if re.search(f"{_SPACED}$", words[-1]) else ""
+    return before + inner + after
 
 
 def _named(

@@ -24,7 +24,8 @@ from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.errors import Problem, nearest
 from marketfit.research.files import Column, RawFile, Table, missing_column, name_rows, read_raw
 from marketfit.research.wide_file import WideFile, equals, whole
-from marketfit.research.wide_shown import ShownInDesign, ShownInRows, ShownTask, is_shown, part_numbers
+from marketfit.research.wide_names import NumberedColumns
+from marketfit.research.wide_shown import ShownInDesign, ShownInRows, ShownTask, is_shown
 
 RESPONDENT = "respondent"
 
@@ -42,8 +43,7 @@ def read_wide(
     opened = _open(file, wide, market, problems)
     if opened is None:
         return None
-    export, tasks, who = opened
-    picked = {task: wide.picked.format(task=task) for task in tasks}
+    export, picked, who = opened
     answered = np.logical_or.reduce([export.filled(column) for column in picked.values()])
     _check_respondents(export, who, answered, problems)
     shown = (
@@ -69,8 +69,8 @@ def read_wide(
 
 def _open(
     file: SurveyFile, wide: WideSpec, market: MarketSpec, problems: list[Problem]
-) -> tuple[WideFile, list[int], str] | None:
-    """The export, the numbers of its tasks, and the column that says who answered."""
+) -> tuple[WideFile, dict[int, str], str] | None:
+    """The export, the column with the answers to each task, and the column that says who answered."""
     for name in wide.codes:
         if name not in market.attributes:
             where, do = f"market.choices.wide.codes.{name}", "rename it, or add it to market.attributes"
@@ -78,21 +78,22 @@ def _open(
     header = _header(file.source, problems)
     if header is None:
         return None
-    tasks = part_numbers(wide.picked, header, "task")
-    if not tasks:
+    answers = NumberedColumns.of(wide.picked, header, path=file.source, problems=problems)
+    picked = {task: answers.column(task=task) for task in answers.numbers("task")}
+    if not picked:
         found, do = f"no column has a name like '{wide.picked}'", "correct wide.picked"
         problems.append(Problem(str(file.source), found, nearest(wide.picked, header), do))
         return None
     who = file.columns.get(RESPONDENT, RESPONDENT)
     needed = {who: "correct columns.respondent"} | ({wide.version: "correct wide.version"} if wide.design else {})
-    wanted = [*needed, *(wide.picked.format(task=task) for task in tasks)]
+    wanted = [*needed, *picked.values()]
     wanted += [name for name in header if is_shown(wide, name)]
     raw = read_raw(SurveyFile(source=file.source), wanted, problems)
     if raw is None:
         return None
     lacking = [missing_column(file.source, name, header, do) for name, do in needed.items() if name not in header]
     problems.extend(lacking)
-    return None if lacking else (WideFile.of(raw, skip_rows=wide.skip_rows), tasks, who)
+    return None if lacking else (WideFile.of(raw, skip_rows=wide.skip_rows), picked, who)
 
 
 def _header(path: Path, problems: list[Problem]) -> tuple[str, ...] | None:

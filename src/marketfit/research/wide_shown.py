@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +15,7 @@ from marketfit.demand.arrays import BoolArray, IntArray
 from marketfit.errors import Problem, nearest
 from marketfit.research.files import Column, name_rows, read_raw
 from marketfit.research.wide_file import WideFile, equals, mask, place_in, whole
+from marketfit.research.wide_names import NumberedColumns, is_numbered
 
 VERSION = "version"
 
@@ -44,56 +44,40 @@ class Shown(Protocol):
         """One task, for the rows that answered it, (rows,)."""
 
 
-def part_numbers(pattern: str, names: Sequence[str], part: str) -> list[int]:
-    """The numbers that stand for `{part}` in names of this pattern, in order.
-
-    >>> part_numbers("Q{task}", ["Q10", "Q2", "Q"], "task")
-    [2, 10]
-    """
-    found = (_expression(pattern).fullmatch(name) for name in names)
-    return sorted({int(match[part]) for match in found if match})
-
-
 def is_shown(wide: WideSpec, name: str) -> bool:
     """Whether a column has a name like those that say what was shown."""
-    patterns = [pattern for pattern in (wide.shown, wide.names) if pattern is not None]
-    return any(_expression(pattern).fullmatch(name) for pattern in patterns)
-
-
-def _expression(pattern: str) -> re.Pattern[str]:
-    escaped = re.escape(pattern)
-    for part in ("task", "alternative", "attribute"):
-        escaped = escaped.replace(re.escape("{" + part + "}"), rf"(?P<{part}>\d+)", 1)
-    return re.compile(escaped)
+    return any(is_numbered(pattern, name) for pattern in (wide.shown, wide.names) if pattern is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class ShownInRows:
-    """Columns of the export itself say what was shown. `pattern` is that of their names."""
+    """Columns of the export itself say what was shown: `shown` has the levels, `names` the attributes that move."""
 
     export: WideFile
     wide: WideSpec
     market: MarketSpec
-    pattern: str
-    alternatives: tuple[int, ...]
-    places: tuple[int, ...]
+    shown: NumberedColumns
+    names: NumberedColumns | None
 
     @classmethod
     def of(cls, export: WideFile, wide: WideSpec, market: MarketSpec, problems: list[Problem]) -> ShownInRows | None:
         """None, with a problem, where names of columns fit no alternatives or not the attributes."""
-        pattern, header = wide.shown or "", tuple(export.columns)
-        alternatives, places = (part_numbers(pattern, header, part) for part in ("alternative", "attribute"))
-        if not alternatives or (wide.names is None and len(places) != len(market.attributes)):
-            found = f"columns like '{pattern}' name {len(places)} attributes"
+        header = tuple(export.columns)
+        shown = NumberedColumns.of(wide.shown or "", header, path=export.path, problems=problems)
+        names = wide.names and NumberedColumns.of(wide.names, header, path=export.path, problems=problems)
+        places = shown.numbers("attribute")
+        if not shown.numbers("alternative") or (wide.names is None and len(places) != len(market.attributes)):
+            found = f"columns like '{shown.pattern}' name {len(places)} attributes"
             allowed = f"{len(market.attributes)}, in the order of market.attributes, or wide.names"
             problems.append(Problem("market.choices.wide.shown", found, allowed, "correct the pattern"))
             return None
-        return cls(export, wide, market, pattern, tuple(alternatives), tuple(places))
+        return cls(export, wide, market, shown, names or None)
 
     def task(self, number: int, asked: BoolArray, problems: list[Problem]) -> ShownTask:
         """One task, for the rows that answered it."""
         named = list(self._named(number, asked, problems))
-        made = tuple(self._alternative(number, alternative, named, problems) for alternative in self.alternatives)
+        alternatives = self.shown.numbers("alternative")
+        made = tuple(self._alternative(number, alternative, named, problems) for alternative in alternatives)
         self._check_named(number, asked, named, made, problems)
         return ShownTask(asked, made)
 
@@ -103,7 +87,7 @@ class ShownInRows:
         """An alternative is there for whoever has any level of it."""
         export = self.export
         columns = [
-            (self.pattern.format(task=task, alternative=number, attribute=place), attribute, rows)
+            (self.shown.column(task=task, alternative=number, attribute=place), attribute, rows)
             for place, attribute, rows in named
         ]
         there = np.zeros(export.numbers.size, dtype=np.bool_)
@@ -126,12 +110,12 @@ class ShownInRows:
 
     def _named(self, task: int, asked: BoolArray, problems: list[Problem]) -> Iterator[tuple[int, str, BoolArray]]:
         """Which attribute each place of the names shows, and to which rows."""
-        attributes = tuple(self.market.attributes)
-        if self.wide.names is None:
-            yield from ((place, name, asked) for place, name in zip(self.places, attributes, strict=True))
+        attributes, places = tuple(self.market.attributes), self.shown.numbers("attribute")
+        if self.names is None:
+            yield from ((place, name, asked) for place, name in zip(places, attributes, strict=True))
             return
-        for place in self.places:
-            column = self.wide.names.format(task=task, attribute=place)
+        for place in places:
+            column = self.names.column(task=task, attribute=place)
             if column not in self.export.columns:
                 continue
             names = self.export.columns[column]

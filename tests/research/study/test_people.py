@@ -14,6 +14,7 @@ from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile, load_brief
 from marketfit.demand import ChoiceData
 from marketfit.engine import Run
 from marketfit.errors import DataError
+from marketfit.records.base import sha256_file
 from marketfit.research import research
 from marketfit.research.instruments.choice import Choice
 from marketfit.research.study.people import count_people, names_of, read_people
@@ -194,3 +195,21 @@ def test_weights_reach_the_shares(
     assert weighted.provenance.weighted_to == ("age",)
     assert set(weighted.provenance.files) == {"choices.csv", "people.csv"}
     assert [p.value for p in weighted.part_worths] != [p.value for p in plain.part_worths]
+
+
+def test_files_of_one_name_are_told_apart(
+    write_market: Callable[..., Path], make_choices: Callable[..., pl.DataFrame], run: Run
+) -> None:
+    """The provenance has a digest for each of them."""
+    path = write_market(choices=make_choices(people=20).write_csv())
+    table = pl.read_csv(path.parent / "choices.csv")
+    for folder, content in (("answers", table), ("panel", table.select("respondent").unique().sort("respondent"))):
+        (path.parent / folder).mkdir()
+        content.write_csv(path.parent / folder / "data.csv")
+    text = path.read_text("utf-8").replace("choices.csv", "answers/data.csv")
+    path.write_text(text.replace("  goal: profit\n", "  respondents: panel/data.csv\n  goal: profit\n"), "utf-8")
+    study = research(load_brief(path), None, run=run).choice
+    assert study is not None
+    assert study.provenance.files == {
+        name: sha256_file(path.parent / name) for name in ("answers/data.csv", "panel/data.csv")
+    }

@@ -11,8 +11,12 @@ from marketfit.demand.choices.layout import Layout
 from marketfit.errors import Problem
 
 
-def check_weights(name: str | None, column: Column | None, problems: list[Problem]) -> FloatArray | None:
-    """(rows,) the weight of each row's task; None where no column is named, or it is no use."""
+def check_weights(
+    name: str | None, column: Column | None, available: BoolArray, problems: list[Problem]
+) -> FloatArray | None:
+    """(rows,) the weight of each row's task, NaN at most where a row was not available; None where no column is named,
+    or it is no use.
+    """
     if name is None or column is None:
         return None
     allowed = "numbers of at least 0, one per task, some above 0"
@@ -20,12 +24,12 @@ def check_weights(name: str | None, column: Column | None, problems: list[Proble
         problems.append(Problem(f"column '{name}'", f"is of type {column.type}", allowed, "convert the column"))
         return None
     values = read_numbers(column)
-    wrong = ~(np.isfinite(values) & (values >= 0))
+    wrong = ~(np.isfinite(values) & (values >= 0)) & (available | ~np.isnan(values))
     if wrong.any():
         where = f"column '{name}', {rows_text(np.flatnonzero(wrong))}"
         problems.append(Problem(where, "a weight is missing, negative or infinite", allowed, "correct the cells"))
         return None
-    if values.size and not values.any():
+    if available.any() and not values[available].any():
         problems.append(Problem(f"column '{name}'", "all weights are 0", allowed, "give the weights"))
     return values
 

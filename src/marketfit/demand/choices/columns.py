@@ -172,6 +172,11 @@ def _is_string(kind: Column) -> bool:
     return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
+def is_empty(column: Column) -> BoolArray:
+    """(rows,) which cells are missing; empty text is."""
+    return np.asarray(np.isnan(read_numbers(column)) if is_number(column) else read_codes(column).codes < 0)
+
+
 def read_numbers(column: Column) -> FloatArray:
     """(rows,) the column as floats, NaN where a cell is missing."""
     if pa.types.is_boolean(column.type):

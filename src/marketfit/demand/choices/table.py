@@ -104,7 +104,7 @@ def read_choice_table(table: object, names: ColumnNames) -> ChoiceTable:
     chosen = None
     if names.chosen is not None:
         chosen = check_chosen(names.chosen, columns.get(names.chosen), alternative, available, problems)
-    weights = check_weights(names.weights, columns.get(names.weights or ""), problems)
+    weights = check_weights(names.weights, columns.get(names.weights or ""), available, problems)
     if layout is None or alternative is None:
         raise DataError(problems)
     check_layout(layout, alternative, problems)

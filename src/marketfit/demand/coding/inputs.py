@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, label, rows_text
+from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, finite_number, label, rows_text
 from marketfit.demand.choices.attribute import Attribute
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.coding.columns import NONE_COLUMN, indicator
@@ -167,10 +167,12 @@ def _offer_input(term: Term, value: Value, where: str, problems: list[Problem]) 
             return float(term.levels.index(name))
         problems.append(_unknown_level(where, name, term))
         return -1.0
-    if isinstance(value, str) or not math.isfinite(value):
-        problems.append(_not_a_number(where, f"is {value!r}", term.kind))
+    number = None if isinstance(value, str) else finite_number(value)
+    if number is None:
+        found = f"is {value!r}" if isinstance(value, str) else f"is {value}"
+        problems.append(_not_a_number(where, found, term.kind))
         return math.nan
-    return float(value)
+    return number
 
 
 def _unknown_level(where: str, name: str, term: LevelsTerm) -> Problem:

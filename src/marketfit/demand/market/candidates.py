@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray, label
+from marketfit.demand.arrays import FloatArray, finite_number, label
 from marketfit.demand.coding.coding import Offer
 from marketfit.demand.coding.terms import Value
 from marketfit.errors import DataError, Problem, nearest
@@ -108,7 +108,7 @@ def margins(goal: Profit, offers: Mapping[str, Offer]) -> FloatArray:
     found_margins = []
     for name, offer in offers.items():
         where = f"offer '{name}'"
-        price = _number(offer.get(goal.price))
+        price = finite_number(offer.get(goal.price))
         if price is None:
             allowed = nearest(goal.price, offer) if goal.price not in offer else "a finite number"
             problems.append(Problem(f"{where}: '{goal.price}'", "is no price", allowed, "give the price"))
@@ -123,7 +123,7 @@ def unit_cost(cost: UnitCost, offer: Offer, where: str, problems: list[Problem])
     """Cost of one unit of an offer; 0, and a problem, where it has none."""
     if isinstance(cost, Mapping):
         return sum(_part(name, parts, offer, where, problems) for name, parts in cost.items())
-    found = _number(cost(offer) if callable(cost) else cost)
+    found = finite_number(cost(offer) if callable(cost) else cost)
     if found is None:
         problems.append(Problem(f"unit cost of {where}", "is no finite number", "a finite number", "correct it"))
     return found or 0.0
@@ -135,20 +135,11 @@ def _part(name: str, parts: Mapping[Value, float], offer: Offer, where: str, pro
         return 0.0
     known = {label(level): part for level, part in parts.items()}
     level = label(offer[name])
-    found = _number(known.get(level))
+    found = finite_number(known.get(level))
     if found is None:
         where = f"unit cost by '{name}', {where}"
         problems.append(Problem(where, f"none for '{level}'", nearest(level, known), "give the cost of every level"))
     return found or 0.0
-
-
-def _number(value: object) -> float | None:
-    """A finite number, also from the name of a level; None for anything else."""
-    try:
-        number = float(value)  # type: ignore[arg-type]  # a failure is what this asks about
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _name(offer: Offer) -> str:

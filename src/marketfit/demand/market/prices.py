@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from marketfit.demand.arrays import FloatArray
+from marketfit.demand.arrays import FloatArray, finite_number
 from marketfit.demand.coding.coding import Coding, Offer
 from marketfit.demand.coding.terms import LinearTerm, PiecewiseTerm
 from marketfit.demand.market.availability import ConsiderationSets
@@ -47,9 +47,8 @@ def offer_price(offers: Mapping[str, Offer], name: str, price: str, problems: li
         problems.append(Problem(f"offer='{name}'", "no such offer", nearest(name, offers), "name one of the offers"))
         return math.nan
     value = offers[name].get(price)
-    if value is None or isinstance(value, str):
-        return math.nan  # coding the offer tells what is wrong with it
-    return float(value) if math.isfinite(value) else math.nan
+    number = None if isinstance(value, str) else finite_number(value)
+    return math.nan if number is None else number  # coding the offer tells what is wrong with it
 
 
 def check_tested(where: str, values: tuple[float, ...], term: PriceTerm | None, problems: list[Problem]) -> None:

@@ -15,8 +15,8 @@ import numpy as np
 from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng
 from marketfit.demand.choices.data import ChoiceData, check_choice_data
 from marketfit.demand.intervals import check_level
-from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, fold_tasks, hit_rate, log_loss, task_losses
-from marketfit.demand.models.scale import SCALES, ScaledPredictor, TunedScale, tuned_by
+from marketfit.demand.models.holdout import HeldOutMeasure, TaskSplit, fold_tasks, hit_rate, log_loss
+from marketfit.demand.models.scale import ScaledPredictor, TunedScale, scaled_losses, tuned_by
 
 
 class Predictor(Protocol):
@@ -58,23 +58,19 @@ def cross_validate_scaled(
     """The same for a model whose utilities take a factor, which is tuned without a say of the fold that it foretells.
 
     fit: such as `lambda part: fit_hb(part, signs={"price": -1})`. level: of the factor's interval.
+    Raises DataError for a model whose `predict` takes no scale.
     """
     check_level(level)
     generator = np.random.default_rng(rng)
     splits = fold_tasks(data, folds=folds, rng=generator)
     models = [fit(split.train) for split in splits]
-    losses = [_losses(model, split) for model, split in zip(models, splits, strict=True)]
+    losses = [scaled_losses(model, split.test) for model, split in zip(models, splits, strict=True)]
     foretold = _Foretold(data)
     for fold, (model, split) in enumerate(zip(models, splits, strict=True)):
         others = [index for index in range(len(splits)) if index != fold]
         factor = _tuned([splits[o] for o in others], [losses[o] for o in others], generator, level)
         foretold.add(split.test, model.predict(split.test, scale=factor.value))
     return CrossValidation(*foretold.measures(), _tuned(splits, losses, generator, level))
-
-
-def _losses(model: ScaledPredictor, split: TaskSplit) -> FloatArray:
-    """(scales, tasks) at every scale that is tried."""
-    return np.array([task_losses(split.test, model.predict(split.test, scale=float(scale))) for scale in SCALES])
 
 
 def _tuned(

@@ -20,7 +20,7 @@ from marketfit.demand.models.likelihood import probabilities
 from marketfit.demand.models.mixture import Mixture
 from marketfit.demand.models.panel import Panel, people_of
 from marketfit.demand.models.summary import coefficient_rows, errors_line
-from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.models.utilities import UtilityDraws, check_scale
 from marketfit.demand.printing import Printed
 
 
@@ -129,23 +129,24 @@ class LatentClassResult(Printed):
         expected: FloatArray = self.membership @ self.class_estimates
         return expected
 
-    def predict(self, data: ChoiceData) -> FloatArray:
+    def predict(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
         """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
 
         To go with `data.starts`, `data.alternative` or `data.chosen`, which are sorted by task: `data.in_task_order`.
 
         It is that of a new person, averaged over classes by their shares, also for people of the fit; see
         `predict_known` for what the answers of those tell. Numbers beyond the tested range are clamped.
-        Raises DataError when the data lack an attribute or hold an unknown level.
+        scale: factor on the utilities of every class, as in `draw_utilities`; shares stay as they are.
+        Raises DataError when the data lack an attribute or hold an unknown level, or the scale is not above 0.
         """
         check_choice_data(data)
-        return self._mixed(data, np.tile(self.shares, (data.tasks, 1)))
+        return self._mixed(data, np.tile(self.shares, (data.tasks, 1)), scale)
 
-    def predict_known(self, data: ChoiceData) -> FloatArray:
+    def predict_known(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
         """(rows,) as `predict`, but people of the fit count by their own membership; others by the shares.
 
         Names match as text does: 1 and "1" are the same person.
-        The membership comes from the choices of the fit, so hold the tasks of `data` out of it.
+        The membership comes from the choices of the fit, at their own scale, so hold the tasks of `data` out of it.
         """
         check_choice_data(data)
         weights = np.tile(self.shares, (data.tasks, 1))
@@ -153,7 +154,7 @@ class LatentClassResult(Printed):
             known = {label(name): index for index, name in enumerate(self.respondent_labels.tolist())}
             rows = np.array([known.get(label(name), -1) for name in data.respondent_labels.tolist()])[data.respondent]
             weights[rows >= 0] = self.membership[rows[rows >= 0]]
-        return self._mixed(data, weights)
+        return self._mixed(data, weights, scale)
 
     def membership_of(self, data: ChoiceData) -> tuple[NDArray[np.generic], FloatArray]:
         """Labels (people,) and memberships (people, classes) of people, new ones too, given what they chose in `data`.
@@ -217,12 +218,13 @@ class LatentClassResult(Printed):
         own = [f"class{number}_{column}" for number in numbers for column in self.coding.columns]
         return [*own, *(f"share_class{number}" for number in numbers)]
 
-    def _mixed(self, data: ChoiceData, weights: FloatArray) -> FloatArray:
+    def _mixed(self, data: ChoiceData, weights: FloatArray, scale: float) -> FloatArray:
         """Probabilities averaged over classes by weights (tasks, classes)."""
+        check_scale(scale)
         design = self.coding.design(data).matrix
         by_row = weights[data.task_of_row]
         chances = np.zeros(data.rows)
-        for index, point in enumerate(self.class_estimates):
+        for index, point in enumerate(scale * self.class_estimates):
             chances += by_row[:, index] * probabilities(design, point, data.starts, data.sizes)
         return data.in_table_order(chances)
 

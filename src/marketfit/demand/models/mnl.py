@@ -20,7 +20,7 @@ from marketfit.demand.models.identification import check_finite, column_scales, 
 from marketfit.demand.models.likelihood import Likelihood, probabilities
 from marketfit.demand.models.newton import Optimum, maximise
 from marketfit.demand.models.summary import coefficient_rows, errors_line
-from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.models.utilities import UtilityDraws, check_scale
 from marketfit.demand.printing import Printed
 from marketfit.errors import RunError
 
@@ -106,8 +106,9 @@ class MNLResult(Informed, Printed):
 
         scale: factor on all utilities.
         Numbers beyond the tested range are clamped; `coding.design(data).extrapolated` says which.
-        Raises DataError when the data lack an attribute or hold an unknown level.
+        Raises DataError when the data lack an attribute or hold an unknown level, or the scale is not above 0.
         """
+        check_scale(scale)
         design = self.coding.design(data).matrix
         return data.in_table_order(probabilities(design, scale * self.estimates, data.starts, data.sizes))
 

@@ -6,6 +6,7 @@ Prediction and simulation apply it alike: to the coefficients of every draw, bef
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +17,7 @@ from marketfit.demand.arrays import BoolArray, FloatArray, IntArray, Rng
 from marketfit.demand.choices.data import ChoiceData
 from marketfit.demand.intervals import check_level
 from marketfit.demand.models.holdout import split_tasks, task_losses
+from marketfit.errors import DataError, Problem
 
 SCALES = np.geomspace(0.2, 5.0, 41)
 """What is tried; 1 is the middle one. Between neighbours, the loss is taken as a parabola in log scale."""
@@ -63,7 +65,7 @@ def tune_scale(
     held_out, rng: as in `split_tasks`. The factor is for a model fitted on all of `data`:
     `predict(test, scale=…)`, `draw_utilities(model, scale=…)`, `simulate(model, offers, scale=…)`.
 
-    Raises DataError as `split_tasks` and `fit` do.
+    Raises DataError as `split_tasks` and `fit` do, and for a model whose `predict` takes no scale.
     """
     check_level(level)
     generator = np.random.default_rng(rng)
@@ -72,12 +74,31 @@ def tune_scale(
 
 
 def best_scale(model: ScaledPredictor, test: ChoiceData, *, rng: Rng = 0, level: float = 0.95) -> TunedScale:
-    """The factor on a model's utilities with the smallest log-loss on tasks that it was not fitted on."""
+    """The factor on a model's utilities with the smallest log-loss on tasks that it was not fitted on.
+
+    Raises DataError for a model whose `predict` takes no scale.
+    """
     check_level(level)
     generator = np.random.default_rng(rng)
-    losses = np.array([task_losses(test, model.predict(test, scale=float(scale))) for scale in SCALES])
+    losses = scaled_losses(model, test)
     person = np.zeros(test.tasks, dtype=np.int64) if test.respondent is None else test.respondent
     return tuned_by(losses, test.weights, person, rng=generator, level=level)
+
+
+def scaled_losses(model: ScaledPredictor, test: ChoiceData) -> FloatArray:
+    """(scales, tasks) the losses at every scale that is tried. Raises DataError for a model that takes none."""
+    predict = getattr(model, "predict", None)
+    if not callable(predict) or not _takes_scale(predict):
+        allowed = "a fit of fit_mnl, fit_mixed, fit_latent_class or fit_hb"
+        do = "fit returns the fitted model itself; `predict` of your own takes `scale`: a factor on utilities"
+        found = f"predict of '{type(model).__name__}' takes no scale" if predict else f"is {type(model).__name__}"
+        raise DataError([Problem("the model", found, allowed, do)])
+    return np.array([task_losses(test, model.predict(test, scale=float(scale))) for scale in SCALES])
+
+
+def _takes_scale(predict: Callable[..., object]) -> bool:
+    taken = inspect.signature(predict).parameters.values()
+    return any(one.name == "scale" or one.kind is inspect.Parameter.VAR_KEYWORD for one in taken)
 
 
 def tuned_by(

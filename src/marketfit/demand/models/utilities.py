@@ -90,7 +90,7 @@ class ChoiceModel(UtilityModel, Protocol):
     def log_likelihood(self) -> float:
         """Of the data that the model was fitted on."""
 
-    def predict(self, data: ChoiceData) -> FloatArray:
+    def predict(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
         """(rows,) the probability of each alternative in its task, in the order of the source table's rows.
 
         `ChoiceData` has another order, by task: `data.in_task_order` puts them beside `data.starts` and `data.chosen`.
@@ -112,6 +112,12 @@ def draw_utilities(source: UtilitySource, *, draws: int = DRAWS, rng: Rng = 0, s
         raise DataError([Problem("simulation", found, "at least 1 draw, a finite scale above 0", "correct them")])
     drawn = source if isinstance(source, UtilityDraws) else source.utility_draws(draws, np.random.default_rng(rng))
     return drawn if scale == 1.0 else replace(drawn, values=drawn.values * scale)
+
+
+def check_scale(scale: float) -> None:
+    """Raise DataError for a factor on utilities that is not above 0."""
+    if not (np.isfinite(scale) and scale > 0):
+        raise DataError([Problem("scale", f"is {scale:g}", "a finite number above 0", "correct it")])
 
 
 def check_source(given: object) -> None:

@@ -71,7 +71,7 @@ class Importance:
         fields = tuple(
             Field(
                 name=name, kind="number", text=text.format(scale=plan.scale), low=1.0, high=float(plan.scale),
-                show="scale", required=name == "importance",
+                whole=True, show="scale", required=name == "importance",
             )
             for name, text in texts.items()
         )  # fmt: skip

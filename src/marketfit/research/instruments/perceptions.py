@@ -149,7 +149,7 @@ def _rating(scale: int, texts: InstrumentTexts) -> Field:
             labels=dict(zip(("1", "0"), texts.fits_answers, strict=True)), low=0.0, high=1.0, show="scale",
         )  # fmt: skip
     text = texts.fits_scale.format(scale=scale)
-    return Field(name="rating", kind="number", text=text, low=1.0, high=float(scale), show="scale")
+    return Field(name="rating", kind="number", text=text, low=1.0, high=float(scale), whole=True, show="scale")
 
 
 def _means(answers: Perceived) -> FindingTable:

@@ -106,7 +106,7 @@ class PriceSensitivity:
         ]
         fields = [Field(name=name, kind="number", text=text, low=0.0) for name, text in zip(PRICES, asked, strict=True)]
         for name, text in zip(CHANCES, texts.chances, strict=True) if plan.purchase else ():
-            fields.append(Field(name=name, kind="number", text=text, low=1.0, high=5.0, show="scale"))
+            fields.append(Field(name=name, kind="number", text=text, low=1.0, high=5.0, whole=True, show="scale"))
         question = texts.prices_question.format(product=plan.product)
         form = Question(id="prices", respondent="", text=question, fields=tuple(fields))
         columns = ("respondent", *(field.name for field in fields))

@@ -78,11 +78,11 @@ class SatisfactionSurvey:
         texts, product = INSTRUMENT_TEXTS[language], plan.product
         of_question = {
             "recommend": Field(
-                name="recommend", kind="number", low=0.0, high=10.0, show="scale",
+                name="recommend", kind="number", low=0.0, high=10.0, whole=True, show="scale",
                 text=texts.recommend.format(product=product),
             ),
             "satisfied": Field(
-                name="satisfied", kind="number", low=1.0, high=float(plan.scale), show="scale",
+                name="satisfied", kind="number", low=1.0, high=float(plan.scale), whole=True, show="scale",
                 text=texts.satisfied.format(product=product, scale=plan.scale),
             ),
             "disappointed": Field(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -141,11 +143,9 @@ def _part_worths(model: ChoiceModel, signs: Mapping[str, int], run: Run) -> tupl
 
 def _provenance(data: ChoiceData, counted: Counted, market: MarketSpec, run: Run) -> Provenance:
     files = [file.source for file in (market.choices, market.respondents) if file is not None]
-    files += (
-        [market.choices.wide.design] if market.choices and market.choices.wide and market.choices.wide.design else []
-    )
+    design = market.choices.wide.design if market.choices and market.choices.wide else None
     return Provenance(
-        files={path.name: sha256_file(path) for path in files},
+        files={name: sha256_file(path) for name, path in _named([*files, *([design] if design else [])]).items()},
         respondents_read=data.respondents,
         tasks_read=data.tasks,
         dropped=tuple(
@@ -154,3 +154,14 @@ def _provenance(data: ChoiceData, counted: Counted, market: MarketSpec, run: Run
         weighted_to=tuple(market.population),
         seed=run.seed,
     )
+
+
+def _named(files: Sequence[Path]) -> dict[str, Path]:
+    """Files by their paths below the folder that holds them all, whatever machine it is on.
+
+    >>> list(_named([Path("/m/a/data.csv"), Path("/m/b/data.csv")])), list(_named([Path("/m/a/data.csv")]))
+    (['a/data.csv', 'b/data.csv'], ['data.csv'])
+    """
+    full = [path.absolute() for path in files]
+    folder = os.path.commonpath([path.parent for path in full]) if full else ""
+    return {path.relative_to(folder).as_posix(): path for path in full}

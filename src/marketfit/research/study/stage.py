@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,11 +61,17 @@ class Stage:
         return f"n = {self.drawn.sample_size} respondents{made}"
 
 
-def set_stage(brief: MarketBrief, drawn: UtilityDraws, competitors: Sequence[Offer]) -> Stage:
+def set_stage(
+    brief: MarketBrief,
+    drawn: UtilityDraws,
+    competitors: Sequence[Offer],
+    *,
+    availability: Mapping[str, float] | None = None,
+) -> Stage:
     """Our offer at what is promised, against the named competitors and none.
 
     Where several prices may be offered and profit is the goal, ours is the one that earns most while the others keep
-    theirs; for other goals it is the first.
+    theirs; for other goals it is the first. availability: offer → share of people who can get it (default: 1).
     """
     market = brief.market
     own, assumed = promised_offer(market, brief.require, drawn.coding)
@@ -73,18 +79,17 @@ def set_stage(brief: MarketBrief, drawn: UtilityDraws, competitors: Sequence[Off
     low, high = tested_range(drawn.coding, market.price)
     offered = market.attributes[market.price].offer if market.price in market.attributes else ()
     prices = sorted({value for value in offered if isinstance(value, float) and low <= value <= high and low < high})
-    stage = Stage(brief.product, market, Market(drawn), drawn, offers, tuple(assumed), tuple(prices))
+    demand = Market(drawn, availability=availability or {})
+    stage = Stage(brief.product, market, demand, drawn, offers, tuple(assumed), tuple(prices))
     if market.goal != "profit" or len(prices) < 2 or stage.alone:
         return stage
     best = price_curve(
-        drawn, offers, offer=brief.product, prices=prices, unit_cost=market.unit_cost or 0.0,
+        demand, offers, offer=brief.product, prices=prices, unit_cost=market.unit_cost or 0.0,
         audience=market.audience or 1.0, price=market.price,
     ).best_price  # fmt: skip
     told = f"{market.price} {best:g} (earns most of {', '.join(f'{value:g}' for value in prices)})"
     chosen = {**own, market.price: best}
-    return Stage(
-        brief.product, market, Market(drawn), drawn, {**offers, brief.product: chosen}, (*assumed, told), tuple(prices)
-    )
+    return replace(stage, offers={**offers, brief.product: chosen}, assumed=(*assumed, told))
 
 
 def promised_offer(market: MarketSpec, require: Sequence[Requirement], coding: Coding) -> tuple[Values, list[str]]:

@@ -111,7 +111,7 @@ def _field_error(field: Field, cell: Cell, texts: Texts) -> str | None:
         return texts.unknown if field.allowed and cell not in field.allowed else None
     low, high = field.low, field.high
     if (low is None or cell >= low) and (high is None or cell <= high):
-        return None
+        return texts.whole if field.whole and not cell.is_integer() else None
     shown_low = "" if low is None else number_text(low, texts)
     shown_high = "" if high is None else number_text(high, texts)
     text = texts.at_most if low is None else texts.at_least if high is None else texts.between

@@ -24,6 +24,7 @@ class Texts:
     missing: str
     unknown: str
     number: str
+    whole: str
     between: str  # {low}, {high}
     at_least: str  # {low}
     at_most: str  # {high}
@@ -58,6 +59,7 @@ ENGLISH = Texts(
     missing="Please answer this question",
     unknown="Please choose one of the answers",
     number="Please write a number, such as 12.5, without separators between thousands",
+    whole="Please write a whole number, without decimals",
     between="Please write a number from {low} to {high}",
     at_least="Please write a number of at least {low}",
     at_most="Please write a number of at most {high}",
@@ -91,6 +93,7 @@ GERMAN = Texts(
     missing="Bitte beantworten Sie diese Frage",
     unknown="Bitte wählen Sie eine der Antworten",
     number="Bitte schreiben Sie eine Zahl wie 12,5, ohne Zeichen zwischen den Tausendern",
+    whole="Bitte schreiben Sie eine ganze Zahl, ohne Nachkommastellen",
     between="Bitte schreiben Sie eine Zahl von {low} bis {high}",
     at_least="Bitte schreiben Sie eine Zahl ab {low}",
     at_most="Bitte schreiben Sie eine Zahl bis {high}",
@@ -125,6 +128,7 @@ FRENCH = Texts(
     missing="Veuillez répondre à cette question",
     unknown="Veuillez choisir une des réponses",
     number="Veuillez écrire un nombre, par exemple 12,5, sans séparateur de milliers",
+    whole="Veuillez écrire un nombre entier, sans décimales",
     between="Veuillez écrire un nombre de {low} à {high}",
     at_least="Veuillez écrire un nombre d’au moins {low}",
     at_most="Veuillez écrire un nombre d’au plus {high}",
@@ -159,6 +163,7 @@ SPANISH = Texts(
     missing="Responda a esta pregunta",
     unknown="Elija una de las respuestas",
     number="Escriba un número, por ejemplo 12,5, sin separador de miles",
+    whole="Escriba un número entero, sin decimales",
     between="Escriba un número de {low} a {high}",
     at_least="Escriba un número de al menos {low}",
     at_most="Escriba un número de como máximo {high}",
@@ -193,6 +198,7 @@ CHINESE = Texts(
     missing="请回答此问题",
     unknown="请选择其中一个答案",
     number="请填写数字，例如 12.5，不要使用千位分隔符",
+    whole="请填写整数，不要小数",
     between="请填写 {low} 到 {high} 之间的数字",
     at_least="请填写不小于 {low} 的数字",
     at_most="请填写不大于 {high} 的数字",

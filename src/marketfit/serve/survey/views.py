@@ -11,7 +11,7 @@ from marketfit.records.respondents import Asked
 from marketfit.serve.survey.form import PICK, number_text
 from marketfit.serve.survey.texts import Texts
 
-ControlKind = Literal["choice", "scale", "words", "number", "text", "long"]
+ControlKind = Literal["choice", "scale", "words", "number", "whole", "text", "long"]
 
 _NONE = "none"
 _LONGEST_SCALE = 21
@@ -145,7 +145,7 @@ def _kind(field: Field) -> tuple[ControlKind, tuple[str, ...]]:
     if field.show in ("scale", "choice") and low is not None and high is not None and high - low < _LONGEST_SCALE:
         steps = range(int(low), int(high) + 1)
         return ("scale" if field.show == "scale" else "choice"), tuple(str(step) for step in steps)
-    return "number", ()
+    return ("whole" if field.whole else "number"), ()
 
 
 def _words(name: str) -> str:

@@ -14,9 +14,8 @@ from marketfit.demand.models.hierarchical.link import SignLink
 from marketfit.demand.models.hierarchical.population import new_people
 from marketfit.demand.models.hierarchical.predict import probabilities_of_known, probabilities_of_new
 from marketfit.demand.models.hierarchical.summary import posterior_rows
-from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.models.utilities import UtilityDraws, check_scale
 from marketfit.demand.printing import Printed
-from marketfit.errors import DataError, Problem
 
 PEOPLE = 256
 """New people in each of the utility draws; all of them together stand for the population, a part does not."""
@@ -107,8 +106,7 @@ class HBResult(Printed):
         scale: factor on all utilities, as in `draw_utilities`.
         Raises DataError when the data lack an attribute or hold an unknown level, or the scale is not above 0.
         """
-        if not (np.isfinite(scale) and scale > 0):
-            raise DataError([Problem("scale", f"is {scale:g}", "a finite number above 0", "correct it")])
+        check_scale(scale)
         design = self.coding.design(data).matrix * scale
         person = self._places(data)
         probabilities = np.empty(data.rows)

@@ -21,7 +21,7 @@ from marketfit.demand.models.mixed.likelihood import SKIPPED, SimulatedLikelihoo
 from marketfit.demand.models.mixed.spreads import spread_names, spreads_of
 from marketfit.demand.models.mixed.tastes import Distribution, Tastes
 from marketfit.demand.models.summary import coefficient_rows, errors_line
-from marketfit.demand.models.utilities import UtilityDraws
+from marketfit.demand.models.utilities import UtilityDraws, check_scale
 from marketfit.demand.printing import Printed
 
 PEOPLE = 200
@@ -132,18 +132,20 @@ class MixedResult(Informed, Printed):
         """McFadden's 1 − log-likelihood / log-likelihood with equal probabilities."""
         return 1 - self.log_likelihood / self.log_likelihood_null
 
-    def predict(self, data: ChoiceData) -> FloatArray:
+    def predict(self, data: ChoiceData, *, scale: float = 1.0) -> FloatArray:
         """(rows,) the share of people who choose each alternative of a task, in the order of the source table's rows.
 
         To go with `data.starts`, `data.alternative` or `data.chosen`, which are sorted by task: `data.in_task_order`.
 
         Averaged over the same Halton draws for every task, so that equal tasks have equal shares. Numbers beyond the
         tested range are clamped; `coding.design(data).extrapolated` says which.
-        Raises DataError when the data lack an attribute or hold an unknown level.
+        scale: factor on all utilities, those of every person alike, as in `draw_utilities`.
+        Raises DataError when the data lack an attribute or hold an unknown level, or the scale is not above 0.
         """
+        check_scale(scale)
         design = self.coding.design(data).matrix
         base = base_of(self.tastes, np.zeros(1, dtype=np.int64), PREDICTED)[0]
-        people = self.tastes.people(self.estimates, base)
+        people = scale * self.tastes.people(self.estimates, base)
         shares = np.empty(data.rows)
         step = max(1, CELLS // (PREDICTED * int(data.sizes.max())))
         for begin in range(0, data.tasks, step):
