@@ -99,7 +99,7 @@ def open_survey(path: Path) -> Survey:
         InputError: there is none, or the file is something else.
     """
     file = path / DESIGN if path.is_dir() else path
-    if file.suffix != ".json":
+    if file.suffix.lower() != ".json":
         return load_survey(file)
     if not file.is_file():
         do = "marketfit survey design SURVEY.yaml"
