@@ -141,7 +141,7 @@ class ToldError(MarketfitError):
         super().__init__(str(error))
 
 
-def known(error: Exception) -> MarketfitError:
+def as_marketfit(error: Exception) -> MarketfitError:
     """The error itself, or what to say of one that nobody raised on purpose."""
     return (
         error if isinstance(error, MarketfitError) else MarketfitError(f"internal error: {error!r}; please report it")

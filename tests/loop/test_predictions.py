@@ -1,4 +1,4 @@
-"""Answers to files that are bad in part or as a whole: each row is told, and `--json` is one document whatever fails."""
+"""Answers to files that are bad in part or as a whole: each row is told, and `--json` is one document."""
 
 from __future__ import annotations
 

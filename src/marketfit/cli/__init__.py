@@ -35,7 +35,7 @@ from marketfit.cli.parts import (
     print_result,
 )
 from marketfit.cli.survey import survey_app
-from marketfit.errors import InputError, MarketfitError, Problem, ToldError, known
+from marketfit.errors import InputError, MarketfitError, Problem, ToldError, as_marketfit
 from marketfit.starter import write_starter
 
 app = typer.Typer(
@@ -293,7 +293,7 @@ def main() -> None:
         code = 0
     except Exception as error:
         traceback.print_exc()
-        code = _fail(known(error), as_json="--json" in arguments)
+        code = _fail(as_marketfit(error), as_json="--json" in arguments)
     sys.exit(code)
 
 

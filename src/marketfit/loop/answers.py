@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from marketfit.bundle import Prediction
-from marketfit.errors import ToldError, known
+from marketfit.errors import ToldError, as_marketfit
 
 
 class Writable(Protocol):
@@ -61,7 +61,7 @@ def write_json(answers: Iterable[Answer], into: Writable) -> None:
     except Exception as error:
         if separator == "[":
             raise
-        told = known(error)
+        told = as_marketfit(error)
         into.write(f"{separator}{json.dumps(told.document(), ensure_ascii=False)}]\n")
         raise ToldError(told) from error
     into.write("[]\n" if separator == "[" else "]\n")
