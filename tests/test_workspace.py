@@ -1,5 +1,6 @@
 """Blobs: whole or not there at all."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from marketfit.errors import InputError, RunError
 from marketfit.records.base import Folder
-from marketfit.workspace import Workspace, write_atomic
+from marketfit.workspace import Workspace, make_place, write_atomic
 
 
 @given(content=st.binary(max_size=1000))
@@ -76,6 +77,29 @@ def test_a_file_in_the_way_of_the_workspace(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be used"):
         Workspace(tmp_path / "file")
+
+
+@pytest.mark.parametrize("closed", ["lock", "blobs"])
+def test_a_workspace_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str) -> None:
+    """As on a read-only mount: it is there, so that it can be opened to read, but no run can hold it."""
+    place = Workspace(tmp_path)
+    opened, allowed = Path.open, os.access
+
+    def refuse(path: Path, mode: str = "r") -> object:
+        if path.name == closed and "w" in mode:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, mode)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != closed and allowed(path, mode))
+    with pytest.raises(InputError, match=r"cannot be used as a workspace.*--workspace"), place.lock():
+        pass
+
+
+def test_a_place_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="--workspace"):
+        make_place(tmp_path / "file" / "inside", tmp_path / "file" / "inside")
 
 
 def test_atomic_writes_survive_a_kill(tmp_path: Path) -> None:

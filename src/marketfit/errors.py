@@ -7,7 +7,8 @@
     │   ├── BundleError            2  a bundle that is incomplete, foreign or tampered with
     │   └── MissingExtraError      2  a package of an extra is not installed
     ├── ContractError              1  a contract that is not met
-    └── RunError                   3  a step could not finish (no trial succeeded, the ledger disagrees)
+    ├── RunError                   3  a step could not finish (no trial succeeded, the ledger disagrees)
+    └── ToldError                     another error, with its status, that standard output tells already
 
 Errors are instructions: a `Problem` says where, what was found, what is allowed or nearest, and what to do.
 All problems of one input are raised together.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, TypedDict
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,31 @@ class Problem:
         return f"{self.where}: {self.found}{allowed} → {self.do}"
 
 
+class ProblemDocument(TypedDict):
+    """A problem as JSON."""
+
+    where: str
+    found: str
+    allowed: str
+    do: str
+
+
+class ErrorDocument(TypedDict):
+    """An error as JSON."""
+
+    status: Literal["error"]
+    message: str
+    problems: list[ProblemDocument]
+
+
 class MarketfitError(Exception):
     """Base of all errors that marketfit raises on purpose."""
 
     exit_status: ClassVar[int] = 3
+
+    def document(self) -> ErrorDocument:
+        """What `--json` prints."""
+        return ErrorDocument(status="error", message=str(self), problems=[])
 
 
 class InputError(MarketfitError):
@@ -56,6 +78,11 @@ class InputError(MarketfitError):
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         super().__init__(f"{count}\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+    def document(self) -> ErrorDocument:
+        """What `--json` prints, with every problem."""
+        problems = [ProblemDocument(where=p.where, found=p.found, allowed=p.allowed, do=p.do) for p in self.problems]
+        return ErrorDocument(status="error", message=str(self), problems=problems)
 
     def __reduce__(self) -> tuple[Callable[[type[InputError], tuple[Problem, ...]], InputError], tuple[object, ...]]:
         """Pickled whole: a job in another process may raise it."""
@@ -104,6 +131,21 @@ class ContractError(MarketfitError):
 
 class RunError(MarketfitError):
     """A step could not finish: no trial succeeded, or the ledger disagrees with the files."""
+
+
+class ToldError(MarketfitError):
+    """Standard output tells `error` already, so nothing may follow there."""
+
+    def __init__(self, error: MarketfitError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
+def as_marketfit(error: Exception) -> MarketfitError:
+    """The error itself, or what to say of one that nobody raised on purpose."""
+    return (
+        error if isinstance(error, MarketfitError) else MarketfitError(f"internal error: {error!r}; please report it")
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -59,6 +60,27 @@ def write_atomic(path: Path, content: bytes) -> None:
     fsync_directory(path.parent)
 
 
+def make_place(workspace: Path, folder: Path) -> None:
+    """Make a folder for a workspace or inside it, where it is not there yet.
+
+    Raises:
+        InputError: it can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError([_unusable(workspace, error.strerror)]) from error
+
+
+def _unusable(workspace: Path, reason: str | None) -> Problem:
+    do = "correct its permissions, or name another with --workspace"
+    found = f"cannot be used as a workspace ({reason})"
+    return Problem(str(workspace), found, "a folder that you may write to", do)
+
+
+_FOLDERS = ("blobs", "folders", "bundles", "runs", "tmp")
+
+
 class Workspace:
     """The folder in which runs of one or more products live."""
 
@@ -69,23 +91,17 @@ class Workspace:
             InputError: the path is not a folder or can't be written.
         """
         self.root = root.resolve()
-        try:
-            for name in ("blobs", "folders", "bundles", "runs", "tmp"):
-                (self.root / name).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            problem = Problem(
-                str(root), f"cannot be used as a workspace ({error.strerror})", "a folder", "name another"
-            )
-            raise InputError([problem]) from error
+        for name in _FOLDERS:
+            make_place(root, self.root / name)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the workspace for one run; sweep what an earlier kill left unfinished.
 
         Raises:
-            InputError: another run holds it.
+            InputError: another run holds it, or it may only be read.
         """
-        with (self.root / "lock").open("w") as stream:
+        with self._lock_file() as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -96,6 +112,15 @@ class Workspace:
             for leftover in (self.root / "tmp").iterdir():
                 shutil.rmtree(leftover, ignore_errors=True)
             yield
+
+    def _lock_file(self) -> TextIO:
+        for name in _FOLDERS:
+            if not os.access(self.root / name, os.R_OK | os.W_OK | os.X_OK):
+                raise InputError([_unusable(self.root, f"'{name}' can't be written")])
+        try:
+            return (self.root / "lock").open("w")
+        except OSError as error:
+            raise InputError([_unusable(self.root, error.strerror)]) from error
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -111,3 +112,15 @@ def test_a_ledger_that_cannot_be_opened(url: str, tmp_path: Path) -> None:
     broken.write_bytes(b"this is no database" * 100)
     with pytest.raises(InputError, match="→"):
         Ledger(url.replace("FILE", str(broken)))
+
+
+def test_a_ledger_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger.beside(tmp_path)
+    ledger.check_writable()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda _path, _mode: False)
+        with pytest.raises(InputError, match=r"ledger.sqlite: it may only be read.*--workspace or --ledger"):
+            ledger.check_writable()
+    ledger.close()
+    with pytest.raises(InputError, match=r"unable to open database file.*--workspace or --ledger"):
+        Ledger.beside(tmp_path / "nowhere")

@@ -1,11 +1,17 @@
-"""Verifying takes as many processes as the contract rests on."""
+"""Verifying takes as many processes as the contract rests on, and labelled rows of which every one is usable."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from marketfit.bundle import Bundle
 from marketfit.contract import Contract, Measurement, Requirement
-from marketfit.loop.verification import _processes
+from marketfit.errors import DataError
+from marketfit.loop.verification import LabelledFile, _processes, _read_file
 
 
 @pytest.mark.parametrize(
@@ -21,3 +27,15 @@ def test_as_many_processes_as_the_contract_rests_on(metric: str, n: int, process
 
 def test_a_bundle_without_a_contract_takes_the_usual_number() -> None:
     assert _processes(Contract(clauses=())) == 5
+
+
+def test_what_is_wrong_with_labelled_rows_names_the_options_that_there_are(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    loaded = cast("Bundle", SimpleNamespace(labels=("a", "b")))
+    file.write_text("text,label\na\nb\n", encoding="utf-8")
+    with pytest.raises(DataError, match="row 1: 1 field instead of 2"):
+        _read_file(loaded, LabelledFile(file, "text", "label"))
+    with pytest.raises(DataError) as caught:
+        _read_file(loaded, LabelledFile(file, "txt", "lable"))
+    assert "no column 'txt' (--columns INPUT)" in str(caught.value)
+    assert "no column 'lable' (--columns LABEL)" in str(caught.value)

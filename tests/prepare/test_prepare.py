@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from marketfit.brief import Brief
 from marketfit.engine import Run
@@ -198,10 +199,59 @@ def test_where_and_the_split_column(write: Write, brief_of: BriefOf) -> None:
     source = write(csv_of(rows, header="text,label,part"))
     message = refusal(brief_of(source, split="part"))
     assert "'spare' (15 rows)" in message
+    assert "leave those rows out with where: {part: [TEST, Val, train]}" in message
     preview = inspect(brief_of(source, split="part", where={"part": ["train", "Val", "TEST"]}))
     assert preview.splits == {"train": 15, "valid": 15, "test": 15}
     assert [(count.reason, count.rows) for count in preview.quarantined] == [("not selected by where", 15)]
     assert "it has: train (15 rows), Val (15 rows)" in refusal(brief_of(source, where={"part": ["dev"]}))
+
+
+def test_a_value_of_where_that_no_row_has(write: Write, brief_of: BriefOf) -> None:
+    """Beside another that matches too: `tset` would leave the published test rows out without a word."""
+    parts = ["train", "val", "test"]
+    rows = [(text, label, parts[place % 3]) for place, (text, label) in enumerate(plain_rows(60))]
+    source = write(csv_of([*rows, ("x", "rare", "train"), ("torn",)], header="text,label,part"))
+    message = refusal(brief_of(source, where={"part": ["train", "val", "tset", "dev"], "label": ["class 0", "rare"]}))
+    assert "data.where: no row has part = tset or dev; it has: train (21 rows), val (20 rows)" in message
+    assert "'rare' (1)" in message  # told together with what else is wrong
+    message = refusal(brief_of(source, where={"part": ["val"], "label": ["rare"]}))
+    assert "no row has all of part, label as wanted" in message
+    assert "names no value of part" in refusal(brief_of(source, where={"part": []}))
+    split = refusal(brief_of(source, split="label", where={"part": ["train", "tset"]}))
+    assert "no row has part = tset" in split
+    assert "unknown values: 'class 0'" in split
+
+
+def test_too_few_groups_for_the_parts(write: Write, brief_of: BriefOf) -> None:
+    rows = [(text, label, f"g{place % 2}") for place, (text, label) in enumerate(plain_rows(60))]
+    message = refusal(brief_of(write(csv_of(rows, header="text,label,author")), group="author"))
+    assert "no row is left in" in message
+    assert "add rows with other values of 'author'" in message
+    assert "drop data.group" in message
+    assert "data.split" not in message
+
+
+@pytest.mark.parametrize("given", [("train",), ("train", "test"), ("train", "valid"), ("train", "valid", "test")])
+def test_rare_classes_are_refused_wherever_a_part_is_carved(
+    write: Write, brief_of: BriefOf, given: tuple[str, ...]
+) -> None:
+    rows = [(text, label, given[place // 3 % len(given)]) for place, (text, label) in enumerate(plain_rows(60))]
+    rows += [("some words", "rare", "train"), ("other words", "rare", given[-1])]
+    brief = brief_of(write(csv_of(rows, header="text,label,part")), split="part")
+    if len(given) == 3:
+        assert inspect(brief).classes["rare"]["train"] == 1
+    else:
+        assert "1 class has fewer than 3 rows: 'rare' (2)" in refusal(brief)
+
+
+def test_the_where_that_is_proposed_can_be_pasted(write: Write, brief_of: BriefOf) -> None:
+    names = ["a, b", "on: off", "#1", "it's", "2"]
+    rows = [(sentence(place), f'"{names[place % 5]}"') for place in range(60)]
+    source = write(csv_of([*rows, ("x", "rare")]))
+    told = refusal(brief_of(source))
+    proposed = YAML(typ="safe").load("{" + told[told.index("where: {") :] + "}")
+    assert proposed == {"where": {"label": sorted(names)}}
+    assert set(inspect(brief_of(source, where=proposed["where"])).classes) == set(names)
 
 
 def test_groups_that_the_users_splits_part(write: Write, brief_of: BriefOf) -> None:

@@ -26,9 +26,8 @@ def read_all(path: Path) -> tuple[dict[int, tuple[object, ...]], list[BadRow]]:
     bad: list[BadRow] = []
     for piece in read(path, WANTED):
         bad += piece.bad
-        if piece.numbers:
-            cells = zip(piece.columns["text"], piece.columns["label"], strict=True)
-            rows |= dict(zip(piece.numbers, cells, strict=True))
+        cells = zip(piece.columns["text"], piece.columns["label"], strict=True)
+        rows |= dict(zip(piece.numbers, cells, strict=True))
     return rows, bad
 
 
@@ -57,6 +56,15 @@ def test_csv_numbers_stay_right_over_many_blocks(write: Write, monkeypatch: pyte
 def test_csv_last_row_may_be_bad(write: Write) -> None:
     rows, bad = read_all(write("text,label\nonly"))
     assert (rows, [row.number for row in bad]) == ({}, [1])
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.tsv", "data.jsonl"])
+def test_a_piece_of_bad_rows_only_has_all_columns(write: Write, name: str) -> None:
+    parting = "\t" if name.endswith("tsv") else ","
+    content = "{bad\n{worse\n" if name.endswith("jsonl") else f"text{parting}label\none\ntwo\n"
+    pieces = list(read(write(content, name), WANTED))
+    assert [(piece.numbers, dict(piece.columns)) for piece in pieces] == [([], {"text": [], "label": []})]
+    assert [bad.number for bad in pieces[0].bad] == [1, 2]
 
 
 def test_tsv(write: Write) -> None:

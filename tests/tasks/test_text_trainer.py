@@ -178,12 +178,14 @@ def test_a_hub_id_is_taken_from_the_local_cache_first(
     assert trainer.scores(tmp_path / "model", rows.inputs, progress=quiet).shape == (len(rows), 2)
 
 
+@pytest.mark.parametrize("name", ["nobody/nothing", "my--org/bert", "modèles/bert", "owner/name.git"])
 def test_a_hub_id_that_nobody_gives_is_an_instruction(
-    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trainer: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """Names that no hub model can have included."""
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(BriefError, match="the hub does not give it"):
-        trainer.backbones("nobody/nothing", base=tmp_path)
+        trainer.backbones(name, base=tmp_path)

@@ -1,10 +1,12 @@
-"""Do the columns that a brief names stand in the files that it names? Only headers are read here."""
+"""Do the columns that a brief names stand in the files that it names? Only the beginnings of files are read here."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,25 +22,52 @@ Wanted = tuple[tuple[str, ...], str]  # location in the brief, column
 _HEADER_BYTES = 1_000_000
 
 
-def columns_of(path: Path) -> tuple[str, ...] | None:
-    """The column names of a csv, tsv, jsonl or parquet file; None where its first line can't be read.
+@dataclass(frozen=True)
+class Header:
+    """The names of a file's columns. Not complete: a jsonl file goes on, and its further lines may have other keys."""
 
+    names: tuple[str, ...]
+    complete: bool
+
+
+def header_of(path: Path, *, most: int | None = _HEADER_BYTES) -> Header | None:
+    """The column names of a csv, tsv, jsonl or parquet file; None where they can't be read.
+
+    A key of jsonl may stand on any line: all whole lines of the first `most` bytes are looked at (None: the file).
     An unreadable file is the business of the step that reads it, which says what is wrong with it.
     """
     if not path.is_file():
         return None
+    suffix = path.suffix.lower()
     try:
-        if path.suffix == ".parquet":
-            return tuple(pq.read_schema(path).names)
+        if suffix == ".parquet":
+            return Header(tuple(pq.read_schema(path).names), complete=True)
+        if suffix in (".jsonl", ".ndjson"):
+            return _keys(path, most)
         with path.open("rb") as stream:
             first = stream.readline(_HEADER_BYTES).decode("utf-8-sig")
-        if path.suffix in (".jsonl", ".ndjson"):
-            row = json.loads(first)
-            return tuple(row) if isinstance(row, dict) else None
-        delimiter = delimiter_in(first, suffix=path.suffix)
-        return tuple(next(csv.reader([first], delimiter=delimiter), ())) or None
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error, pa.ArrowInvalid, OSError):
+        names = tuple(next(csv.reader([first], delimiter=delimiter_in(first, suffix=suffix)), ()))
+        return Header(names, complete=True) if names else None
+    except (UnicodeDecodeError, csv.Error, pa.ArrowInvalid, OSError):
         return None
+
+
+def _keys(path: Path, most: int | None) -> Header | None:
+    """The keys of all lines that are JSON objects, in their order; None where no line is one."""
+    with path.open("rb") as stream:
+        lines = stream.read(-1 if most is None else most).removeprefix(codecs.BOM_UTF8).split(b"\n")
+        complete = not stream.read(1)
+    objects = [row for line in (lines if complete else lines[:-1]) if (row := _object(line)) is not None]
+    names = tuple(dict.fromkeys(name for row in objects for name in row))
+    return Header(names, complete) if objects else None
+
+
+def _object(line: bytes) -> dict[str, object] | None:
+    try:
+        row = json.loads(line) if line.strip() else None
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def column_problems(tree: object, base: Path) -> Iterator[Finding]:
@@ -85,11 +114,11 @@ def _missing(section: Mapping[str, object], key: str, base: Path, wanted: Sequen
     source = file.get("source") if isinstance(file, Mapping) else file
     if not isinstance(source, str) or (isinstance(file, Mapping) and file.get("wide")):
         return  # a wide export has columns of its own, which its reader checks
-    columns = columns_of(base / source)
-    if columns is None:
+    header = header_of(base / source)
+    if header is None or not header.complete:
         return
     for location, ours in wanted:
         name = str(named[ours]) if isinstance(named, Mapping) and ours in named else ours
-        if name not in columns:
+        if name not in header.names:
             found = f"{source} has no column '{name}'"
-            yield location, found, nearest(name, columns), "name a column of the file"
+            yield location, found, nearest(name, header.names), "name a column of the file"

@@ -16,7 +16,7 @@ class DataSpec(Section):
     input: str = Field(description="column of the example")
     label: str = Field(description="column of the label")
     where: Mapping[str, tuple[str | int | float | bool, ...]] = Field(
-        default={}, description="keep only rows whose column has one of these values"
+        default={}, description="keep only rows whose column has one of these values; each of them has to occur"
     )
     split: str | None = Field(default=None, description="column with train, valid (val, dev) or test")
     group: str | None = Field(default=None, description="column whose equal values stay in one split")

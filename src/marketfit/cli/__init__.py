@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import JsonValue
 from typer._click.exceptions import ClickException  # typer brings its own click, and exports only some of its errors
 
 from marketfit import engine, loop
@@ -36,7 +35,7 @@ from marketfit.cli.parts import (
     print_result,
 )
 from marketfit.cli.survey import survey_app
-from marketfit.errors import InputError, MarketfitError, Problem
+from marketfit.errors import InputError, MarketfitError, Problem, ToldError, as_marketfit
 from marketfit.starter import write_starter
 
 app = typer.Typer(
@@ -122,7 +121,10 @@ def predict(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Label every row of a file, as a stream: CSV on standard output, or with --json a list of objects."""
+    """Label every row of a file, as a stream: CSV on standard output, or with --json a list of objects.
+
+    A list that ends early ends with an object whose status is "error".
+    """
     told = engine.reporter(quiet=quiet)
     answers = loop.predict_file(bundle, file, column=column, threads=threads, progress=told, ray=ray, key=key)
     (loop.write_json if as_json else loop.write_csv)(answers, sys.stdout)
@@ -277,6 +279,10 @@ def main() -> None:
     except ClickException as misuse:
         problem = Problem("command line", misuse.format_message(), "see --help", "correct the command")
         code = _fail(InputError([problem]), as_json="--json" in arguments)
+    except ToldError as told:
+        if told.error is not told.__cause__:
+            traceback.print_exc()
+        code = told.error.exit_status
     except MarketfitError as error:
         code = _fail(error, as_json="--json" in arguments)
     except (KeyboardInterrupt, typer.Abort):
@@ -287,7 +293,7 @@ def main() -> None:
         code = 0
     except Exception as error:
         traceback.print_exc()
-        code = _fail(MarketfitError(f"internal error: {error!r}; please report it"), as_json="--json" in arguments)
+        code = _fail(as_marketfit(error), as_json="--json" in arguments)
     sys.exit(code)
 
 
@@ -302,10 +308,7 @@ def _share_cores() -> None:
 
 def _fail(error: MarketfitError, *, as_json: bool) -> int:
     if as_json:
-        problems: list[JsonValue] = []
-        if isinstance(error, InputError):
-            problems = [{"where": p.where, "found": p.found, "allowed": p.allowed, "do": p.do} for p in error.problems]
-        typer.echo(json.dumps({"status": "error", "message": str(error), "problems": problems}, ensure_ascii=False))
+        typer.echo(json.dumps(error.document(), ensure_ascii=False))
     else:
         sys.stderr.write(f"marketfit: {error}\n")
     return error.exit_status

@@ -77,6 +77,7 @@ def start(
     with place.lock():
         ledger = Ledger.beside(place.root, url=ledger_url)
         try:
+            ledger.check_writable()
             identifier = ledger.start_run(product=brief.product, command=command, brief=brief.digest(), seed=brief.seed)
             run = Run(
                 id=identifier,

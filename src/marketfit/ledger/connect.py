@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from marketfit.errors import InputError, MissingExtraError, Problem
 
@@ -31,9 +32,32 @@ def connect(url: str) -> Engine:
         raise MissingExtraError("postgres", missing.name or "psycopg") from missing
     except (ArgumentError, NoSuchModuleError) as error:
         raise InputError([_problem(url, str(error), "sqlite:///FILE or postgresql://USER@HOST/NAME")]) from error
+    except OperationalError as error:
+        if url.startswith("sqlite") and any(words in str(error.orig) for words in _NO_PERMISSION):
+            raise InputError([_unwritable(url, str(error.orig))]) from error
+        raise InputError([_foreign(url, error.orig)]) from error
     except SQLAlchemyError as error:
         raise InputError([_foreign(url, getattr(error, "orig", None) or error)]) from error
     return engine
+
+
+def check_writable(engine: Engine) -> None:
+    """Whether what is told to the ledger can be written down.
+
+    Raises:
+        InputError: it is a SQLite file that may only be read.
+    """
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    if file and Path(file).is_file() and not os.access(file, os.W_OK):
+        raise InputError([_unwritable(f"sqlite:///{file}", "it may only be read")])
+
+
+_NO_PERMISSION = ("unable to open", "readonly")  # SQLite's words
+
+
+def _unwritable(url: str, found: str) -> Problem:
+    do = "correct their permissions, or name others with --workspace or --ledger"
+    return Problem(f"ledger {url}", found, "a file and its folder that you may write to", do)
 
 
 def _problem(url: str, found: str, allowed: str) -> Problem:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from marketfit.ledger.connect import connect
+from marketfit.ledger.connect import check_writable, connect
 from marketfit.ledger.events import Event, EventKind, new_id
 from marketfit.ledger.tables import EVENTS, FACTS, OPENINGS, RESULTS, RUNS, TRIALS
 
@@ -45,6 +45,14 @@ class Ledger:
     def beside(cls, workspace: Path, *, url: str | None = None) -> Ledger:
         """The ledger of a workspace: `url` if given, else SQLite in the folder."""
         return cls(url or f"sqlite:///{workspace / 'ledger.sqlite'}")
+
+    def check_writable(self) -> None:
+        """Before work whose results would have nowhere to go.
+
+        Raises:
+            InputError: the database may only be read.
+        """
+        check_writable(self._engine)
 
     def close(self) -> None:
         """Give the connections back."""

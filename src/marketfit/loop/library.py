@@ -15,7 +15,7 @@ from pydantic import JsonValue, ValidationError
 
 from marketfit import engine, registry
 from marketfit.brief import Brief, TargetSpec
-from marketfit.brief.columns import columns_of
+from marketfit.brief.columns import header_of
 from marketfit.brief.section import MistakesError
 from marketfit.compress.order import registered_passes
 from marketfit.contract import Contract, Measurement, Requirement
@@ -192,7 +192,8 @@ def _problems(folder: Path, data: LabelledFile, require: Sequence[str]) -> Itera
     if not data.path.is_file():
         yield Problem(str(data.path), "there is no such file", "csv, tsv, jsonl or parquet", "correct the path")
         return
-    columns = columns_of(data.path)
+    header = header_of(data.path)
+    columns = header.names if header is not None and header.complete else None
     for option, column in (("--input", data.input), ("--label", data.label)):
         if columns is not None and column not in columns:
             found = f"{data.path.name} has no column '{column}'"

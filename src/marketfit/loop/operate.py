@@ -19,6 +19,7 @@ from marketfit.loop.place import beside_bundle, existing, loaded, workspace_of
 from marketfit.records.base import Record
 from marketfit.serve import ServeSettings, running
 from marketfit.serve.server import Server
+from marketfit.workspace import make_place
 
 
 class InService(Record):
@@ -157,7 +158,7 @@ def serving(
         values |= {"product": brief.product, "workspace": place}
         with existing(place, ledger=ledger) as store:
             champions.required(store, brief.product, place.resolve())
-    place.mkdir(parents=True, exist_ok=True)
+    make_place(place, place)
     if ledger is not None:
         values["ledger_url"] = ledger
     if key is not None:

@@ -80,16 +80,17 @@ def beside_bundle(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def existing(root: Path, *, ledger: str | None) -> Iterator[Ledger]:
-    """The ledger of a workspace that a run made; nothing is created.
+    """The ledger of a workspace that a run made, to write to; no folder is created.
 
     Raises:
-        InputError: nothing has run there yet, or the database can't be opened.
+        InputError: nothing has run there yet, or the database can't be opened or may only be read.
     """
     if not (root / "runs").is_dir():
         problem = Problem(str(root), "there is no workspace", "", "run the brief first, or name it with --workspace")
         raise InputError([problem])
     opened = Ledger.beside(root, url=ledger)
     try:
+        opened.check_writable()
         yield opened
     finally:
         opened.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marketfit import bundle
-from marketfit.brief.columns import columns_of
+from marketfit.brief.columns import header_of
 from marketfit.bundle import Bundle
 from marketfit.engine import Reporter, jobs_at, reporter
 from marketfit.errors import DataError, Problem, nearest
@@ -132,9 +132,10 @@ def _is_text(file: Path) -> bool:
 
 
 def _column(file: Path, trained: str) -> str:
-    names = columns_of(file)
-    if names is None:
+    header = header_of(file)
+    if header is None:
         raise DataError([_unreadable(file)])
+    names = header.names
     if len(names) == 1:
         return names[0]
     if trained in names:

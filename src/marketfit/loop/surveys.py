@@ -19,7 +19,7 @@ from marketfit.research.choice_diagnosis import ChoiceDiagnosis, PrecisionAsked,
 from marketfit.research.survey import PlannedPart, load_survey, plan_survey, survey_options
 from marketfit.serve.server import Server
 from marketfit.serve.survey import SurveySettings, running_survey
-from marketfit.workspace import write_atomic
+from marketfit.workspace import make_place, write_atomic
 
 DESIGN = "survey.json"
 
@@ -99,7 +99,7 @@ def open_survey(path: Path) -> Survey:
         InputError: there is none, or the file is something else.
     """
     file = path / DESIGN if path.is_dir() else path
-    if file.suffix != ".json":
+    if file.suffix.lower() != ".json":
         return load_survey(file)
     if not file.is_file():
         do = "marketfit survey design SURVEY.yaml"
@@ -141,7 +141,7 @@ def serving_survey(
     if ledger is not None:
         values["ledger_url"] = ledger
     made = SurveySettings.of(values)
-    place.mkdir(parents=True, exist_ok=True)
+    make_place(place, place)
     with running_survey(survey, made, host=host, port=port) as server:
         yield server
 

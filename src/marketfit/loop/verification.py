@@ -208,7 +208,7 @@ def _read_file(loaded: Bundle, data: LabelledFile) -> SplitRows:
     inputs: list[str | bytes] = []
     targets: list[int] = []
     problems: list[Problem] = []
-    for piece in read(data.path, {data.input: "--input", data.label: "--label"}):
+    for piece in read(data.path, {data.input: "--columns INPUT", data.label: "--columns LABEL"}):
         problems += [_problem(data.path, bad.number, bad.reason, "") for bad in piece.bad]
         cells = zip(piece.numbers, piece.columns[data.input], piece.columns[data.label], strict=True)
         for number, cell, label in cells:

@@ -72,11 +72,15 @@ def bootstrap(statistic: Statistic, rows: Rows, *, confidence: float, seed: int)
     return Bounds(value=value, low=min(value, float(min(lows))), high=max(value, float(max(highs))))
 
 
-def weights(rows: int, *, resamples: int, seed: int) -> Iterator[FloatArray]:
-    """Dirichlet weights (some resamples, rows) that sum to 1, in chunks, for statistics resampled jointly."""
+def weights(rows: int, *, resamples: int, seed: int, counts: FloatArray | None = None) -> Iterator[FloatArray]:
+    """Dirichlet weights (some resamples, rows) that sum to 1, in chunks, for statistics resampled jointly.
+
+    counts: (rows,) of how many equal rows each stands; default: one.
+    """
     generator = np.random.default_rng(seed)
     for size in _chunks(resamples, rows):
-        drawn = generator.standard_exponential((size, rows))
+        shape = (size, rows)
+        drawn = generator.standard_exponential(shape) if counts is None else generator.standard_gamma(counts, shape)
         yield drawn / drawn.sum(axis=1, keepdims=True)
 
 

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr
 
-from marketfit.measure.bootstrap import MIN_RESAMPLES, Rows, bootstrap, weights
+from marketfit.measure.bootstrap import MIN_RESAMPLES, Rows, Statistic, bootstrap, weights
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Mean of `first − second` over the rows, its one-sided bounds, and a two-sided p-value."""
+    """What `first` has more than `second` on the rows, its one-sided bounds, and a two-sided p-value."""
 
     difference: float
     low: float
@@ -63,8 +63,13 @@ def compare_scores(
         raise ValueError("a score is not finite")
     end = None if span is None else np.array([[span]])
     rows = Rows(difference[:, None], worst=None if end is None else -end, best=end)
-    bounds = bootstrap(lambda means: means[:, 0], rows, confidence=confidence, seed=seed)
-    return Comparison(bounds.value, bounds.low, bounds.high, _p_value(difference, seed), len(difference))
+    bounds = bootstrap(_only_column, rows, confidence=confidence, seed=seed)
+    p = p_value(_only_column, rows, seed=seed)
+    return Comparison(bounds.value, bounds.low, bounds.high, p, len(difference))
+
+
+def _only_column(means: FloatArray) -> FloatArray:
+    return means[:, 0]
 
 
 def mcnemar(first: Sequence[bool] | NDArray[np.bool_], second: Sequence[bool] | NDArray[np.bool_]) -> Disagreement:
@@ -90,12 +95,11 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     return min(1.0, 2.0 * float(bdtr(float(smaller), total, 0.5)))
 
 
-def _p_value(difference: FloatArray, seed: int) -> float:
+def p_value(statistic: Statistic, rows: Rows, *, seed: int) -> float:
     """Twice the smaller share of resamples on one side of zero; never 0, since resamples are finite."""
-    means = np.concatenate(
-        [drawn @ difference for drawn in weights(len(difference), resamples=_P_RESAMPLES, seed=seed)]
-    )
-    below, above = int((means <= 0).sum()), int((means >= 0).sum())
+    drawn = weights(len(rows.columns), resamples=_P_RESAMPLES, seed=seed, counts=rows.counts)
+    values = np.concatenate([statistic(weight @ rows.columns) for weight in drawn])
+    below, above = int((values <= 0).sum()), int((values >= 0).sum())
     return min(1.0, 2.0 * (min(below, above) + 1) / (_P_RESAMPLES + 1))
 
 

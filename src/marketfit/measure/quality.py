@@ -19,6 +19,7 @@ from marketfit.contract import METRICS, Measurement
 from marketfit.errors import nearest
 from marketfit.measure.bootstrap import FloatArray, Rows, bootstrap
 from marketfit.measure.intervals import Bounds, clopper_pearson
+from marketfit.measure.macro_f1 import macro_f1_bounds
 from marketfit.task import IntVector
 
 BINS = 15
@@ -251,37 +252,7 @@ def _widest_gap(attributes: Sequence[Rates], confidence: float) -> Bounds:
 
 
 def _macro_f1(scored: Scored, confidence: float, seed: int) -> Bounds:
-    """Mean F1 of the classes that occur, as targets or as predictions (as scikit-learn takes them).
-
-    The row more for the lower bound is an error: of all classes in equal parts, or wholly of the rarest class and
-    the next rarest; for the upper bound a right answer, likewise.
-    """
-    cells, counts = np.unique(scored.targets * scored.classes + scored.predicted, return_counts=True)
-    truth, guess = cells // scored.classes, cells % scored.classes
-    one_hot = np.eye(scored.classes)
-    columns = np.hstack([one_hot[truth] * (truth == guess)[:, None], one_hot[truth], one_hot[guess]])
-    occurs = columns.sum(axis=0)[scored.classes :].reshape(2, -1).any(axis=0)
-    kept = np.tile(occurs, 3)
-    rows = counts @ one_hot[truth][:, occurs]
-    worst, best = _least_favourable(rows)
-
-    def statistic(means: FloatArray) -> FloatArray:
-        right, true, guessed = np.split(means, 3, axis=1)
-        return np.asarray((2 * right / np.maximum(true + guessed, 1e-300)).mean(axis=1))
-
-    table = Rows(columns[:, kept], counts=counts.astype(np.float64), worst=worst, best=best)
-    return bootstrap(statistic, table, confidence=confidence, seed=seed)
-
-
-def _least_favourable(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """One row more, wrong or right, as columns (right, true, guessed) of each class."""
-    count = len(rows)
-    even, none = np.full(count, 1.0 / count), np.zeros(count)
-    rarest = np.argsort(rows, kind="stable")
-    rare, next_rare = np.eye(count)[rarest[0]], np.eye(count)[rarest[min(1, count - 1)]]
-    worst = [np.concatenate([none, even, even]), np.concatenate([none, rare, next_rare])]
-    best = [np.concatenate([even, even, even]), np.concatenate([rare, rare, rare])]
-    return np.array(worst), np.array(best)
+    return macro_f1_bounds(scored.targets, scored.predicted, classes=scored.classes, confidence=confidence, seed=seed)
 
 
 def _log_loss(scored: Scored, confidence: float, seed: int) -> Bounds:

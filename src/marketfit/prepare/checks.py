@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from marketfit.brief import DataSpec
 from marketfit.errors import Problem
 from marketfit.prepare.options import FEWEST, LISTED
-from marketfit.prepare.rows import Rows
+from marketfit.prepare.rows import SPLITS, Rows, Split
+from marketfit.prepare.select import where_clause
 from marketfit.prepare.split import missing_classes
 
 
-def class_problems(labels: Sequence[str], data: DataSpec, *, when: str = "") -> list[Problem]:
-    """One class only, or classes with fewer than three rows where marketfit makes the splits."""
+def class_problems(
+    labels: Sequence[str], data: DataSpec, *, carved: Collection[Split], when: str = ""
+) -> list[Problem]:
+    """One class only, or classes with fewer than three rows where a part has to be carved out of them."""
     counts = Counter(labels)
     where = f"{data.source}: column '{data.label}' (data.label)"
     if len(counts) == 1:
@@ -21,7 +24,7 @@ def class_problems(labels: Sequence[str], data: DataSpec, *, when: str = "") -> 
         found = f"all {len(labels):,} rows{when} have one class, '{label}'"
         return [Problem(where, found, "two classes or more", "add rows of another class, or check data.label")]
     few = sorted((label for label, rows in counts.items() if rows < FEWEST), key=lambda label: (counts[label], label))
-    if not few or data.split is not None:
+    if not few or not carved:
         return []
     named = [f"'{label}' ({counts[label]})" for label in few[:LISTED]]
     named += [f"{len(few) - LISTED:,} more"] if len(few) > LISTED else []
@@ -37,8 +40,8 @@ def split_problems(rows: Rows, data: DataSpec) -> list[Problem]:
     counts = Counter(splits)
     where = f"{data.source}: column '{data.split}' (data.split)" if data.split else str(data.source)
     problems = [
-        Problem(where, f"no row is left in {part}", "rows in train, valid and test", "add rows, or drop data.split")
-        for part in ("train", "valid", "test")
+        Problem(where, f"no row is left in {part}", "rows in train, valid and test", _fill(data))
+        for part in SPLITS
         if not counts[part]
     ]
     unseen = missing_classes(rows.labels, splits)["train"] if counts["train"] else []
@@ -63,8 +66,15 @@ def split_notes(rows: Rows) -> list[str]:
     return notes
 
 
+def _fill(data: DataSpec) -> str:
+    """How every part gets rows."""
+    rows = f"add rows with other values of '{data.group}' (data.group: equal ones stay together)"
+    told = rows if data.group else "add rows"
+    own = [f"data.{name}" for name, column in (("split", data.split), ("group", data.group)) if column]
+    return f"{told}, or drop {' or '.join(own)}" if own else told
+
+
 def _remedy(data: DataSpec, kept: Sequence[str]) -> str:
     if len(kept) <= LISTED:
-        listed = ", ".join(sorted(kept))
-        return f"add rows, or leave the class out with where: {{{data.label}: [{listed}]}}"
+        return f"add rows, or leave the class out with {where_clause(data.label, sorted(kept))}"
     return f"add rows, or leave the class out (where: {{{data.label}: [the classes to keep]}})"

@@ -16,7 +16,7 @@ from marketfit.prepare.options import LISTED
 from marketfit.prepare.pieces import Cell, Piece
 from marketfit.prepare.read import read
 from marketfit.prepare.rows import Input, Quarantine, Rows, Split
-from marketfit.prepare.select import Selection
+from marketfit.prepare.select import Selection, where_clause
 from marketfit.prepare.text_file import no_rows
 from marketfit.task import Progress
 
@@ -36,12 +36,12 @@ _SPLIT_NAMES: Mapping[str, Split] = {
 
 @dataclass
 class Collected:
-    """A source as read: the usable rows, the quarantine, and how many rows there were."""
+    """A source as read: the usable rows, the quarantine, how many rows there were, and what is wrong so far."""
 
     rows: Rows
     quarantine: Quarantine
     source_rows: int
-    foreign_splits: Counter[str]
+    problems: tuple[Problem, ...]
 
 
 @dataclass
@@ -65,15 +65,17 @@ class Collector:
         self._columns = _Columns(sensitive={name: [] for name in data.sensitive})
         self._quarantine = Quarantine()
         self._rows = 0
+        self._readable = 0
         self._selected = 0
         self._filled: Counter[str] = Counter()
-        self._foreign: Counter[str] = Counter()
+        self._splits: Counter[str] = Counter()  # what stands in the column, whether it means a split or not
 
     def take(self, piece: Piece) -> None:
         """Take some rows."""
         for bad in piece.bad:
             self._quarantine.add(bad.number, bad.reason, bad.content)
         self._rows += len(piece.numbers) + len(piece.bad)
+        self._readable += len(piece.numbers)
         keep = self._selection.mask(piece.columns, len(piece.numbers))
         for place, number in enumerate(piece.numbers):
             cells = {name: column[place] for name, column in piece.columns.items()}
@@ -107,20 +109,19 @@ class Collector:
         text, reason = clean_text(cells[self._data.split])
         if not text:
             return None, reason or NO_SPLIT
-        split = _SPLIT_NAMES.get(text.casefold())
-        if split is None:
-            self._foreign[text] += 1
-        return split, ""
+        self._splits[text] += 1
+        return _SPLIT_NAMES.get(text.casefold()), ""
 
     def finish(self) -> Collected:
-        """All that was taken.
+        """All that was taken, with the values that are wrong in it.
 
         Raises:
-            DataError: what is wrong with the source as a whole, all of it at once.
+            DataError: there is no row that can be used; everything that is wrong with the source.
         """
-        problems = list(self._problems())
-        if problems:
-            raise DataError(problems)
+        unusable = self._problems()
+        wrong = [*self._selection.problems(str(self._data.source)), *self._foreign_splits()] if self._readable else []
+        if unusable:
+            raise DataError(list(dict.fromkeys([*unusable, *wrong])))
         columns = self._columns
         rows = Rows(
             numbers=np.array(columns.numbers, dtype=np.int64),
@@ -131,14 +132,16 @@ class Collector:
             sensitive=columns.sensitive,
             origins=["source"] * len(columns.inputs),
         )
-        return Collected(rows, self._quarantine, self._rows, self._foreign)
+        return Collected(rows, self._quarantine, self._rows, tuple(wrong))
 
     def _problems(self) -> list[Problem]:
         path = str(self._data.source)
         if self._rows == 0:
             return [no_rows(self._data.source)]
+        if not self._readable:
+            return [Problem(path, f"no row can be read ({self._reasons()})", "", "correct the file")]
         if self._selected == 0:
-            return self._nothing_selected(path)
+            return self._selection.nothing_left(path)
         problems = [
             Problem(path, f"column '{column}' ({option}) is empty in all {self._selected:,} rows", "values", "fill it")
             for column, option in wanted_columns(self._data).items()
@@ -148,18 +151,30 @@ class Collector:
             problems.append(Problem(path, f"no row can be used ({self._reasons()})", "", "correct the file"))
         return problems
 
-    def _nothing_selected(self, path: str) -> list[Problem]:
-        readable = self._rows - sum(count.rows for count in self._quarantine.counts() if count.reason != NOT_SELECTED)
-        if readable:
-            return self._selection.nothing_left(path)
-        return [Problem(path, f"no row can be read ({self._reasons()})", "", "correct the file")]
+    def _foreign_splits(self) -> list[Problem]:
+        """The problem of split values that mean nothing to us."""
+        foreign = Counter({text: rows for text, rows in self._splits.items() if text.casefold() not in _SPLIT_NAMES})
+        if not foreign:
+            return []
+        there = [f"'{value}' ({rows:,} rows)" for value, rows in foreign.most_common(LISTED)]
+        column = str(self._data.split)
+        known = sorted(self._splits.keys() - foreign.keys())
+        leave = f", or leave those rows out with {where_clause(column, known)}" if known else ""
+        return [
+            Problem(
+                f"{self._data.source}: column '{column}' (data.split)",
+                f"unknown values: {', '.join(there)}",
+                "train, valid (val, dev) or test",
+                f"rename them{leave}",
+            )
+        ]
 
     def _reasons(self) -> str:
         return "; ".join(f"{count.reason}: {count.rows:,} rows" for count in self._quarantine.counts())
 
 
 def collect(data: DataSpec, *, progress: Progress) -> Collected:
-    """Read a source.
+    """Read a source. Its values may be wrong still (`problems`).
 
     Raises:
         DataError: what is wrong with the source as a whole, all of it at once.
@@ -182,21 +197,6 @@ def wanted_columns(data: DataSpec) -> dict[str, str]:
     for column in data.where:
         wanted.setdefault(column, "data.where")
     return wanted
-
-
-def foreign_splits(collected: Collected, data: DataSpec) -> list[Problem]:
-    """The problem of split values that mean nothing to us."""
-    if not collected.foreign_splits:
-        return []
-    there = [f"'{value}' ({rows:,} rows)" for value, rows in collected.foreign_splits.most_common(LISTED)]
-    return [
-        Problem(
-            f"{data.source}: column '{data.split}' (data.split)",
-            f"unknown values: {', '.join(there)}",
-            "train, valid (val, dev) or test",
-            f"rename them, or leave those rows out with where: {{{data.split}: [train, valid, test]}}",
-        )
-    ]
 
 
 def _filled(cell: Cell) -> bool:

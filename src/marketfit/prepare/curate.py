@@ -10,14 +10,14 @@ from marketfit.brief import Brief, DataSpec
 from marketfit.engine import Reporter
 from marketfit.errors import DataError, Problem, RunError
 from marketfit.prepare.checks import class_problems, split_notes, split_problems
-from marketfit.prepare.collect import NOT_SELECTED, Collected, collect, foreign_splits
+from marketfit.prepare.collect import NOT_SELECTED, Collected, collect
 from marketfit.prepare.contradictions import Contradictions, contradictions
 from marketfit.prepare.duplicates import REASONS, Duplicates
 from marketfit.prepare.feedback import Admission, feedback_rows
 from marketfit.prepare.keys import Keys, strict_key
 from marketfit.prepare.options import MOST_INDEXED
 from marketfit.prepare.rows import Quarantine, Receipt, Rows
-from marketfit.prepare.split import Material, assign
+from marketfit.prepare.split import Material, assign, carved_parts
 from marketfit.records.data import FeedbackBatch
 
 GROUP_CROSSES = "its group is in another split"
@@ -46,10 +46,12 @@ def curate(brief: Brief, batch: FeedbackBatch | None, *, reporter: Reporter) -> 
     with reporter.task(f"reading {brief.data.source.name}") as advance:
         collected = collect(brief.data, progress=advance)
     quarantine, source = collected.quarantine, collected.rows
-    _raise(foreign_splits(collected, brief.data) + class_problems(source.labels, brief.data))
+    carved = carved_parts(source.splits)
+    _raise([*collected.problems, *class_problems(source.labels, brief.data, carved=carved)])
     notes = _read_notes(collected)
     source = _without_group_crossings(source, quarantine, notes)
     source = _without_contradictions(source, quarantine, notes)
+    carved = carved_parts(source.splits)
     with reporter.task("looking for duplicates") as advance:
         keys = Keys.of(source.inputs)
         if len(source) > MOST_INDEXED:
@@ -62,7 +64,8 @@ def curate(brief: Brief, batch: FeedbackBatch | None, *, reporter: Reporter) -> 
     receipts = _remove(duplicates, quarantine, notes)
     kept = sorted(duplicates.kept)
     source = source.take(kept)
-    _raise(class_problems(source.labels, brief.data, when=" after cleaning"))
+    carved = carved_parts(source.splits) or carved  # those that are carved already are not missing now
+    _raise(class_problems(source.labels, brief.data, carved=carved, when=" after cleaning"))
     source = _split(source, keys.take(kept), brief)
     _raise(split_problems(source, brief.data))
     notes += split_notes(source)

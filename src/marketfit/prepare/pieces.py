@@ -19,7 +19,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of a file. `columns` holds one list a wanted column, aligned with `numbers`."""
+    """Some rows of a file. `columns` holds one list a wanted column, aligned with `numbers`: empty ones too."""
 
     numbers: list[int]
     columns: Mapping[str, list[Cell]]

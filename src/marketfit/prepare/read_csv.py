@@ -76,7 +76,8 @@ def read_csv(path: Path, wanted: Wanted) -> Iterator[Piece]:
                 held = batch if batch.num_rows else None
     except pa.ArrowInvalid as error:
         raise _refused(path, error, after=number) from error
-    piece = Piece([], {}, (), 1.0) if held is None else _piece(held, number, aside, done=1.0)
+    nothing = Piece([], {name: [] for name in names}, (), 1.0)
+    piece = nothing if held is None else _piece(held, number, aside, done=1.0)
     piece = Piece(piece.numbers, piece.columns, piece.bad + aside.before(None), 1.0)
     if text.open_quote:
         _check_end(path, piece, aside, last_name)

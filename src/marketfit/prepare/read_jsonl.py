@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,12 +25,15 @@ class _UnreadableError(ValueError):
 def read_jsonl(path: Path, wanted: Wanted) -> Iterator[Piece]:
     """Yield the wanted keys as text. Blank lines are no rows.
 
+    The keys are checked before the first piece, so that nothing is done with half a file. All lines are looked at for
+    it only where a key is absent.
+
     Raises:
         DataError: the file is empty or not UTF-8, or no line has one of the keys (all such keys at once).
     """
     text = look(path)
+    _check_keys(path, wanted)
     columns = list(wanted)
-    seen: set[str] = set()
     number = 0
     numbers: list[int] = []
     values: list[list[Cell]] = []
@@ -39,7 +43,6 @@ def read_jsonl(path: Path, wanted: Wanted) -> Iterator[Piece]:
             number += 1
             try:
                 row = _object(line)
-                seen.update(row)
                 values.append([_cell(name, row.get(name)) for name in columns])
                 numbers.append(number)
             except _UnreadableError as error:
@@ -47,9 +50,19 @@ def read_jsonl(path: Path, wanted: Wanted) -> Iterator[Piece]:
             if len(numbers) + len(bad) >= _PIECE:
                 yield _piece(numbers, values, bad, columns, done=min(1.0, number / max(1, text.lines)))
                 numbers, values, bad = [], [], []
-    if seen:
-        check_columns(path, {name: wanted[name] for name in columns if name not in seen}, sorted(seen))
     yield _piece(numbers, values, bad, columns, done=1.0)
+
+
+def _check_keys(path: Path, wanted: Wanted) -> None:
+    seen: set[str] = set()
+    with path.open("rb") as stream:
+        for line in _lines(stream):
+            with contextlib.suppress(_UnreadableError):
+                seen.update(_object(line))
+            if seen.issuperset(wanted):
+                return
+    if seen:  # else no line can be read, and every one is told as a bad row
+        check_columns(path, wanted, sorted(seen))
 
 
 def _piece(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from marketfit.prepare.groups import carve_groups
@@ -41,8 +41,7 @@ def assign(material: Material, *, seed: int) -> list[Split]:
     Groups never cross the parts that are carved.
     """
     pool = [row for row, split in enumerate(material.given) if split in (None, "train")]
-    have = set(material.given)
-    missing: tuple[Split, ...] = tuple(part for part in ("test", "valid") if part not in have)
+    missing = carved_parts(material.given)
     splits: list[Split] = [split or "train" for split in material.given]
     if not missing or not pool:
         return splits
@@ -57,6 +56,15 @@ def assign(material: Material, *, seed: int) -> list[Split]:
     for row, part in carved.items():
         splits[row] = part
     return splits
+
+
+def carved_parts(given: Collection[Split | None]) -> tuple[Split, ...]:
+    """The parts that the user's splits do not hold, and that are carved from train."""
+    have = set(given)
+    return tuple(part for part in _CARVED if part not in have)
+
+
+_CARVED: tuple[Split, ...] = ("test", "valid")
 
 
 def part_quotas(counts: Mapping[str, int], missing: Sequence[Split]) -> dict[Split, dict[str, int]]:

@@ -51,7 +51,7 @@ def read_unlabelled(path: Path, column: str, test: Sequence[Input], *, progress:
     for piece in read(path, {column: "data.input, for data.unlabelled"}):
         rows += len(piece.numbers) + len(piece.bad)
         unusable += len(piece.bad)
-        for cell in piece.columns.get(column, ()):
+        for cell in piece.columns[column]:
             example, reason = clean_input(cell)
             key = loose_key(example)
             unusable += bool(reason)

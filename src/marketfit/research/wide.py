@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from marketfit.brief import MarketSpec, SurveyFile, WideSpec
-from marketfit.brief.columns import columns_of
+from marketfit.brief.columns import header_of
 from marketfit.demand.arrays import BoolArray, IntArray
 from marketfit.demand.choices.table import DEFAULT_NONE
 from marketfit.errors import Problem, nearest
@@ -98,10 +98,10 @@ def _open(
 
 def _header(path: Path, problems: list[Problem]) -> tuple[str, ...] | None:
     """The names of the columns; None, with what is wrong with the file, where it can't be read."""
-    header, before = columns_of(path), len(problems)
+    header, before = header_of(path, most=None), len(problems)
     if header is None:
         read_raw(SurveyFile(source=path), (), problems)
-    return None if len(problems) > before else header or ()
+    return None if len(problems) > before else header.names if header else ()
 
 
 def _check_respondents(export: WideFile, who: str, answered: BoolArray, problems: list[Problem]) -> None:

@@ -48,6 +48,7 @@ class Service:
             raise InputError([problem])
         self.ledger = Ledger.beside(settings.workspace.resolve(), url=settings.ledger_url)
         try:
+            self.ledger.check_writable()
             self.product = _product(settings, self.ledger, fixed)
         except InputError:
             self.ledger.close()

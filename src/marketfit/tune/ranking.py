@@ -3,8 +3,8 @@
 Trials of one backbone cost the same to serve, so only quality decides between them: the best value of the brief's
 first quality requirement that a trial records (accuracy, macro-F1, log-loss; else accuracy), and among equal values
 the lower log-loss. That is an estimate, not a proof: the best of several is flattered by its luck. So each finalist is
-compared with every other trial of its backbone by a paired bootstrap of the valid rows, at a level divided by the
-number of comparisons (Bonferroni), and is only said to beat those for which that proves it.
+compared with every other trial of its backbone, in what ranks, by a paired bootstrap of the valid rows, at a level
+divided by the number of comparisons (Bonferroni), and is only said to beat those for which that proves it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from marketfit.contract import METRICS, Requirement
 from marketfit.engine import Run
 from marketfit.measure.compare import Comparison, compare_scores
+from marketfit.measure.macro_f1 import compare_macro_f1
 from marketfit.measure.quality import Scored
 from marketfit.records.models import Recipe, Trial
 from marketfit.task import IntVector
@@ -106,6 +107,11 @@ def _line(first: Trial, rival: Trial, scored: Scored, other: Scored, metric: Ran
     if metric == "log_loss":
         found = compare_scores(-scored.losses, -other.losses, confidence=level, seed=seed)
         figures = f"log-loss lower by {found.difference:.4f} nats, at least {found.low:.4f}"
+    elif metric == "macro_f1":
+        found = compare_macro_f1(
+            scored.targets, scored.predicted, other.predicted, classes=scored.classes, confidence=level, seed=seed
+        )
+        figures = f"macro-F1 {100 * found.difference:+.2f} points, at least {100 * found.low:+.2f}"
     else:
         found = compare_scores(scored.correct, other.correct, confidence=level, seed=seed)
         figures = f"accuracy {100 * found.difference:+.2f} points, at least {100 * found.low:+.2f}"

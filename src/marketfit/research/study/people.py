@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from marketfit.brief import MarketSpec, SurveyFile
-from marketfit.brief.columns import columns_of
+from marketfit.brief.columns import header_of
 from marketfit.demand import ChoiceData, RespondentQuality, Verdict, check_respondents, rake
 from marketfit.demand.arrays import FloatArray, IntArray, label
 from marketfit.engine import Run
@@ -72,9 +72,9 @@ def read_people(file: SurveyFile, market: MarketSpec) -> People:
         DataError: every mistake in the file, and every column of `market.population` that it lacks.
     """
     problems: list[Problem] = []
-    header = columns_of(file.source) or ()
+    header = header_of(file.source, most=None)
     names = {theirs: ours for ours, theirs in file.columns.items()}
-    wanted = tuple(dict.fromkeys((RESPONDENT, *(names.get(name, name) for name in header))))
+    wanted = tuple(dict.fromkeys((RESPONDENT, *(names.get(name, name) for name in (header.names if header else ())))))
     raw = read_raw(file, wanted, problems)
     if raw is None:
         raise DataError(problems)

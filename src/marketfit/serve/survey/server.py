@@ -33,6 +33,7 @@ def running_survey(
         raise
     ledger = Ledger.beside(settings.workspace, url=settings.ledger_url)
     try:
+        ledger.check_writable()
         app = make_survey_app(Visits(survey, ledger, settings))
         with listening(app, name=survey.name, host=host, port=port, drain_seconds=settings.drain_seconds) as server:
             yield server

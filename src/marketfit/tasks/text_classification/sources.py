@@ -150,13 +150,13 @@ def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+    refusals = (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.HTTPError)
     try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
-    except LocalEntryNotFoundError:
-        pass  # not here yet: ask the hub
-    try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.HTTPError) as error:
+        try:
+            return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
+        except LocalEntryNotFoundError:  # not here yet: ask the hub
+            return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
+    except refusals as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         found = f"there is no such folder, and the hub does not give it ({reason})"
         raise refused(name, found, _ALLOWED) from error
