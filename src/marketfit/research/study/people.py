@@ -195,6 +195,7 @@ def _judged(data: ChoiceData, people: People | None, market: MarketSpec, *, run:
 
 def _by_person(data: ChoiceData) -> tuple[IntArray, FloatArray]:
     """(tasks,) the place of each task's respondent among those who are there, and (respondents,) their weights."""
+    assert data.respondent is not None, "people are known"
     first, place = np.unique(data.respondent, return_index=True, return_inverse=True)[1:]
     return place, data.weights[first]
 
