@@ -153,9 +153,8 @@ class Walk:
 
         A static model's, which takes next to nothing, is no reason not to train a better one in part.
         """
-        full = [slot for slot in slots if slot.recipe.method == "full"]
-        costs = {slot.number: self.account.cost(slot.backbone, slot.recipe) for slot in full}
-        known = [(slot, cost) for slot in full if not isinstance(cost := costs[slot.number], str)]
+        full = [(slot, self.account.cost(slot.backbone, slot.recipe)) for slot in slots if slot.recipe.method == "full"]
+        known = [(slot, cost) for slot, cost in full if not isinstance(cost, str)]
         fitting = [_Reserved(slot, slot.number) for slot, cost in known if cost <= self.account.seconds]
         deep = [found for found in fitting if not found.slot.backbone.static]
         if deep or not known:
