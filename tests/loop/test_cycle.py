@@ -8,6 +8,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 import marketfit
 from marketfit import loop
+from marketfit.loop import cycle
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -175,6 +177,33 @@ def test_the_loop_closes(product: Path, call: Call, tmp_path: Path) -> None:
     assert call("promote", product, _other(product)).returncode == 2  # no reason
     back = call("rollback", product, "--reason", "wrong on refunds", "--json")
     assert back.returncode == 0, back.stderr
+
+
+def test_a_promoted_challenger_is_served_at_once(product: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the evidence has to be is told in tests/listen; here it is taken to be there."""
+    found = cycle.challenge
+    monkeypatch.setattr(
+        cycle, "challenge", lambda *given, run: found(*given, run=run).model_copy(update={"status": "promoted"})
+    )
+    file = product.with_name("corrections.csv")
+    file.write_text("text,label\nmy parcel went to the neighbour,delivery\n", "utf-8")
+    assert call("feedback", product, file, "--json").returncode == 0
+    with loop.serving(product, host="127.0.0.1", port=0, settings=["poll_seconds=0.1"]) as server:
+        before = served(server.url)
+        outcome = marketfit.improve(product)
+        assert outcome.promotion is not None
+        assert outcome.promotion.status == "promoted"
+        assert outcome.champion
+        deadline = time.monotonic() + 30
+        while (now := served(server.url)) == before and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert now != before
+    assert now == outcome.bundle_sha256
+
+
+def served(url: str) -> object:
+    with urllib.request.urlopen(f"{url}/readyz") as answer:
+        return json.loads(answer.read())["bundle"]
 
 
 def _other(product: Path) -> Path:

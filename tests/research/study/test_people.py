@@ -12,11 +12,14 @@ import pytest
 
 from marketfit.brief import AttributeSpec, MarketSpec, SurveyFile, load_brief
 from marketfit.demand import ChoiceData
+from marketfit.demand.models.hierarchical.result import PEOPLE
 from marketfit.engine import Run
 from marketfit.errors import DataError
+from marketfit.measure.tastes import DRAWS, draws_of
 from marketfit.records.base import sha256_file
 from marketfit.research import research
 from marketfit.research.instruments.choice import Choice
+from marketfit.research.study.estimate import estimate_study
 from marketfit.research.study.people import count_people, names_of, read_people
 
 pytestmark = pytest.mark.usefixtures("short_study")
@@ -213,3 +216,13 @@ def test_files_of_one_name_are_told_apart(
     assert study.provenance.files == {
         name: sha256_file(path.parent / name) for name in ("answers/data.csv", "panel/data.csv")
     }
+
+
+def test_everybody_who_stands_for_the_market_counts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the people of a draw is a random sample of them: its noise would widen every interval."""
+    monkeypatch.setattr("marketfit.research.study.model.ITERATIONS", (800, 2400))
+    monkeypatch.setattr("marketfit.research.study.model.TRYING", 100)
+    wanted = market(model="hierarchical-bayes", respondents=None)
+    study = estimate_study(choices(), None, wanted, run=run).study
+    assert study.kind == "hierarchical-bayes"
+    assert draws_of(study, run.workspace).values.shape[:2] == (DRAWS, PEOPLE)

@@ -93,10 +93,10 @@ def new_people(means: FloatArray, covariances: FloatArray, people: int, rng: np.
 
     They lie at scrambled Sobol points, shifted at random for each draw (Owen 1998; Cranley & Patterson 1976): shares
     then vary between draws because the population is uncertain, and little because a few hundred people stand for it:
-    by a tenth (4 coefficients) to a half (16 and more) of what 256 people at random leave. `people` should be a power
+    by a tenth (4 coefficients) to about a half (16) of what 256 people at random leave. `people` should be a power
     of two.
     """
-    from scipy.stats import qmc  # takes as long to import as all else here
+    from scipy.stats import qmc  # slow to import, and most processes draw nobody
 
     points = qmc.Sobol(means.shape[1], rng=0).random_base2(max(people - 1, 1).bit_length())[:people]
     shifted = (points + rng.random((means.shape[0], 1, means.shape[1]))) % 1.0
