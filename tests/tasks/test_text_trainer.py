@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from marketfit import registry
 from marketfit.bundle import load_unsealed, size_mb
@@ -47,6 +48,27 @@ def test_other_architectures_export_what_they_learnt(
         trainer.fit(backbone, recipe, rows, model, base=base, seed=0, progress=quiet)
         trainer.export(model, bundle, product="x", lineage=())  # checks its outputs against torch's
         assert load_unsealed(bundle).probabilities(rows.inputs).shape == (len(rows), 2)
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_products_are_in_bf16_where_the_processor_has_it(
+    has: bool, trainer: Trainer, base: Path, rows: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[torch.dtype] = set()
+    product = torch.nn.functional.linear
+
+    def watched(*given: torch.Tensor) -> torch.Tensor:
+        found = product(*given)
+        seen.add(found.dtype)
+        return found
+
+    monkeypatch.setattr("marketfit.training.loop.has_bf16", lambda: has)
+    monkeypatch.setattr(torch.nn.functional, "linear", watched)
+    (backbone,) = trainer.backbones("bert#1", base=base)
+    recipe = Recipe(method="full", learning_rate=1e-3, epochs=1, batch_size=4)
+    fit = trainer.fit(backbone, recipe, rows, tmp_path / "model", base=base, seed=0, progress=quiet)
+    assert fit.precision == ("bf16" if has else "float32")
+    assert (torch.bfloat16 in seen) is has
 
 
 def test_the_exam_fails_a_trainer_that_exports_something_else(
