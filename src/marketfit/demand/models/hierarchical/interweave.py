@@ -36,6 +36,7 @@ class Interweaver:
     def __init__(self, columns: int) -> None:
         below = np.tril_indices(columns, -1)
         self._below = below if columns <= MOST_COLUMNS else (below[0][:0], below[1][:0])
+        self._flat = np.ravel_multi_index(self._below, (columns, columns))
         size = 2 * columns + self._below[0].size
         self._leaps = min(max(round(size / COORDINATES_PER_LEAP), 2), MOST_LEAPS)
         self._step = 1 / math.sqrt(self._leaps)
@@ -72,16 +73,16 @@ class Interweaver:
         place = _Place.of(population)
         theta = place.theta(sampler.latent).astype(np.float32)
         momentum = rng.standard_normal(len(self._factor))
-        value, slopes = self._density(place, sampler.value, sampler.gradient, theta)
-        before = value - float(momentum @ momentum) / 2
-        momentum += self._step / 2 * self._turned(slopes)
+        before = self._density(place, sampler.value) - float(momentum @ momentum) / 2
+        momentum += self._step / 2 * self._slopes(place, sampler.gradient, theta)
         for leap in range(self._leaps):
-            place = place.moved(np.einsum("ij,j->i", self._factor, self._step * momentum), self._below)
+            place = place.moved(np.einsum("ij,j->i", self._factor, self._step * momentum), self._flat)
             latent = place.latent(theta)
-            own, gradient = sampler.likelihood_at(latent)
-            value, slopes = self._density(place, own, gradient, theta)
-            momentum += self._step * (1.0 if leap < self._leaps - 1 else 0.5) * self._turned(slopes)
-        self._log_ratio = value - float(momentum @ momentum) / 2 - before
+            if leap < self._leaps - 1:
+                momentum += self._step * self._slopes(place, sampler.gradient_at(latent), theta)
+        own, gradient = sampler.likelihood_at(latent)
+        momentum += self._step / 2 * self._slopes(place, gradient, theta)
+        self._log_ratio = self._density(place, own) - float(momentum @ momentum) / 2 - before
         if not self._log_ratio > -rng.standard_exponential() or np.abs(place.spreads).min() < LEAST:
             return population
         sampler.place(latent, own, gradient)
@@ -92,27 +93,23 @@ class Interweaver:
         chance = math.exp(min(self._log_ratio, 0.0)) if not math.isnan(self._log_ratio) else 0.0
         self._step *= math.exp(speed * (chance - ACCEPTANCE))
 
-    def _turned(self, slopes: FloatArray) -> FloatArray:
-        """Slopes in the coordinates of the momentum."""
-        turned: FloatArray = np.einsum("i,ij->j", slopes, self._factor)
-        return turned
-
-    def _density(
-        self, place: _Place, values: SingleArray, gradient: SingleArray, theta: SingleArray
-    ) -> tuple[float, FloatArray]:
-        """Log density of b, s and U given θ, and its gradient.
-
-        values, gradient: (people,) and (columns, people) of the log-likelihood there.
-        """
+    def _density(self, place: _Place, values: SingleArray) -> float:
+        """Log density of b, s and U given θ. values: (people,) of the log-likelihood there."""
         value = values.sum(dtype=np.float64) - place.means @ place.means / (2 * MEAN_SPREAD**2)
         # Of W's prior, and of the change from W to s and U: what is left of either at s_k = 0 cancels.
         value -= (DEGREES + place.means.size) / 2 * np.log(place.squares).sum()
+        return float(value)
+
+    def _slopes(self, place: _Place, gradient: SingleArray, theta: SingleArray) -> FloatArray:
+        """Its gradient in the coordinates of the momentum. gradient: (columns, people) of the log-likelihood."""
         across = np.einsum("in,jn->ij", gradient, theta)
         by_mean = gradient.sum(axis=1) - place.means / MEAN_SPREAD**2
         by_spread = (across * place.triangle).sum(axis=1) - place.held * place.spreads
         inverse = place.inverse
         by_triangle = place.spreads[:, None] * across + (inverse * place.pulls @ inverse.T @ inverse).T
-        return float(value), np.concatenate([by_mean, by_spread, by_triangle[self._below]])
+        slopes = np.concatenate([by_mean, by_spread, by_triangle.take(self._flat)])
+        turned: FloatArray = np.einsum("i,ij->j", slopes, self._factor)
+        return turned
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +141,11 @@ class _Place:
         latent += self.means.astype(np.float32)[:, None]
         return latent
 
-    def moved(self, by: FloatArray, below: tuple[IntArray, IntArray]) -> _Place:
+    def moved(self, by: FloatArray, below: IntArray) -> _Place:
+        """Each coordinate by so much. below: places of the entries of U in the flat matrix."""
         columns = self.means.size
         triangle = self.triangle.copy()
-        triangle[below] += by[2 * columns :]
+        triangle.reshape(-1)[below] += by[2 * columns :]
         spreads = self.spreads + by[columns : 2 * columns]
         return _Place(self.means + by[:columns], spreads, triangle, lower_inverse(triangle, unit=True))
 
@@ -157,7 +155,7 @@ class _Place:
         lengths: FloatArray = (self.inverse**2).sum(axis=0)
         return self.spreads**2 + DEGREES * SPREAD**2 * lengths
 
-    @property
+    @cached_property
     def held(self) -> FloatArray:
         """(columns,) how hard the prior holds each spread, per unit."""
         return (DEGREES + self.means.size) / self.squares

@@ -14,7 +14,7 @@ import numpy as np
 
 from marketfit.demand.arrays import FloatArray, IntArray
 from marketfit.demand.choices.data import ChoiceData
-from marketfit.demand.models.hierarchical.likelihood import PeopleLikelihood, TaskBlock
+from marketfit.demand.models.hierarchical.likelihood import STEEPEST, PeopleLikelihood, TaskBlock
 
 SIZES_PER_OCTAVE = 4
 """Sizes of blocks between one power of two and the next: padding with alternatives is then at most a quarter."""
@@ -95,13 +95,13 @@ def _block(
     shape = (int(counts.max()), people.size)
     leads = np.zeros((design.shape[1], others, *shape), dtype=np.float32)
     leads[:, :, *at] = (design[rows] - design[chosen]).transpose(2, 0, 1)
-    absent = np.full((others, *shape), -np.inf, dtype=np.float32)
-    absent[:, *at] = np.where(missing, -np.inf, 0.0)
+    ceiling = np.full((others, *shape), -np.inf, dtype=np.float32)
+    ceiling[:, *at] = np.where(missing, -np.inf, STEEPEST)
     weight = np.ones(shape, dtype=np.float32)
     weight[at] = weights[tasks]
     return TaskBlock(
         leads=leads,
-        absent=absent if absent.any() else None,
+        ceiling=None if (ceiling == STEEPEST).all() else ceiling,
         people=people,
         everybody=people.size == everybody,
         weights=None if (weight == 1).all() else weight,

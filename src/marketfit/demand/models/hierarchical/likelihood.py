@@ -23,13 +23,13 @@ class TaskBlock:
     """Tasks of like size, of people who have about as many of them.
 
     leads: (columns, others, slots, people) designs of the alternatives that were not chosen, minus that of the chosen
-    one. absent: (others, slots, people) −inf where there is no such alternative or task, else 0; None when all are
-    there. people: which of them answered here, ascending. everybody: whether that is all of them.
+    one. ceiling: (others, slots, people) STEEPEST, or −inf where there is no such alternative or task; None when all
+    are there. people: which of them answered here, ascending. everybody: whether that is all of them.
     weights: (slots, people) or None when all count 1.
     """
 
     leads: SingleArray
-    absent: SingleArray | None
+    ceiling: SingleArray | None
     people: IntArray
     everybody: bool
     weights: SingleArray | None
@@ -42,18 +42,23 @@ class TaskBlock:
     def chances(self, coefficients: SingleArray) -> tuple[SingleArray, SingleArray]:
         """Of every task at everybody's coefficients (columns, people); weights play no part.
 
-        (others, slots, people) chance of each alternative that was not chosen, and (slots, people) −log of the chosen
-        one's; 0 where there is no task.
+        (others, slots, people) chance of each alternative that was not chosen, and (slots, people) one over that of the
+        chosen one; 0 and 1 where there is no task.
         """
         leads = np.einsum("katn,kn->atn", self.leads, coefficients[:, self.who])
-        if self.absent is not None:
-            leads += self.absent
-        np.minimum(leads, STEEPEST, out=leads)
+        np.minimum(leads, STEEPEST if self.ceiling is None else self.ceiling, out=leads)
         np.exp(leads, out=leads)
         sums = leads.sum(axis=0)
         sums += 1
         leads /= sums
-        return leads, np.log(sums, out=sums)
+        return leads, sums
+
+    def slopes(self, chances: SingleArray) -> SingleArray:
+        """(columns, people) minus the gradient, from the chances; these are multiplied by the weights in place."""
+        if self.weights is not None:
+            chances *= self.weights
+        slopes: SingleArray = np.einsum("katn,atn->kn", self.leads, chances)
+        return slopes
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +75,19 @@ class PeopleLikelihood:
         gradient = np.zeros((self.columns, self.people), dtype=np.float32)
         for block in self.blocks:
             chances, surprise = block.chances(coefficients)
+            np.log(surprise, out=surprise)
             if block.weights is not None:
                 surprise *= block.weights
-                chances *= block.weights
             value[block.who] -= surprise.sum(axis=0)
-            gradient[:, block.who] -= np.einsum("katn,atn->kn", block.leads, chances)
+            gradient[:, block.who] -= block.slopes(chances)
         return value, gradient
+
+    def gradient(self, coefficients: SingleArray) -> SingleArray:
+        """(columns, people) the gradient alone, a tenth faster."""
+        gradient = np.zeros((self.columns, self.people), dtype=np.float32)
+        for block in self.blocks:
+            gradient[:, block.who] -= block.slopes(block.chances(coefficients)[0])
+        return gradient
 
     def information(self, coefficients: SingleArray) -> FloatArray:
         """(people, columns, columns) minus the Hessian of each person's log-likelihood."""

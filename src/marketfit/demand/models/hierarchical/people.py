@@ -89,13 +89,15 @@ class PeopleSampler:
         theta = np.einsum("ij,jn->in", inverse, self.latent - mean)
         momentum = rng.standard_normal(self.latent.shape, dtype=np.float32)
         before = self.value - _half(theta * theta) - _half(momentum * momentum)
-        momentum += self._steps / 2 * self._across(self._within(root, self.gradient) - theta)
+        half = self._steps / 2
+        momentum += half * self._across(self._within(root, self.gradient) - theta)
         for leap in range(LEAPS):
             theta += np.einsum("ijn,jn->in", self._factor, self._steps * momentum)
             latent = mean + np.einsum("ij,jn->in", root, theta)
-            value, gradient = self.likelihood_at(latent)
-            share = self._steps if leap < LEAPS - 1 else self._steps / 2
-            momentum += share * self._across(self._within(root, gradient) - theta)
+            if leap < LEAPS - 1:
+                momentum += self._steps * self._across(self._within(root, self.gradient_at(latent)) - theta)
+        value, gradient = self.likelihood_at(latent)
+        momentum += half * self._across(self._within(root, gradient) - theta)
         log_ratio = value - _half(theta * theta) - _half(momentum * momentum) - before
         self._log_ratio = np.where(np.isnan(log_ratio), -np.inf, log_ratio)  # a step that overflowed is refused
         accept = self._log_ratio > -rng.standard_exponential(self._steps.shape, dtype=np.float32)
@@ -132,6 +134,14 @@ class PeopleSampler:
         if slopes is not None:
             gradient *= slopes
         return value, gradient
+
+    def gradient_at(self, latent: SingleArray) -> SingleArray:
+        """(columns, people) the gradient at latent coefficients, of the log-likelihood."""
+        coefficients, slopes = self._link(latent)
+        gradient = self._likelihood.gradient(coefficients)
+        if slopes is not None:
+            gradient *= slopes
+        return gradient
 
     def _link(self, latent: SingleArray) -> tuple[SingleArray, SingleArray | None]:
         """(columns, people) coefficients of latent ones, and their slopes; None where no column has a sign."""

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import special
 
-from marketfit.demand.arrays import FloatArray
+from marketfit.demand.arrays import FloatArray, frozen
 from marketfit.demand.models.hierarchical.triangles import lower_inverse, lower_root
 
 MEAN_SPREAD = 5.0
@@ -57,8 +57,9 @@ class Population:
         weights: (people,) how many people each stands for.
         """
         columns, total = self.mean.size, float(weights.sum())
-        # R⁻¹ of R Rᵀ, the precision of b given the people and W.
-        narrow = lower_inverse(lower_root(total * self.precision + np.eye(columns) / MEAN_SPREAD**2))
+        given = total * self.precision
+        given.flat[:: columns + 1] += 1 / MEAN_SPREAD**2
+        narrow = lower_inverse(lower_root(given))  # R⁻¹ of R Rᵀ, the precision of b given the people and W
         # einsum rather than @: the same numbers whatever the number of threads that a product may use.
         pulled = narrow @ (self.precision @ np.einsum("kn,n->k", people, weights))
         mean = narrow.T @ (pulled + rng.standard_normal(columns))
@@ -79,13 +80,19 @@ def draw_scales(precision: FloatArray, rng: np.random.Generator) -> FloatArray:
 def _inverse_wishart(squares: FloatArray, degrees: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """A draw of W ~ IW(degrees, squares) and its inverse, by Bartlett's decomposition."""
     columns = squares.shape[0]
-    triangle = np.tril(rng.standard_normal((columns, columns)), -1)
+    triangle = rng.standard_normal((columns, columns)) * _below(columns)
     # One call for each is faster than one for all, whose checks cost more than so few draws.
     triangle.flat[:: columns + 1] = [math.sqrt(rng.chisquare(degrees - column)) for column in range(columns)]
     root = lower_root(squares)
     half = lower_inverse(triangle) @ root.T
     other = lower_inverse(root).T @ triangle
     return half.T @ half, other @ other.T
+
+
+@lru_cache
+def _below(columns: int) -> FloatArray:
+    """(columns, columns) 1 below the diagonal, else 0."""
+    return frozen(np.tri(columns, k=-1))
 
 
 def new_people(means: FloatArray, covariances: FloatArray, people: int, rng: np.random.Generator) -> FloatArray:

@@ -90,7 +90,7 @@ def unpack_draws(content: bytes) -> ChainDraws:
 def _block(arrays: Arrays, index: int) -> TaskBlock:
     return TaskBlock(
         leads=arrays[f"leads {index}"],
-        absent=arrays.get(f"absent {index}"),
+        ceiling=arrays.get(f"ceiling {index}"),
         people=arrays[f"people {index}"],
         everybody=bool(arrays[f"everybody {index}"]),
         weights=arrays.get(f"weights {index}"),
