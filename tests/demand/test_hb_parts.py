@@ -21,6 +21,7 @@ from marketfit.demand.models.hierarchical import chains, layout
 from marketfit.demand.models.hierarchical.chain import ChainDraws, Length, Posterior
 from marketfit.demand.models.hierarchical.chains import run_chains
 from marketfit.demand.models.hierarchical.convergence import effective_size, r_hat
+from marketfit.demand.models.hierarchical.interweave import Interweaver
 from marketfit.demand.models.hierarchical.layout import lay_out
 from marketfit.demand.models.hierarchical.link import SignLink, latent_of
 from marketfit.demand.models.hierarchical.people import PeopleSampler
@@ -175,33 +176,36 @@ def test_moves_leave_the_posterior_of_a_person_as_it_is(read_choices: Maker, sig
 
 
 @pytest.mark.parametrize("iterations", [1000, pytest.param(4000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("most_columns", [30, 1])
+@pytest.mark.parametrize(("most_columns", "tasks"), [(30, 1), (1, 1), (30, 2)])
 def test_without_answers_the_prior_comes_back(
-    most_columns: int, iterations: int, monkeypatch: pytest.MonkeyPatch
+    most_columns: int, tasks: int, iterations: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All moves together, for three people whose tasks tell nothing (Geweke 2004, "Getting it right").
 
-    The bands are those of 4,000 iterations, times the root of how many fewer there are.
+    With two tasks each, as many as columns, the population moves every other iteration. The bands are those of 4,000
+    iterations, times the root of how many fewer there are.
     """
     monkeypatch.setattr("marketfit.demand.models.hierarchical.interweave.MOST_COLUMNS", most_columns)
-    nothing = np.zeros((6, 2))
-    sizes = np.full(3, 2)
+    person = np.repeat(np.arange(3), tasks)
+    rows = 2 * person.size
+    nothing = np.zeros((rows, 2))
+    sizes = np.full(person.size, 2)
     data = ChoiceData(
         attributes=(),
         alternatives=("a", "b"),
         alternative_column="alt",
-        alternative=np.tile([0, 1], 3),
-        is_none=np.zeros(6, dtype=np.bool_),
+        alternative=np.tile([0, 1], person.size),
+        is_none=np.zeros(rows, dtype=np.bool_),
         none=None,
-        row=np.arange(6),
-        starts=np.arange(0, 6, 2),
+        row=np.arange(rows),
+        starts=np.arange(0, rows, 2),
         sizes=sizes,
-        choices=np.arange(0, 6, 2),
-        weights=np.ones(3),
-        respondent=np.arange(3),
+        choices=np.arange(0, rows, 2),
+        weights=np.ones(person.size),
+        respondent=person,
         respondent_labels=np.arange(3),
     )
-    likelihood = lay_out(data, nothing, np.arange(3), np.ones(3))
+    likelihood = lay_out(data, nothing, person, np.ones(person.size))
     tasteless = Posterior(likelihood, np.zeros(2, dtype=np.int64), np.zeros(2), np.ones(3))
     drawn = run_chains(tasteless, Length(iterations, iterations // 8, iterations, 10), [1, 2])
     wider = math.sqrt(4000 / iterations)
@@ -213,6 +217,12 @@ def test_without_answers_the_prior_comes_back(
     correlations = covariances[:, 0, 1] / spreads.prod(axis=1)
     leaning = 2 * stats.beta.ppf(quantiles, DEGREES / 2, DEGREES / 2) - 1  # Huang & Wand 2013, equation 4
     np.testing.assert_allclose(np.quantile(correlations, quantiles), leaning, atol=0.06 * wider)
+
+
+@pytest.mark.parametrize(("tasks", "due"), [(5.9, [0, 1, 2, 3]), (6.0, [0, 2])])
+def test_the_population_moves_seldom_where_people_answered_much(tasks: float, due: list[int]) -> None:
+    interweaver = Interweaver(6, tasks)
+    assert [iteration for iteration in range(4) if interweaver.due(iteration)] == due
 
 
 def test_draws_of_the_population_given_everybody() -> None:

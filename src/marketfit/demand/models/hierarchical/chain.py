@@ -80,7 +80,7 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
     scatter = rng.standard_normal((columns, people)) / 2
     start = (population.mean[:, None] + scatter).astype(np.float32)
     sampler = PeopleSampler(posterior.likelihood, posterior.signs, start)
-    interweaver = Interweaver(columns)
+    interweaver = Interweaver(columns, posterior.likelihood.tasks / people)
     everybody, market = np.ones(people), population
     alike = bool((posterior.weights == 1).all())
     recorder = _Recorder(length, columns, people)
@@ -92,15 +92,17 @@ def run_chain(posterior: Posterior, length: Length, seed: int, tick: Callable[[]
             interweaver.shape()
         moved = sampler.move(population, rng)
         population = population.redrawn(sampler.latent.astype(np.float64), everybody, rng)
-        population = interweaver.move(sampler, population, rng)
+        speed = min(1.0, 20 / (iteration + 10))
+        if interweaver.due(iteration):
+            population = interweaver.move(sampler, population, rng)
+            if warm:
+                interweaver.adapt(speed)
         # People lean on those who were asked; whom these stand for is drawn beside, and says nothing back. Were people
         # to lean on the market, there would be no density that moves of everybody could keep: chains would get stuck.
         market = population if alike else market.redrawn(sampler.latent.astype(np.float64), posterior.weights, aside)
         if warm:
-            speed = min(1.0, 20 / (iteration + 10))
             sampler.adapt(speed)
-            interweaver.adapt(speed)
-        if not warm:
+        else:
             recorder.record(iteration, market, sampler.coefficients(), moved)
         tick()
     return recorder.draws()

@@ -32,7 +32,7 @@ def lay_out(data: ChoiceData, design: FloatArray, person: IntArray, weights: Flo
         for size in np.unique(sizes).tolist()
         for chosen in _alike(person[sizes == size], others=max(int(size) - 1, 1))
     ]
-    return PeopleLikelihood(tuple(blocks), people, design.shape[1])
+    return PeopleLikelihood(tuple(blocks), people, person.size, design.shape[1])
 
 
 def fewest_cells(counts: IntArray, people: IntArray, others: int) -> list[int]:

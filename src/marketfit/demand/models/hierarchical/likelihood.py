@@ -63,10 +63,11 @@ class TaskBlock:
 
 @dataclass(frozen=True, eq=False)
 class PeopleLikelihood:
-    """Log-likelihood of every person. people: how many; columns: of the design."""
+    """Log-likelihood of every person. people, tasks: how many; columns: of the design."""
 
     blocks: tuple[TaskBlock, ...]
     people: int
+    tasks: int
     columns: int
 
     def value_and_gradient(self, coefficients: SingleArray) -> tuple[SingleArray, SingleArray]:

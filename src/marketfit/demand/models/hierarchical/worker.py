@@ -47,7 +47,7 @@ def pack_work(posterior: Posterior, length: Length, seed: int) -> bytes:
     """What a chain needs, as bytes."""
     likelihood = posterior.likelihood
     arrays: Arrays = {
-        "shape": np.array([likelihood.people, likelihood.columns, len(likelihood.blocks), seed]),
+        "shape": np.array([likelihood.people, likelihood.tasks, likelihood.columns, len(likelihood.blocks), seed]),
         "length": np.array([length.iterations, length.burn_in, length.population_draws, length.people_draws]),
         "signs": posterior.signs,
         "start": posterior.start,
@@ -64,8 +64,8 @@ def pack_work(posterior: Posterior, length: Length, seed: int) -> bytes:
 def unpack_work(content: bytes) -> tuple[Posterior, Length, int]:
     """The work that `pack_work` made bytes of."""
     arrays = _unpack(content)
-    people, columns, blocks, seed = (int(number) for number in arrays["shape"])
-    likelihood = PeopleLikelihood(tuple(_block(arrays, index) for index in range(blocks)), people, columns)
+    people, tasks, columns, blocks, seed = (int(number) for number in arrays["shape"])
+    likelihood = PeopleLikelihood(tuple(_block(arrays, index) for index in range(blocks)), people, tasks, columns)
     length = Length(*(int(number) for number in arrays["length"]))
     return Posterior(likelihood, arrays["signs"], arrays["start"], arrays["weights"]), length, seed
 
