@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 import marketfit
+from marketfit.testing.tiny import tiny_bundle
 
 HEAVY = (
     "torch", "transformers", "sklearn", "optuna", "cleanlab", "peft", "datasketch", "onnx",
@@ -23,6 +24,9 @@ PROMISED = (
     "marketfit.listen", "marketfit.report", "marketfit.measure", "marketfit.measure.probe_process",
     "marketfit.tasks.text_classification.runtime",
 )  # fmt: skip
+
+WITHOUT_PYDANTIC = ("marketfit.measure.probe_process", "marketfit.tasks.text_classification.runtime")
+"""What a process imports that only loads a bundle: pydantic would be a quarter of its start."""
 
 SCRIPT = """
 import importlib, json, sys, traceback
@@ -46,11 +50,11 @@ class Imported(BaseModel):
     heavy: tuple[str, ...]
 
 
-def import_in_order(modules: tuple[str, ...]) -> dict[str, Imported]:
+def import_in_order(modules: tuple[str, ...], heavy: tuple[str, ...] = HEAVY) -> dict[str, Imported]:
     """Import modules one after the other in one fresh process."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", SCRIPT],
-        input=json.dumps({"modules": modules, "heavy": HEAVY}),
+        input=json.dumps({"modules": modules, "heavy": heavy}),
         capture_output=True,
         text=True,
         check=True,
@@ -86,6 +90,20 @@ def promised() -> dict[str, Imported]:
 def test_importing_a_promised_module_loads_nothing_heavy(promised: dict[str, Imported], module: str) -> None:
     assert not promised[module].error, promised[module].error
     assert promised[module].heavy == ()
+
+
+def test_a_bundle_is_loaded_without_pydantic(tmp_path: Path) -> None:
+    found = import_in_order(WITHOUT_PYDANTIC, ("pydantic", "pydantic_core"))
+    assert {name: (seen.error, seen.heavy) for name, seen in found.items()} == dict.fromkeys(WITHOUT_PYDANTIC, ("", ()))
+    made = tiny_bundle(tmp_path / "bundle", {"hello": "greeting", "bye": "farewell"}, labels=("farewell", "greeting"))
+    code = """
+import sys
+import marketfit
+(answer,) = marketfit.load(sys.argv[1]).predict(["hello"])
+assert answer.label == "greeting", answer
+assert "pydantic" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-P", "-c", code, str(made.folder)], check=True, timeout=120)
 
 
 def test_no_module_of_the_package_loads_anything_heavy() -> None:

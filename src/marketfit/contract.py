@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel
-
 from marketfit.errors import BriefError, Problem, nearest
 
 Evidence = Literal["rate", "bootstrap", "process", "exact"]
@@ -72,7 +70,8 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-class Requirement(BaseModel, frozen=True, extra="forbid", defer_build=True):
+@dataclass(frozen=True)
+class Requirement:
     """A bound on a metric, to be proved at a one-sided confidence.
 
     >>> Requirement.parse("accuracy", ">= 0.9")
@@ -83,6 +82,9 @@ class Requirement(BaseModel, frozen=True, extra="forbid", defer_build=True):
     op: Operator
     limit: float
     confidence: float = DEFAULT_CONFIDENCE
+
+    def __post_init__(self) -> None:
+        _as_floats(self, "limit", "confidence")  # 1 and 1.0 would be two contracts with two digests
 
     @classmethod
     def parse(cls, metric: str, bound: str, *, confidence: float = DEFAULT_CONFIDENCE) -> Requirement:
@@ -147,7 +149,8 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-class Measurement(BaseModel, frozen=True, extra="forbid", defer_build=True):
+@dataclass(frozen=True)
+class Measurement:
     """A measured value with its interval, sample size, conditions and machine.
 
     `low` and `high` are one-sided bounds, each at `confidence`; an exact metric has `low == value == high`.
@@ -162,6 +165,15 @@ class Measurement(BaseModel, frozen=True, extra="forbid", defer_build=True):
     confidence: float = DEFAULT_CONFIDENCE
     conditions: str = ""
     machine: str = ""
+
+    def __post_init__(self) -> None:
+        _as_floats(self, "value", "low", "high", "confidence")
+        object.__setattr__(self, "n", int(self.n))
+
+
+def _as_floats(record: object, *names: str) -> None:
+    for name in names:
+        object.__setattr__(record, name, float(getattr(record, name)))
 
 
 class Verdict(enum.StrEnum):
@@ -200,7 +212,8 @@ def judge(requirement: Requirement, measurement: Measurement | None) -> Verdict:
     return Verdict.UNPROVEN if requirement.allows(measurement.value) else Verdict.BROKEN
 
 
-class Clause(BaseModel, frozen=True, extra="forbid", defer_build=True):
+@dataclass(frozen=True)
+class Clause:
     """One line of a contract: a requirement, its measurement and the verdict."""
 
     requirement: Requirement
@@ -222,7 +235,8 @@ class Clause(BaseModel, frozen=True, extra="forbid", defer_build=True):
         }
 
 
-class Contract(BaseModel, frozen=True, extra="forbid", defer_build=True):
+@dataclass(frozen=True)
+class Contract:
     """Every requirement with its measurement and verdict."""
 
     clauses: tuple[Clause, ...]

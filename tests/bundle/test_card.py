@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from marketfit.bundle import ModelCard, render_card
 from marketfit.contract import Contract, Measurement, Requirement
 from marketfit.records.bundle import BundleSpec
@@ -27,12 +29,12 @@ def test_every_promise_is_shown_with_interval_n_and_verdict(card: ModelCard) -> 
 
 def test_other_measurements_come_with_n_and_interval_too(card: ModelCard) -> None:
     latency = Measurement(metric="latency_p95_ms", value=2.0, low=1.9, high=2.2, n=2000, conditions="1 thread")
-    text = render_card(card.model_copy(update={"measurements": (latency,)}), spec=SPEC, contract=CONTRACT, size_mb=12.0)
+    text = render_card(replace(card, measurements=(latency,)), spec=SPEC, contract=CONTRACT, size_mb=12.0)
     assert "| Latency, 95th percentile | 2 ms | 1.9 to 2.2 (95.0000% a side) | 2000 | 1 thread |" in text
 
 
 def test_user_data_never_becomes_markup(card: ModelCard) -> None:
-    spec = SPEC.model_copy(update={"labels": ("<script>", "a|b", "# head\n## more", "[x](y)", "**bold**", "`c`")})
+    spec = replace(SPEC, labels=("<script>", "a|b", "# head\n## more", "[x](y)", "**bold**", "`c`"))
     text = render_card(card, spec=spec, contract=CONTRACT, size_mb=12.0)
     assert "<script>" not in text
     for escaped in ("&lt;script&gt;", r"a\|b", r"\# head \#\# more", r"\[x\](y)", r"\*\*bold\*\*", r"\`c\`"):
@@ -42,15 +44,13 @@ def test_user_data_never_becomes_markup(card: ModelCard) -> None:
 def test_what_is_simulated_is_said(card: ModelCard) -> None:
     plain = render_card(card, spec=SPEC, contract=CONTRACT, size_mb=12.0)
     assert "Simulated" not in plain
-    told = render_card(
-        card.model_copy(update={"simulated": ("market survey",)}), spec=SPEC, contract=CONTRACT, size_mb=12.0
-    )
+    told = render_card(replace(card, simulated=("market survey",)), spec=SPEC, contract=CONTRACT, size_mb=12.0)
     assert "## Simulated inputs\n\n- market survey" in told
 
 
 def test_an_abstention_threshold_is_told(card: ModelCard) -> None:
     assert "No answer is marked" in render_card(card, spec=SPEC, contract=CONTRACT, size_mb=12.0)
-    spec = SPEC.model_copy(update={"abstain_below": 0.6})
+    spec = replace(SPEC, abstain_below=0.6)
     assert "Below 0.6 the answer is marked" in render_card(card, spec=spec, contract=CONTRACT, size_mb=12.0)
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ class Fixed:
 
 
 def with_scores(scores: object, **changes: object) -> Bundle:
-    spec = BundleSpec(product="p", task="t", labels=("a", "b")).model_copy(update=changes)
+    spec = replace(BundleSpec(product="p", task="t", labels=("a", "b")), **changes)
     return Bundle(Path("x"), spec, Fixed(np.array(scores, dtype=np.float32)), contract=None, manifest=None)
 
 
@@ -125,7 +126,7 @@ def test_a_lone_string_is_not_taken_for_its_letters(original: Sealed, single: st
 
 
 def test_a_headless_bundle_only_embeds(unsealed: Path) -> None:
-    write_spec(unsealed, read_spec(unsealed).model_copy(update={"labels": ()}))
+    write_spec(unsealed, replace(read_spec(unsealed), labels=()))
     bundle = load_unsealed(unsealed)
     np.testing.assert_allclose(np.linalg.norm(bundle.embed(["hello", "bye bye"]), axis=1), 1.0, atol=1e-6)
     with pytest.raises(BundleError, match="only embeds"):
@@ -161,6 +162,6 @@ def test_a_number_of_threads_that_is_none_is_refused(original: Sealed, threads: 
 
 
 def test_a_task_that_nobody_knows_is_refused_with_the_nearest(unsealed: Path) -> None:
-    write_spec(unsealed, read_spec(unsealed).model_copy(update={"task": "text-clasification"}))
+    write_spec(unsealed, replace(read_spec(unsealed), task="text-clasification"))
     with pytest.raises(InputError, match="did you mean 'text-classification'"):
         load_unsealed(unsealed)

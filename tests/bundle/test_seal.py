@@ -8,13 +8,25 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketfit.bundle import ModelCard, Sealed, load, read_spec, seal, sealed_contract, size_mb, verify, write_spec
+from marketfit.bundle import (
+    CardData,
+    ModelCard,
+    Sealed,
+    load,
+    read_spec,
+    seal,
+    sealed_contract,
+    size_mb,
+    verify,
+    write_spec,
+)
 from marketfit.bundle.layout import CARD, CONTRACT, GRAPH, MANIFEST, SPEC
 from marketfit.contract import Contract, Measurement, Requirement, Verdict
 from marketfit.errors import BundleError
@@ -80,8 +92,8 @@ def test_the_size_stated_inside_is_that_of_all_files(
     (folder / "words.txt").write_bytes(b"x" * padding)
     needs = [Requirement(metric=name, op=">=", limit=0.5) for name in metrics]
     contract = promise(*needs, Requirement(metric="size_mb", op="<=", limit=limit))
-    data = {"description": "", "source_rows": 0, "splits": {}, "quarantined": 0, "test_digest": ""}
-    card = ModelCard.model_validate({"intended_use": use, "input_description": "", "data": data})
+    data = CardData(description="", source_rows=0, splits={}, quarantined=0, test_digest="")
+    card = ModelCard(intended_use=use, input_description="", data=data)
     sealed = seal(folder, contract=contract, card=card, into=folder.parent / f"{folder.name}-sealed")
     real = sum(len(content) for content in content_of(sealed.folder).values()) / 1e6
     clause = sealed.contract.clauses[-1]
@@ -103,7 +115,7 @@ def test_the_contract_foretold_is_the_one_that_is_sealed(unsealed: Path, card: M
 
 def test_verdicts_are_judged_anew(unsealed: Path, card: ModelCard, tmp_path: Path) -> None:
     honest = promise(ACCURACY, measured=accuracy(0.85, 0.95))
-    flattered = honest.clauses[0].model_copy(update={"verdict": Verdict.MET})
+    flattered = replace(honest.clauses[0], verdict=Verdict.MET)
     sealed = seal(unsealed, contract=Contract(clauses=(flattered,)), card=card, into=tmp_path / "one")
     assert sealed.contract.clauses[0].verdict is Verdict.UNPROVEN
 
@@ -188,10 +200,10 @@ def test_papers_of_an_earlier_seal_are_not_carried_over(sealed: Path, card: Mode
 
 def test_every_change_of_the_content_changes_the_digest(unsealed: Path, card: ModelCard, tmp_path: Path) -> None:
     digests = {seal(unsealed, contract=promise(SIZE), card=card, into=tmp_path / "0").digest}
-    write_spec(unsealed, read_spec(unsealed).model_copy(update={"temperature": 1.5}))
+    write_spec(unsealed, replace(read_spec(unsealed), temperature=1.5))
     digests.add(seal(unsealed, contract=promise(SIZE), card=card, into=tmp_path / "1").digest)
     digests.add(seal(unsealed, contract=promise(ACCURACY), card=card, into=tmp_path / "2").digest)
-    other = card.model_copy(update={"intended_use": "something else"})
+    other = replace(card, intended_use="something else")
     digests.add(seal(unsealed, contract=promise(ACCURACY), card=other, into=tmp_path / "3").digest)
     assert len(digests) == 4
 
@@ -204,7 +216,7 @@ def test_a_spec_that_no_runtime_could_use_is_not_written(
 ) -> None:
     before = content_of(unsealed)
     with pytest.raises(BundleError, match=field):
-        write_spec(unsealed, read_spec(unsealed).model_copy(update=changes))
+        write_spec(unsealed, replace(read_spec(unsealed), **changes))
     assert content_of(unsealed) == before
 
 

@@ -136,7 +136,7 @@ def test_a_manifest_in_another_byte_form_is_refused(sealed: Path, refusal: Refus
         (b"[]", "unknown format None"),
         (b'{"format": 2}', "unknown format 2"),
         (b'{"format": true}', "unknown format True"),
-        (b'{"format": 1}', "Field required"),
+        (b'{"format": 1}', "the field is missing"),
         (b"\xff\xfe", "not JSON"),
     ],
 )

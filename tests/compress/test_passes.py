@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -204,7 +205,7 @@ def test_the_exam_fails_a_pass_that_ruins_the_model(exported: dict[str, Path], t
     class Ruinous(Like):
         def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
             made = honest.apply(artefact, options, context)
-            write_spec(made.folder, read_spec(made.folder).model_copy(update={"temperature": 1e-3}))
+            write_spec(made.folder, replace(read_spec(made.folder), temperature=1e-3))
             return made
 
     with pytest.raises(AssertionError):

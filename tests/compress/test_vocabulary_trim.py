@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -294,7 +295,7 @@ def test_the_special_ids_of_the_preprocessor_move_along(bundle: Path, tmp_path: 
     last = f"[unused{3499}]"
     number = file["model"]["vocab"].pop(last)
     (tmp_path / "b" / "tokenizer.json").write_text(json.dumps(file), encoding="utf-8")
-    write_spec(tmp_path / "b", spec.model_copy(update={"preprocessor": {**spec.preprocessor, "pad_id": number}}))
+    write_spec(tmp_path / "b", replace(spec, preprocessor={**spec.preprocessor, "pad_id": number}))
     made = VocabularyTrim().apply(Artefact("graph", tmp_path / "b"), {}, _context(tmp_path / "made"))
     moved = read_spec(made.folder).preprocessor
     new = Tokenizer.from_file(str(made.folder / "tokenizer.json"))

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_a_refusal_by_the_locked_test_names_what_binds(
     def unproven(brief: Brief, dataset: Dataset, variants: Variants, decision: Decision, *, run: Run) -> Settlement:
         settled = settle(brief, dataset, variants, decision, run=run)
         size, accuracy = settled.contract.clauses
-        clauses = (size, accuracy.model_copy(update={"verdict": Verdict.UNPROVEN}))
+        clauses = (size, replace(accuracy, verdict=Verdict.UNPROVEN))
         return settled.model_copy(update={"status": "refused", "contract": Contract(clauses=clauses)})
 
     monkeypatch.setattr(turn, "settle", unproven)

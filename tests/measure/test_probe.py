@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ from marketfit.measure.probe_process import (
     peak_bytes,
 )
 from marketfit.measure.process_metrics import Plan
+from marketfit.records.plain import plain, read_plain
 from marketfit.testing.tiny import tiny_bundle
 
 PROCESS = {name for name, metric in METRICS.items() if metric.evidence == "process"}
@@ -281,48 +283,48 @@ def test_a_process_answers_as_often_as_it_was_asked_to(order: Order) -> None:
     seen = observe(order)
     assert len(seen.latencies_ns) == 7
     assert 0 < seen.cold_start_ns < 60e9
-    assert Observed.model_validate_json(seen.model_dump_json()) == seen
+    assert read_plain(Observed, json.loads(json.dumps(plain(seen)))) == seen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes can be pinned to cores on Linux only")
 def test_a_process_stays_on_its_cores(order: Order) -> None:
     with same_cores():
-        observe(order.model_copy(update={"cores": cores()[:1]}))
+        observe(replace(order, cores=cores()[:1]))
         assert tuple(os.sched_getaffinity(0)) == cores()[:1]
 
 
 def test_sizes_above_the_usual_one_are_left_out_where_one_batch_takes_too_long(order: Order) -> None:
-    seen = observe(order.model_copy(update={"batches": (1, 4, 64), "longest_batch": 0.0}))
+    seen = observe(replace(order, batches=(1, 4, 64), longest_batch=0.0))
     assert [batch.size for batch in seen.batches] == [1, 4]
-    assert [batch.size for batch in observe(order.model_copy(update={"batches": (1, 4, 64)})).batches] == [1, 4, 64]
+    assert [batch.size for batch in observe(replace(order, batches=(1, 4, 64))).batches] == [1, 4, 64]
 
 
 def test_energy_is_read_where_the_machine_tells_it(order: Order, powercap: Path) -> None:
-    with_meter = order.model_copy(update={"powercap": str(powercap)})
+    with_meter = replace(order, powercap=str(powercap))
     assert observe(with_meter).energy_uj is None  # a counter that stands still has measured nothing
     counter = powercap / "intel-rapl:0" / "energy_uj"
     with counting(counter):
-        seen = observe(with_meter.model_copy(update={"batch_seconds": 0.2}))
+        seen = observe(replace(with_meter, batch_seconds=0.2))
     assert seen.energy_uj is not None
     assert seen.energy_uj > 0
-    assert observe(order.model_copy(update={"powercap": str(powercap / "nothing")})).energy_uj is None
+    assert observe(replace(order, powercap=str(powercap / "nothing"))).energy_uj is None
 
 
 def test_an_orphan_ends_itself(order: Order) -> None:
     with pytest.raises(SystemExit, match="is gone"):
-        observe(order.model_copy(update={"parent": -1}))
+        observe(replace(order, parent=-1))
 
 
 def test_a_headless_bundle_is_measured_by_its_features(order: Order, unsealed: Path) -> None:
     spec = json.loads((unsealed / "bundle.json").read_text())
     (unsealed / "bundle.json").write_text(json.dumps(spec | {"labels": []}))
-    assert len(observe(order.model_copy(update={"folder": str(unsealed)})).latencies_ns) == 7
+    assert len(observe(replace(order, folder=str(unsealed))).latencies_ns) == 7
 
 
 def test_an_unsound_unsealed_bundle_is_not_opened(order: Order, unsealed: Path) -> None:
     (unsealed / "link").symlink_to(unsealed / "model.onnx")
     with pytest.raises(BundleError, match="symbolic link"):
-        observe(order.model_copy(update={"folder": str(unsealed)}))
+        observe(replace(order, folder=str(unsealed)))
 
 
 def test_peak_memory_sees_what_was_given_back() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,8 +34,8 @@ def with_rates(*rates: float) -> Observed:
     """A process that is so fast in batches of 1, 8, 32 and 128."""
     plain = observed(1.0)
     batches = zip(plain.batches, rates, strict=True)
-    seen = tuple(batch.model_copy(update={"rows_per_second": rate}) for batch, rate in batches)
-    return plain.model_copy(update={"batches": seen})
+    seen = tuple(replace(batch, rows_per_second=rate) for batch, rate in batches)
+    return replace(plain, batches=seen)
 
 
 def by_metric(processes: list[Observed], setting: Setting) -> dict[str, Measurement]:
@@ -105,7 +107,7 @@ def test_the_fastest_batch_size_is_named_where_its_choice_is_paid_for() -> None:
 
 def test_the_table_of_batch_sizes_has_those_that_every_process_tried() -> None:
     processes = [with_rates(10, 20, 30, 40), with_rates(12, 22, 32, 42), with_rates(14, 24, 34, 44)]
-    short = processes[0].model_copy(update={"batches": processes[0].batches[:3]})
+    short = replace(processes[0], batches=processes[0].batches[:3])
     speeds = batch_speeds([short, *processes[1:]])
     assert [speed.size for speed in speeds] == [1, 8, 32]
     assert (speeds[1].slowest, speeds[1].rows_per_second, speeds[1].fastest, speeds[1].processes) == (20, 22, 24, 3)

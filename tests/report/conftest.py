@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -442,7 +442,7 @@ def quality() -> QualityReport:
 def settlement() -> Settlement:
     """A kept contract."""
     found = [
-        measured("accuracy", 85 / 90, 0.876, 0.98, 90).model_copy(update={"confidence": 0.975}),
+        replace(measured("accuracy", 85 / 90, 0.876, 0.98, 90), confidence=0.975),
         measured("latency_p95_ms", 1.82, 1.73, 2.04, 2000),
         measured("size_mb", 17.5, 17.5, 17.5, 1),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -124,7 +125,7 @@ def test_time_is_scaled_with_the_root_of_n() -> None:
 
 def test_valid_rows_alone_never_prove_it(story: Story) -> None:
     clause = story.settlement.contract.clauses[0]
-    unproven = clause.model_copy(update={"verdict": Verdict.UNPROVEN})
+    unproven = replace(clause, verdict=Verdict.UNPROVEN)
     assert "only the locked test can prove it" in what_is_missing(unproven, opening=0)
 
 

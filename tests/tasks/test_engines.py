@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         context = context_for(ROWS, folder / engine, teacher=folder / "model")
         made[engine] = StandardOperators().apply(Artefact("graph", folder / "fused"), {}, context).folder
         settings = SessionSettings(engine=engine)  # type: ignore[arg-type]
-        write_spec(made[engine], read_spec(made[engine]).model_copy(update={"session": settings}))
+        write_spec(made[engine], replace(read_spec(made[engine]), session=settings))
     return made
 
 

@@ -21,6 +21,7 @@ from marketfit.brief.training import BudgetSpec, ObjectiveSpec, TrackingSpec
 from marketfit.contract import DEFAULT_CONFIDENCE, Requirement
 from marketfit.errors import BriefError, Problem
 from marketfit.records.base import digest_of, sha256_file
+from marketfit.records.plain import plain
 
 _BOUNDS = "metric: '>= NUMBER' or '<= NUMBER'"
 
@@ -137,6 +138,8 @@ def _with_digests(value: object) -> JsonValue:
         return sha256_file(value)
     if isinstance(value, BaseModel):
         return {name: _with_digests(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Requirement):
+        return plain(value)
     if isinstance(value, Mapping):
         return {str(key): _with_digests(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

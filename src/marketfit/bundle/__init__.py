@@ -1,6 +1,6 @@
 """The directory that ships: write, seal, verify, load. Needs numpy and the task's runtime, nothing heavy."""
 
-from marketfit.bundle.bom import Bom, Ingredients
+from marketfit.bundle.bom import Ingredients
 from marketfit.bundle.bundle import Bundle, Prediction, load, load_unsealed
 from marketfit.bundle.card import CardBackbone, CardData, ModelCard, render_card
 from marketfit.bundle.layout import size_mb
@@ -11,7 +11,6 @@ from marketfit.bundle.spec import read_spec, write_spec
 from marketfit.bundle.verify import check_unsealed, read_manifest, verify
 
 __all__ = [
-    "Bom",
     "Bundle",
     "CardBackbone",
     "CardData",

@@ -11,113 +11,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import ConfigDict, FailFast, Field
-from pydantic.alias_generators import to_camel
+from typing import TypeAlias
 
 from marketfit.bundle.card import CardBackbone, ModelCard, plain
 from marketfit.bundle.engines import ENGINES, package_of
-from marketfit.bundle.layout import BOM, CARD, MANIFEST, MAX_BOM_BYTES, MAX_PROBLEMS, encode, read_bytes, read_record
+from marketfit.bundle.layout import BOM, CARD, MANIFEST, MAX_BOM_BYTES, MAX_PROBLEMS, encode, read_bytes, read_json
 from marketfit.bundle.manifest import FileEntry
 from marketfit.errors import InputError, Problem
-from marketfit.records.base import Record
 from marketfit.records.bundle import BundleSpec, Engine
-
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+from marketfit.records.plain import JsonValue
 
 # PEP 440, Coghlan and Stufft 2013, in its normal form.
 _VERSION = re.compile(
     r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+([._-][a-z0-9]+)*)?", re.ASCII
 )
 _PACKAGE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+Tree: TypeAlias = dict[str, JsonValue]
+"""A JSON object. A bill is held against one that is made anew, so that no schema has to be built at each start."""
 
 
-class _Part(Record):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
-class _Hash(_Part):
-    alg: Literal["SHA-256"] = "SHA-256"
-    content: _Sha256
-
-
-class _Reference(_Part):
-    ref: str
-
-
-class _Parameters(_Part):
-    task: str
-    datasets: tuple[_Reference, ...]
-
-
-class _Considerations(_Part):
-    use_cases: Annotated[tuple[str, ...], Field(min_length=1, max_length=1)]
-
-
-class _Card(_Part):
-    model_parameters: _Parameters
-    considerations: _Considerations
-
-
-class _Pedigree(_Part):
-    notes: str
-
-
-class _DataSet(_Part):
-    type: Literal["dataset"] = "dataset"
-    name: str
-
-
-class _Component(_Part):
-    """A file, a package, a model or data."""
-
-    type: Literal["file", "library", "machine-learning-model", "data"]
-    reference: Annotated[str, Field(alias="bom-ref")]
-    name: str
-    version: str | None = None
-    purl: str | None = None
-    hashes: Annotated[tuple[_Hash, ...], Field(min_length=1, max_length=1)] | None = None
-    data: Annotated[tuple[_DataSet, ...], Field(min_length=1, max_length=1)] | None = None
-
-
-class _Bundle(_Part):
-    """The bundle itself: its pedigree is its lineage, one line for each step."""
-
-    type: Literal["machine-learning-model"] = "machine-learning-model"
-    reference: Annotated[Literal["bundle"], Field(alias="bom-ref")] = "bundle"
-    name: str
-    pedigree: _Pedigree
-    model_card: _Card
-
-
-class _Metadata(_Part):
-    component: _Bundle
-
-
-class _Dependency(_Part):
-    ref: str
-    depends_on: tuple[str, ...]
-
-
-class Bom(_Part):
-    """A bill of materials in the part of CycloneDX 1.6 that bundles use; nothing else may be in it."""
-
-    bom_format: Literal["CycloneDX"] = "CycloneDX"
-    spec_version: Literal["1.6"] = "1.6"
-    version: Literal[1] = 1
-    metadata: _Metadata
-    components: Annotated[tuple[_Component, ...], FailFast()]
-    dependencies: Annotated[tuple[_Dependency, ...], FailFast()]
-
-    def encoded(self) -> bytes:
-        """The bytes of `bom.json`."""
-        return encode(self.model_dump(mode="json", by_alias=True, exclude_none=True))
-
-
-class Ingredients(Record):
+@dataclass(frozen=True)
+class Ingredients:
     """What a bill of materials says beyond the bundle's spec and files.
 
     `packages` are name → version, `data` are name → SHA-256.
@@ -161,50 +80,47 @@ def installed_packages(engine: Engine) -> Mapping[str, str]:
     return {_normal(name): metadata.version(name) for name in sorted(names)}
 
 
-def make_bom(spec: BundleSpec, files: Mapping[str, FileEntry], made_of: Ingredients) -> Bom:
-    """The bill of materials of a bundle. The same arguments give the same bytes."""
-    data = [
-        _Component(
-            type="data", reference=f"data:{name}", name=name, hashes=_hashes(digest), data=(_DataSet(name=name),)
-        )
+def make_bom(spec: BundleSpec, files: Mapping[str, FileEntry], made_of: Ingredients) -> Tree:
+    """The bill of materials of a bundle. The same arguments give the same bill."""
+    data: list[Tree] = [
+        {**_component("data", f"data:{name}", name), **_hashes(digest), "data": [{"type": "dataset", "name": name}]}
         for name, digest in sorted(made_of.data.items())
     ]
-    components = [
+    components: list[Tree] = [
         *(
-            _Component(type="file", reference=f"file:{name}", name=name, hashes=_hashes(entry.sha256))
+            {**_component("file", f"file:{name}", name), **_hashes(entry.sha256)}
             for name, entry in sorted(files.items())
         ),
         *(
-            _Component(
-                type="library", reference=_purl(name, version), name=name, version=version, purl=_purl(name, version)
-            )
+            {**_component("library", _purl(name, version), name), "version": version, "purl": _purl(name, version)}
             for name, version in sorted(made_of.packages.items())
         ),
         *_backbone(made_of),
         *data,
     ]
-    use = _Considerations(use_cases=(made_of.intended_use,))
-    parameters = _Parameters(task=spec.task, datasets=tuple(_Reference(ref=item.reference) for item in data))
-    return Bom(
-        metadata=_Metadata(
-            component=_Bundle(
-                name=spec.product,
-                pedigree=_Pedigree(notes="\n".join(spec.lineage)),
-                model_card=_Card(model_parameters=parameters, considerations=use),
-            )
-        ),
-        components=tuple(components),
-        dependencies=(_Dependency(ref="bundle", depends_on=tuple(item.reference for item in components)),),
-    )
+    itself = _component("machine-learning-model", "bundle", spec.product)
+    itself["pedigree"] = {"notes": "\n".join(spec.lineage)}  # one line for each step
+    itself["modelCard"] = {
+        "modelParameters": {"task": spec.task, "datasets": [{"ref": item["bom-ref"]} for item in data]},
+        "considerations": {"useCases": [made_of.intended_use]},
+    }
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": itself},
+        "components": [*components],
+        "dependencies": [{"ref": "bundle", "dependsOn": [item["bom-ref"] for item in components]}],
+    }
 
 
 def read_ingredients(folder: Path) -> Ingredients:
     """What the bill of materials of a sealed bundle was made from, as far as it can be taken out.
 
     Raises:
-        BundleError: missing, or not the part of CycloneDX that bundles use.
+        BundleError: it is missing or no JSON.
     """
-    return _taken_out(read_record(folder / BOM, Bom, limit=MAX_BOM_BYTES))
+    return _taken_out(read_json(folder / BOM, limit=MAX_BOM_BYTES))
 
 
 def bom_problems(folder: Path, spec: BundleSpec, files: Mapping[str, FileEntry]) -> tuple[Problem, ...]:
@@ -214,14 +130,14 @@ def bom_problems(folder: Path, spec: BundleSpec, files: Mapping[str, FileEntry])
     names and versions; digests of the backbone and of data must be those of the model card, and of the lineage.
 
     Raises:
-        BundleError: it is missing, or not the part of CycloneDX that bundles use.
+        BundleError: it is missing or no JSON.
     """
     where = str(folder / BOM)
-    found = read_record(folder / BOM, Bom, limit=MAX_BOM_BYTES)
+    found = read_json(folder / BOM, limit=MAX_BOM_BYTES)
     made_of = _taken_out(found)
-    listed = {name: entry for name, entry in files.items() if name not in (BOM, MANIFEST)}
-    wrong = list(_differences(found, make_bom(spec, listed, made_of)))
-    if not wrong and found.encoded() != read_bytes(folder / BOM, limit=MAX_BOM_BYTES):
+    made = make_bom(spec, {name: entry for name, entry in files.items() if name not in (BOM, MANIFEST)}, made_of)
+    wrong = _differences(found, made)
+    if not wrong and encode(made) != read_bytes(folder / BOM, limit=MAX_BOM_BYTES):
         wrong.append(("not in the form that marketfit writes", ""))
     wrong += _ill_formed(made_of, spec.session.engine)
     wrong += _not_in_the_card(made_of, spec, read_bytes(folder / CARD).decode(errors="replace"))
@@ -230,36 +146,68 @@ def bom_problems(folder: Path, spec: BundleSpec, files: Mapping[str, FileEntry])
     )
 
 
-def _taken_out(bom: Bom) -> Ingredients:
-    backbones = [item for item in bom.components if item.type == "machine-learning-model"]
-    digests = {item.reference: item.hashes[0].content for item in bom.components if item.hashes}
-    first = backbones[0] if backbones else None
+def _taken_out(bill: object) -> Ingredients:
+    """What is not where it should be is left out, so that the bill made from it differs."""
+    components = _components(bill)
+    model = next((item for item in components if item.get("type") == "machine-learning-model"), None)
     return Ingredients(
-        packages={item.name: item.version or "" for item in bom.components if item.type == "library"},
-        backbone=CardBackbone(name=first.name, weights_sha256=digests[first.reference])
-        if first and first.reference in digests
-        else None,
-        data={item.name: digests.get(item.reference, "") for item in bom.components if item.type == "data"},
-        intended_use=bom.metadata.component.model_card.considerations.use_cases[0],
+        packages={_text(item, "name"): _text(item, "version") for item in components if item.get("type") == "library"},
+        backbone=None if model is None else CardBackbone(name=_text(model, "name"), weights_sha256=_digest(model)),
+        data={_text(item, "name"): _digest(item) for item in components if item.get("type") == "data"},
+        intended_use=_text(bill, "metadata", "component", "modelCard", "considerations", "useCases", 0),
     )
 
 
-def _differences(found: Bom, made: Bom) -> list[tuple[str, str]]:
-    """What is found and what should be, one line for each component that differs."""
-    here = {item.reference: item for item in found.components}
-    wanted = {item.reference: item for item in made.components}
-    lines = [(f"{name!r} is missing", "every file is listed") for name in wanted if name not in here]
-    lines += [(f"{name!r} is listed", "the bundle has no such part") for name in here if name not in wanted]
+def _components(bill: object) -> list[Tree]:
+    found = bill.get("components") if isinstance(bill, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _text(tree: object, *path: str | int) -> str:
+    """The text at a path through objects and lists; empty where there is none."""
+    for step in path:
+        if isinstance(tree, dict):
+            tree = tree.get(step)
+        elif isinstance(tree, list) and isinstance(step, int) and step < len(tree):
+            tree = tree[step]
+        else:
+            return ""
+    return tree if isinstance(tree, str) else ""
+
+
+def _digest(component: Tree) -> str:
+    return _text(component, "hashes", 0, "content")
+
+
+def _differences(found: object, made: Tree) -> list[tuple[str, str]]:
+    """What is found and what should be, one line for each field and component that differs."""
+    if not isinstance(found, dict):
+        return [("this is no JSON object", "a bill in the part of CycloneDX 1.6 that bundles use")]
+    lines = [(f"there is no field {name!r} in it", "as marketfit writes it") for name in made if name not in found]
+    lines += [(f"there is a field {name!r} in it", "none but those of marketfit") for name in found if name not in made]
     lines += [
-        (f"{name!r} is not described as it is", "its name, version, purl and SHA-256 follow from the bundle")
-        for name in wanted
-        if name in here and here[name] != wanted[name]
+        (f"{name} is {str(found[name])[:60]!r}", f"it is {made[name]!r}")
+        for name in ("bomFormat", "specVersion", "version")
+        if name in found and found[name] != made[name]
     ]
-    if found.metadata != made.metadata:
+    lines += _differing_components(_components(found), _components(made))
+    if found.get("metadata") != made["metadata"]:
         lines.append(("the bundle is not described as it is", "its name, task, data and lineage are those of its spec"))
     if not lines and found != made:
         lines.append(("the components are not in the order in which marketfit writes them", "each once"))
     return lines
+
+
+def _differing_components(found: list[Tree], made: list[Tree]) -> list[tuple[str, str]]:
+    here = {_text(item, "bom-ref"): item for item in found}
+    wanted = {_text(item, "bom-ref"): item for item in made}
+    lines = [(f"{name!r} is missing", "every file is listed") for name in wanted if name not in here]
+    lines += [(f"{name!r} is listed", "the bundle has no such part") for name in here if name not in wanted]
+    return lines + [
+        (f"{name!r} is not described as it is", "its name, version, purl and SHA-256 follow from the bundle")
+        for name in wanted
+        if name in here and here[name] != wanted[name]
+    ]
 
 
 def _ill_formed(made_of: Ingredients, engine: Engine) -> list[tuple[str, str]]:
@@ -286,28 +234,33 @@ def _not_in_the_card(made_of: Ingredients, spec: BundleSpec, card: str) -> list[
     lines = [
         (f"{name!r} has the SHA-256 {digest[:16]}…", "the model card says another")
         for name, digest in made_of.data.items()
-        if not digest or digest not in card
+        if not _DIGEST.fullmatch(digest) or digest not in card
     ]
     if made_of.backbone is not None:
         name, digest = made_of.backbone.name, made_of.backbone.weights_sha256
         told = [match[1] for step in spec.lineage if (match := re.search(r"\bweights ([0-9a-f]{16})", step))]
-        if plain(made_of.backbone.sentence) not in card or any(digest[:16] != known for known in told):
+        well_formed = _DIGEST.fullmatch(digest) and plain(made_of.backbone.sentence) in card
+        if not well_formed or any(digest[:16] != known for known in told):
             lines.append((f"the backbone {name!r} has the SHA-256 {digest[:16]}…", "card or lineage say another"))
     if f"\n{plain(made_of.intended_use)}\n" not in card:
         lines.append((f"the intended use is {made_of.intended_use[:100]!r}", "the model card says another"))
     return lines
 
 
-def _backbone(made_of: Ingredients) -> tuple[_Component, ...]:
+def _component(kind: str, reference: str, name: str) -> Tree:
+    """A file, a package, a model or data."""
+    return {"type": kind, "bom-ref": reference, "name": name}
+
+
+def _backbone(made_of: Ingredients) -> tuple[Tree, ...]:
     model = made_of.backbone
     if model is None:
         return ()
-    hashes = _hashes(model.weights_sha256)
-    return (_Component(type="machine-learning-model", reference="backbone", name=model.name, hashes=hashes),)
+    return ({**_component("machine-learning-model", "backbone", model.name), **_hashes(model.weights_sha256)},)
 
 
-def _hashes(digest: str) -> tuple[_Hash, ...] | None:
-    return (_Hash(content=digest),) if digest else None
+def _hashes(digest: str) -> Tree:
+    return {"hashes": [{"alg": "SHA-256", "content": digest}]} if digest else {}
 
 
 def _purl(name: str, version: str) -> str:

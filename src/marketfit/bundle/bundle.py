@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +132,7 @@ def _open(path: Path, threads: int | None, *, contract: Contract | None, manifes
     if threads is not None:
         if threads < 1:
             raise ValueError(f"threads must be 1 or more, not {threads}")
-        session = session.model_copy(update={"threads": threads})
+        session = replace(session, threads=threads)
     runtime = registry.runtime(spec.task).load(path, spec, session=session)
     return Bundle(path, spec, runtime, contract=contract, manifest=manifest)
 

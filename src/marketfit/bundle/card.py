@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated
-
-from pydantic import Field
+from dataclasses import dataclass
 
 from marketfit.contract import METRICS, Clause, Contract, Measurement
-from marketfit.records.base import Record
 from marketfit.records.bundle import BundleSpec
 
-Digest = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-"""SHA-256 in hexadecimal, or empty where there is none."""
 
+@dataclass(frozen=True)
+class CardData:
+    """The data behind a bundle, in numbers. `rows_digest`: the prepared rows, `test_digest`: the locked test rows.
 
-class CardData(Record):
-    """The data behind a bundle, in numbers. `rows_digest`: the prepared rows, `test_digest`: the locked test rows."""
+    Both are SHA-256 in hexadecimal, or empty where there is none.
+    """
 
     description: str
     source_rows: int
     splits: Mapping[str, int]
     quarantined: int
-    test_digest: Digest
-    rows_digest: Digest = ""
+    test_digest: str
+    rows_digest: str = ""
 
 
-class CardBackbone(Record):
+@dataclass(frozen=True)
+class CardBackbone:
     """The pretrained model that was adapted, named by its weights."""
 
     name: str
-    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    weights_sha256: str
 
     @property
     def sentence(self) -> str:
@@ -39,7 +38,8 @@ class CardBackbone(Record):
         return f"Backbone {self.name}; SHA-256 of its weights: {self.weights_sha256}"
 
 
-class ModelCard(Record):
+@dataclass(frozen=True)
+class ModelCard:
     """What a model card says beyond the spec and the contract.
 
     `measurements` are shown beside the contract, each with n and interval. `how_made` tells the steps in order;

@@ -22,9 +22,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
-
 from marketfit.errors import BundleError, Problem
+from marketfit.records.plain import MisfitError, plain, read_plain
 
 SPEC = "bundle.json"
 GRAPH = "model.onnx"
@@ -47,7 +46,7 @@ MAX_NAME = 200
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
-Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
 
 
 def is_safe_name(name: str) -> bool:
@@ -59,10 +58,9 @@ def is_safe_name(name: str) -> bool:
     return len(name) <= MAX_NAME and all(_SEGMENT.fullmatch(part) for part in name.split("/"))
 
 
-def encode(value: BaseModel | JsonValue) -> bytes:
-    """The one byte form of a JSON file in a bundle."""
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    return (json.dumps(plain, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def encode(value: object) -> bytes:
+    """The one byte form of a JSON file in a bundle; value: a plain record, or JSON."""
+    return (json.dumps(plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def scan(folder: Path) -> tuple[Mapping[str, int], tuple[Problem, ...]]:
@@ -130,26 +128,36 @@ def read_head(path: Path, size: int) -> bytes:
         return file.read(size)
 
 
-def read_record(path: Path, model: type[Model], *, limit: int = MAX_JSON_BYTES) -> Model:
-    """Read a JSON file of a bundle as a record.
+def read_json(path: Path, *, limit: int = MAX_JSON_BYTES) -> object:
+    """Read a JSON file of a bundle.
+
+    Raises:
+        BundleError: it cannot be read, is too large, or no JSON.
+    """
+    try:
+        return json.loads(read_bytes(path, limit=limit))
+    except (ValueError, RecursionError) as error:
+        raise BundleError([Problem(str(path), "this is not JSON", "", "write the bundle again")]) from error
+
+
+def read_record(path: Path, kind: type[T], *, limit: int = MAX_JSON_BYTES) -> T:
+    """Read a JSON file of a bundle as a plain record.
 
     Raises:
         BundleError: one problem for each field that is missing, unknown or wrong; one for all where they are many.
     """
-    content = read_bytes(path, limit=limit)
     try:
-        return model.model_validate_json(content)
-    except ValidationError as error:
+        return read_plain(kind, read_json(path, limit=limit))
+    except MisfitError as error:
         raise BundleError(_field_problems(path, error)) from error
 
 
-def _field_problems(path: Path, error: ValidationError) -> list[Problem]:
+def _field_problems(path: Path, error: MisfitError) -> list[Problem]:
     do = "write the bundle again with a version of marketfit that this one understands"
-    if error.error_count() > MAX_PROBLEMS:  # pydantic would spell out each of a hundred thousand
-        return [Problem(str(path), f"{error.error_count():,} fields are missing, unknown or wrong", "", do)]
+    if len(error.misfits) > MAX_PROBLEMS:
+        return [Problem(str(path), f"{len(error.misfits):,} fields are missing, unknown or wrong", "", do)]
     return [
-        Problem(where=":".join([str(path), *(str(part) for part in item["loc"])]), found=item["msg"], allowed="", do=do)
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+        Problem(f"{path}:{one.where}" if one.where else str(path), one.found, one.allowed, do) for one in error.misfits
     ]
 
 

@@ -5,29 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from marketfit.bundle.layout import encode
-from marketfit.records.base import Record
+from marketfit.records.plain import AtLeast, Sha256
 
 
-class FileEntry(Record):
+@dataclass(frozen=True)
+class FileEntry:
     """One file of a bundle."""
 
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(ge=0)]
+    sha256: Sha256
+    bytes: Annotated[int, AtLeast(0)]
 
 
-class Manifest(Record):
+@dataclass(frozen=True)
+class Manifest:
     """Name → content of every file of a bundle but the manifest itself."""
 
-    format: Literal[1] = 1
     product: str
     task: str
     files: Mapping[str, FileEntry]
+    format: Literal[1] = 1
 
     def file_digest(self) -> str:
         """SHA-256 of `manifest.json`: it stands for every byte of the bundle."""

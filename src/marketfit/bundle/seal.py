@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marketfit.bundle.bom import Ingredients, ingredients, installed_packages, make_bom, read_ingredients
@@ -146,7 +146,7 @@ def _draft(
 ) -> _Papers:
     contract_bytes = encode(contract) + b"\n" * padding
     listed = {**files, CONTRACT: content_entry(contract_bytes), CARD: content_entry(card_bytes)}
-    bom_bytes = make_bom(spec, listed, made_of).encoded()
+    bom_bytes = encode(make_bom(spec, listed, made_of))
     listed[BOM] = content_entry(bom_bytes)
     manifest = Manifest(product=spec.product, task=spec.task, files=listed)
     return _Papers(contract, contract_bytes, card_bytes, bom_bytes, manifest)
@@ -162,7 +162,7 @@ def _with_size(contract: Contract, size: float, *, count: int) -> Contract:
         elif measured and not all(map(math.isfinite, (measured.value, measured.low, measured.high))):
             measured = None
         verdict = judge(clause.requirement, measured)
-        clauses.append(clause.model_copy(update={"measurement": measured, "verdict": verdict}))
+        clauses.append(replace(clause, measurement=measured, verdict=verdict))
     return Contract(clauses=tuple(clauses))
 
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
-
 from marketfit.bundle.layout import (
     MANIFEST,
     MAX_SIGNATURE_BYTES,
@@ -26,7 +24,7 @@ from marketfit.bundle.layout import (
     write_file,
 )
 from marketfit.errors import BundleError, InputError, MissingExtraError, Problem
-from marketfit.records.base import Record
+from marketfit.records.plain import Matching, Sha256
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -37,13 +35,14 @@ PUBLIC_KEY = "public.pem"
 _MAX_KEY_BYTES = 10_000
 
 
-class Signature(Record):
+@dataclass(frozen=True)
+class Signature:
     """`signature.json`: the signature of the bytes of `manifest.json`, and the public key that it is said to be of."""
 
+    public_key: Sha256
+    signature: Annotated[str, Matching(r"[0-9a-f]{128}")]
     format: Literal[1] = 1
     algorithm: Literal["Ed25519"] = "Ed25519"
-    public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    signature: Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from pathlib import Path
 
-from marketfit.bundle.layout import MAX_JSON_BYTES, SPEC, encode, read_bytes, read_record, sync_folder, write_file
+from marketfit.bundle.layout import MAX_JSON_BYTES, SPEC, encode, read_json, read_record, sync_folder, write_file
 from marketfit.errors import BundleError, Problem
 from marketfit.records.bundle import BundleSpec
 
@@ -55,10 +54,7 @@ def check_format(path: Path, *, limit: int = MAX_JSON_BYTES) -> None:
     Raises:
         BundleError: not a JSON object, or another format.
     """
-    try:
-        content = json.loads(read_bytes(path, limit=limit))
-    except (ValueError, RecursionError) as error:
-        raise BundleError([Problem(str(path), "this is not JSON", "", "write the bundle again")]) from error
+    content = read_json(path, limit=limit)
     found = content.get("format") if isinstance(content, dict) else None
     if found not in FORMATS or isinstance(found, bool):
         allowed = "allowed: " + ", ".join(str(known) for known in FORMATS)

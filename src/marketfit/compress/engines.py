@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from marketfit.bundle import read_spec, write_spec
@@ -34,5 +35,5 @@ def engines_for(bundle: Path, device: Device) -> tuple[Engine, ...]:
 def started_with(bundle: Path, settings: SessionSettings, into: Path) -> Path:
     """A copy of an unsealed bundle that is started with other settings; files are shared by hard links."""
     shutil.copytree(bundle, into, copy_function=os.link)
-    write_spec(into, read_spec(into).model_copy(update={"session": settings}))  # a new file in the place of the link
+    write_spec(into, replace(read_spec(into), session=settings))  # a new file in the place of the link
     return into

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from marketfit.engine import Run
 from marketfit.errors import BundleError, RunError
 from marketfit.measure.calibration import abstention_threshold, fit_temperature
 from marketfit.measure.quality import CLIP, measure_quality
-from marketfit.records.bundle import BundleSpec, Engine, SessionSettings
+from marketfit.records.bundle import Engine, SessionSettings
 from marketfit.records.variants import Variant
 from marketfit.task import FloatMatrix
 
@@ -60,7 +60,7 @@ class Scorer:
         spec = read_spec(folder)
         if spec.labels != valid.labels:
             raise RunError(f"the exported bundle has the labels {spec.labels[:5]}…, the data {valid.labels[:5]}…")
-        spec = _with(
+        spec = replace(
             spec,
             input_name=brief.data.input,
             session=SessionSettings(engine=engine, threads=brief.target.threads),
@@ -70,12 +70,12 @@ class Scorer:
         write_spec(folder, spec)
         raw = _probabilities(folder, valid.inputs)
         temperature = fit_temperature(np.log(np.clip(raw, CLIP, 1.0)), valid.targets)
-        write_spec(folder, _with(spec, temperature=temperature))
+        write_spec(folder, replace(spec, temperature=temperature))
         probabilities = _probabilities(folder, valid.inputs)
         rule = abstention_threshold(
             probabilities, valid.targets, target_accuracy=brief.abstain.accuracy, confidence=DEFAULT_CONFIDENCE
         )
-        write_spec(folder, _with(spec, temperature=temperature, abstain_below=min(1.0, rule.threshold)))
+        write_spec(folder, replace(spec, temperature=temperature, abstain_below=min(1.0, rule.threshold)))
         return probabilities
 
     def _scored(self, built: Built, folder: Path, probabilities: FloatMatrix) -> Variant:
@@ -150,10 +150,6 @@ def confidence_of(brief: Brief, metric: str) -> float:
 def _with_papers(parts: Mapping[str, float], *, total: float) -> dict[str, float]:
     """What is reserved for contract, card and manifest counts among the other files."""
     return {**parts, FILES: parts[FILES] + total - sum(parts.values())}
-
-
-def _with(spec: BundleSpec, **changes: float | str | SessionSettings) -> BundleSpec:
-    return BundleSpec.model_validate(spec.model_dump() | changes)
 
 
 def _probabilities(folder: Path, inputs: Sequence[object]) -> FloatMatrix:

@@ -13,6 +13,7 @@ from marketfit.brief import MarketBrief
 from marketfit.contract import Contract
 from marketfit.engine.run import Run
 from marketfit.records.base import Record, digest_of
+from marketfit.records.plain import plain
 
 P = ParamSpec("P")
 BriefT = TypeVar("BriefT", bound=MarketBrief)
@@ -74,7 +75,7 @@ def _digest(value: object) -> JsonValue:
     if isinstance(value, Record):
         return value.digest()
     if isinstance(value, Contract):
-        return digest_of(value.model_dump(mode="json"))
+        return digest_of(plain(value))
     if isinstance(value, tuple | list):
         return [_digest(item) for item in value]
     raise TypeError(f"a step takes records, not a {type(value).__name__}: its result could not be kept")

@@ -7,17 +7,17 @@ in `process_metrics.py`.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from marketfit.bundle import read_spec, size_mb, verify
 from marketfit.bundle.seal import size_measurement
@@ -33,6 +33,7 @@ from marketfit.measure.process_metrics import (
     Setting,
     process_measurements,
 )
+from marketfit.records.plain import plain, read_plain
 from marketfit.task import Example, Progress
 
 WARM_UP = 40
@@ -152,11 +153,11 @@ def _run(order: Order) -> Observed | str:
     """What the process observed, or why it failed."""
     command = [sys.executable, "-P", "-m", "marketfit.measure.probe_process"]
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), str(order.threads))
-    order = order.model_copy(update={"began_ns": time.monotonic_ns()})
+    order = replace(order, began_ns=time.monotonic_ns())
     try:
         done = subprocess.run(
             command,
-            input=order.model_dump_json(),
+            input=json.dumps(plain(order)),
             capture_output=True,
             text=True,
             env={**os.environ, **limits},
@@ -169,6 +170,6 @@ def _run(order: Order) -> Observed | str:
     if done.returncode:
         return f"a probe process ended with {exit_words(done.returncode)}: {words or 'it said nothing'}"
     try:
-        return Observed.model_validate_json(done.stdout)
-    except ValidationError:
+        return read_plain(Observed, json.loads(done.stdout))
+    except ValueError:
         return f"a probe process gave no result: {words or done.stdout[:200]}"

@@ -13,19 +13,21 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from marketfit.bundle import Bundle, check_unsealed, load, load_unsealed
 from marketfit.bundle.layout import MANIFEST, scan
 from marketfit.bundle.manifest import file_entry
 from marketfit.measure.energy import POWERCAP, Meter
-from marketfit.records.base import Record
+from marketfit.records.plain import plain, read_plain
 from marketfit.task import Example
 
 _STATUS = Path("/proc/self/status")
 
 
-class Order(Record):
+@dataclass(frozen=True)
+class Order:
     """What to measure.
 
     `inputs` is a file with one encoded example a line, taken from line `first` (from 0) on, round and round. `cores`
@@ -50,7 +52,8 @@ class Order(Record):
     powercap: str = str(POWERCAP)
 
 
-class BatchSeen(Record):
+@dataclass(frozen=True)
+class BatchSeen:
     """Batches of one size: rows a second, and the largest resident size so far in bytes."""
 
     size: int
@@ -58,7 +61,8 @@ class BatchSeen(Record):
     peak_bytes: int
 
 
-class Observed(Record):
+@dataclass(frozen=True)
+class Observed:
     """What one process saw: times in ns, energy of a single request in µJ (None: no counter can be read)."""
 
     cold_start_ns: int
@@ -204,7 +208,7 @@ def _examples(path: Path, first: int) -> Iterator[Example]:
 
 def main() -> None:
     """Read the order, write what was observed."""
-    sys.stdout.write(observe(Order.model_validate_json(sys.stdin.read())).model_dump_json() + "\n")
+    sys.stdout.write(json.dumps(plain(observe(read_plain(Order, json.load(sys.stdin))))) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from marketfit.brief import Brief
 from marketfit.bundle import Bundle, load_unsealed
@@ -157,5 +158,5 @@ def _unopened(need: Requirement, nearest: Variant | None) -> Clause:
     verdict = judge(need, measured)
     if measured is not None and METRICS[need.metric].of_test_rows:
         verdict = Verdict.UNPROVEN if verdict is Verdict.MET else verdict
-        measured = measured.model_copy(update={"conditions": f"the locked test stayed shut; {measured.conditions}"})
+        measured = replace(measured, conditions=f"the locked test stayed shut; {measured.conditions}")
     return Clause(requirement=need, measurement=measured, verdict=verdict)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import JsonValue
-
-from marketfit.records.base import Record
+from marketfit.records.plain import JsonValue
 
 Engine = Literal["onnxruntime", "onnxruntime-cuda", "openvino"]
 """What runs a graph, and where. See `marketfit.bundle.engines`."""
@@ -16,7 +15,8 @@ Device = Literal["cpu", "gpu"]
 """Where an engine runs a graph."""
 
 
-class SessionSettings(Record):
+@dataclass(frozen=True)
+class SessionSettings:
     """How the runtime is started; part of the variant and measured with it.
 
     `spinning` threads wait busily for the next request, and an `arena` keeps memory between requests: both are
@@ -29,7 +29,8 @@ class SessionSettings(Record):
     arena: bool = True
 
 
-class BundleSpec(Record):
+@dataclass(frozen=True)
+class BundleSpec:
     """`bundle.json`: all that is needed to run a bundle, beside the graph and the preprocessor's files.
 
     `input_name` is the column that the inputs came from. `preprocessor` belongs to the task's Runtime. `labels` is
@@ -37,13 +38,13 @@ class BundleSpec(Record):
     the answer is marked as an abstention.
     """
 
-    format: Literal[1] = 1
     product: str
     task: str
     labels: tuple[str, ...]
+    format: Literal[1] = 1
     input_name: str = ""
     temperature: float = 1.0
     abstain_below: float = 0.0
     session: SessionSettings = SessionSettings()
-    preprocessor: Mapping[str, JsonValue] = {}
+    preprocessor: Mapping[str, JsonValue] = field(default_factory=dict)
     lineage: tuple[str, ...] = ()  # backbone, recipe, passes, in order

@@ -13,6 +13,7 @@ import importlib
 import logging
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 import onnxruntime
 
 from marketfit.bundle.engines import CUDA_PROVIDERS, ENGINES, available
+from marketfit.bundle.mapped import mapped_model
 from marketfit.records.bundle import SessionSettings
 from marketfit.task import Feed, FloatMatrix
 
@@ -54,7 +56,7 @@ def open_session(path: Path, settings: SessionSettings) -> Session:
             "this bundle was measured with %s, which does not work here: onnxruntime runs it on the processor, at "
             "another speed; %s", settings.engine, ENGINES[settings.engine].get
         )  # fmt: skip
-        settings = settings.model_copy(update={"engine": "onnxruntime"})
+        settings = replace(settings, engine="onnxruntime")
     return OpenVinoSession(path, settings) if settings.engine == "openvino" else OnnxRuntimeSession(path, settings)
 
 
@@ -69,8 +71,12 @@ class OnnxRuntimeSession:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "1" if settings.spinning else "0")
-        providers = CUDA_PROVIDERS if settings.engine == "onnxruntime-cuda" else ("CPUExecutionProvider",)
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=[*providers])
+        on_gpu = settings.engine == "onnxruntime-cuda"
+        providers = CUDA_PROVIDERS if on_gpu else ("CPUExecutionProvider",)
+        path = path.resolve()  # what is mapped must not lie behind a link
+        model = None if on_gpu else mapped_model(path)
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
+        self._session = onnxruntime.InferenceSession(model or str(path), options, providers=[*providers])
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def tempered(sealed: Path, card: ModelCard, tmp_path: Path) -> Path:
     """The bundle with another temperature and a threshold."""
     draft = Path(shutil.copytree(sealed, tmp_path / "draft", ignore=shutil.ignore_patterns(*SEAL_FILES)))
     spec = load(sealed).spec
-    write_spec(draft, spec.model_copy(update={"temperature": 2.5, "abstain_below": 0.6, "input_name": "text"}))
+    write_spec(draft, replace(spec, temperature=2.5, abstain_below=0.6, input_name="text"))
     return seal(draft, contract=Contract(clauses=()), card=card, into=tmp_path / "tempered").folder
 
 

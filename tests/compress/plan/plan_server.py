@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,7 +52,7 @@ class Copier(Exporter):
         into.mkdir()
         for path in model.iterdir():
             (into / path.name).write_bytes(path.read_bytes())
-        write_spec(into, read_spec(into).model_copy(update={"product": product, "lineage": tuple(lineage)}))
+        write_spec(into, replace(read_spec(into), product=product, lineage=tuple(lineage)))
 
 
 class Logged(Builder):

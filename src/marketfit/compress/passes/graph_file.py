@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def rewrite(artefact: Artefact, into: Path, *, step: str, change: Callable[[Path
     change(artefact.folder / GRAPH, into / GRAPH)
     _strip(into / GRAPH)
     spec = read_spec(into)
-    write_spec(into, spec.model_copy(update={"lineage": (*spec.lineage, step)}))
+    write_spec(into, replace(spec, lineage=(*spec.lineage, step)))
     return Artefact(stage="graph", folder=into)
 
 

@@ -38,7 +38,7 @@ def forge(folder: Path) -> None:
     files = {name: file_entry(folder / name) for name in names if name not in (BOM, MANIFEST, SIGNATURE)}
     try:
         made = make_bom(read_spec(folder), files, read_ingredients(folder))
-        (folder / BOM).write_bytes(made.encoded())
+        (folder / BOM).write_bytes(encode(made))
     except BundleError:
         pass  # a spec that nobody can read: its bill stays
     files[BOM] = file_entry(folder / BOM)

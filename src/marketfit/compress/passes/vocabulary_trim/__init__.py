@@ -15,6 +15,7 @@ and after; `trim` gives the same as a record.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import JsonValue
 from tokenizers import Tokenizer
@@ -84,7 +85,7 @@ class VocabularyTrim(Untrained):
         (context.into / _FILE).write_text(made.tokenizer.to_str(), encoding="utf-8")
         moved = {name: made.renumbered[number] for name, number in special.items()}
         spec = read_spec(context.into)
-        write_spec(context.into, spec.model_copy(update={"preprocessor": {**spec.preprocessor, **moved}}))
+        write_spec(context.into, replace(spec, preprocessor={**spec.preprocessor, **moved}))
         context.progress(1.0)
         return result
 
