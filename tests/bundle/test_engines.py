@@ -40,6 +40,12 @@ def test_the_graph_that_asks_for_a_gpu_is_one_identity() -> None:
     assert onnxruntime.InferenceSession(IDENTITY, providers=["CPUExecutionProvider"]).run(None, {"x": [2.0]})[0] == 2.0
 
 
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    (tmp_path / "model.onnx").write_bytes(IDENTITY)
+    return tmp_path / "model.onnx"
+
+
 class Session:
     """A session that tells with which providers it was opened."""
 
@@ -94,7 +100,7 @@ def test_settings_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(settings, "read_spec", lambda _folder: replace_session(SessionSettings()))
     monkeypatch.setattr(engines, "is_installed", lambda _package: False)
-    found = [words(one) for one in candidate_settings(Path("any"), threads=1, device="gpu")]
+    found = [words(one) for one in candidate_settings(graph, threads=1, device="gpu")]
     assert found == ["onnxruntime, threads 1, arena", "onnxruntime, threads 1, no arena", "onnxruntime-cuda, threads 1"]
 
 
@@ -103,22 +109,22 @@ def replace_session(session: SessionSettings) -> object:
 
 
 @pytest.mark.usefixtures("gpu")
-def test_a_graph_is_opened_on_the_gpu_that_it_was_measured_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_is_opened_on_the_gpu_that_it_was_measured_on(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
-    sessions.open_session(Path("any"), SessionSettings(engine="onnxruntime-cuda"))
+    sessions.open_session(graph, SessionSettings(engine="onnxruntime-cuda"))
     assert tuple(Session.opened) == CUDA_PROVIDERS
-    sessions.open_session(Path("any"), SessionSettings())
+    sessions.open_session(graph, SessionSettings())
     assert tuple(Session.opened) == ("CPUExecutionProvider",)
 
 
 def test_without_a_gpu_the_processor_answers_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    graph: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     if available("onnxruntime-cuda"):
         pytest.skip("this machine has a GPU")
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
     with caplog.at_level(logging.WARNING):
-        sessions.open_session(Path("any"), SessionSettings(engine="onnxruntime-cuda"))
+        sessions.open_session(graph, SessionSettings(engine="onnxruntime-cuda"))
     assert tuple(Session.opened) == ("CPUExecutionProvider",)
     assert "onnxruntime-cuda, which does not work here" in caplog.text
     assert "onnxruntime-gpu[cuda,cudnn]" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -132,7 +133,7 @@ def test_a_bootstrapped_metric_says_about_how_many_rows(brief_with: MakeBrief, s
 def test_metrics_of_groups_are_measured_on_the_groups_of_the_test(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
     """All errors fall on group x: rows of even place, 40 of 200."""
     brief = brief_with().model_copy(update={"require": (brief_with().require[0],)})
-    worst = brief.require[0].model_copy(update={"metric": "worst_group_accuracy", "limit": 0.7})
+    worst = replace(brief.require[0], metric="worst_group_accuracy", limit=0.7)
     brief = brief.model_copy(update={"require": (worst,)})
     dataset = shop.dataset(sensitive=("side",))
     winner = shop.variant("v", bundle=shop.bundle(wrong=range(FIRST_TEST_ROW, FIRST_TEST_ROW + 80, 2)))

@@ -155,7 +155,7 @@ def read_record(path: Path, kind: type[T], *, limit: int = MAX_JSON_BYTES) -> T:
 def _field_problems(path: Path, error: MisfitError) -> list[Problem]:
     do = "write the bundle again with a version of marketfit that this one understands"
     if len(error.misfits) > MAX_PROBLEMS:
-        return [Problem(str(path), f"{len(error.misfits):,} fields are missing, unknown or wrong", "", do)]
+        return [Problem(str(path), f"at least {len(error.misfits):,} fields are missing, unknown or wrong", "", do)]
     return [
         Problem(f"{path}:{one.where}" if one.where else str(path), one.found, one.allowed, do) for one in error.misfits
     ]

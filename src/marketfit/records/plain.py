@@ -23,6 +23,9 @@ else:
 
 __all__ = ["AtLeast", "JsonValue", "Matching", "Misfit", "MisfitError", "Sha256", "plain", "read_plain"]
 
+MOST_MISFITS = 1000
+"""Once there are more, nothing further is looked into: a hostile document has a hundred thousand."""
+
 T = TypeVar("T")
 _Parts: TypeAlias = tuple[object, ...]
 
@@ -103,7 +106,9 @@ def _hints(kind: type) -> Mapping[str, object]:
 
 
 def _read(hint: object, value: object, where: str, misfits: list[Misfit]) -> object:
-    reader = _READERS.get(typing.get_origin(hint), None)
+    if len(misfits) > MOST_MISFITS:
+        return None
+    reader = _READERS.get(typing.get_origin(hint))
     if reader is None:
         return _single(hint, value, where, misfits)
     return reader(typing.get_args(hint), value, where, misfits)
