@@ -82,12 +82,12 @@ def test_what_pydantic_would_refuse_is_refused(document: dict[str, JsonValue]) -
     try:
         strict.validate_python(document)
         fits = True
-    except (ValidationError, OverflowError):  # an int that no float holds
+    except (ValidationError, OverflowError):  # pydantic's is for an int that no float holds
         fits = False
     try:
         read_plain(Requirement, document)
         read = True
-    except (MisfitError, OverflowError):
+    except MisfitError:
         read = False
     assert read == fits
 
@@ -138,6 +138,7 @@ def test_all_kinds_of_fields() -> None:
         ({"name": "a", "count": 1.0}, {"count": "a whole number"}),
         ({"name": "a", "count": -1}, {"count": "at least 0"}),
         ({"name": "a", "share": "1"}, {"share": "a number"}),
+        ({"name": "a", "share": 10**400}, {"share": "a number"}),
         ({"name": "a", "on": 1}, {"on": "true or false"}),
         ({"name": "a", "kind": True}, {"kind": "1 or 'one'"}),
         ({"name": "a", "verdict": "good"}, {"verdict": "'met' or 'unproven' or 'broken' or 'unmeasured'"}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -164,7 +165,7 @@ def _single(hint: object, value: object, where: str, misfits: list[Misfit]) -> o
         return _record(hint, value, where, misfits)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return _member(hint, value, where, misfits)
-    if hint is float and type(value) is int:
+    if hint is float and type(value) is int and abs(value) <= sys.float_info.max:
         return float(value)
     if type(value) is hint:
         return value
