@@ -19,6 +19,7 @@ SCRIPTS = (
     "research.py",
     "research_coverage.py",
     "research_designs.py",
+    "research_mixing.py",
     "research_quality.py",
 )
 
