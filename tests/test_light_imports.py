@@ -26,7 +26,7 @@ PROMISED = (
 )  # fmt: skip
 
 WITHOUT_PYDANTIC = ("marketfit.measure.probe_process", "marketfit.tasks.text_classification.runtime")
-"""What a process imports that only loads a bundle: pydantic would be a quarter of its start."""
+"""What a process imports that only loads a bundle: pydantic would be 0.09 s of its start."""
 
 SCRIPT = """
 import importlib, json, sys, traceback

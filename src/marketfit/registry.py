@@ -68,7 +68,7 @@ def _found(kind: Kind) -> dict[str, EntryPoint]:
 
 
 def _own(kind: Kind, name: str) -> EntryPoint | None:
-    """A built-in part: looking through every installed package for plug-ins takes a server 30 ms of its start."""
+    """A built-in part, found without looking through every installed package, as a server would at each start."""
     try:
         points = distribution("marketfit").entry_points
     except PackageNotFoundError:  # run from a folder that was never installed

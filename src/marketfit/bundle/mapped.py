@@ -2,8 +2,8 @@
 
 Opened by its path, a model is read, parsed and copied: for a moment it is in memory twice, and rows of the embedding
 that nobody looks up stay there. A runtime maps what lies outside of a model, so that here the file itself is what lies
-outside of the few bytes that are handed over. Six layers with int8 embeddings (23.5 MB): 20 MB less at the peak, and
-opened in 0.6 of the time; answers and speed are the same.
+outside of the few bytes that are handed over. Six layers with int8 embeddings (23.5 MB): 20 MB less at the peak, the
+same answers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_LEFT = 8 * 10**6
 
 # Fields of ModelProto, GraphProto, TensorProto and StringStringEntryProto in onnx.proto.
 _GRAPH, _INITIALIZER = 7, 5
-_DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 2, 8, 9, 13, 14
+_DATA_TYPE, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 2, 9, 13, 14
 _KEY, _VALUE = 1, 2
 _ONE_BYTE = (2, 3)  # uint8 and int8: wherever they begin, they are aligned
 _VARINT, _BYTES = 0, 2

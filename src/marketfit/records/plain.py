@@ -1,7 +1,7 @@
 """Plain records: what a bundle says of itself, as frozen dataclasses that are read strictly and without pydantic.
 
-A server reads them when it starts, and there pydantic's import and its validators took a quarter of the time and a
-tenth of the memory. Other records hold plain ones as they hold any dataclass.
+A process that only loads a bundle reads them when it starts: there pydantic took 10 MB, and its import 0.09 s. Other
+records hold plain ones as they hold any dataclass.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ from marketfit.demand.models.hierarchical.triangles import lower_inverse
 MOST_COLUMNS = 30
 LENGTH, MOST_LEAPS = 2.7, 10
 """How far a move goes, where half of the turn of a standard normal density is π: leaps are as many as its step needs.
-On ten surveys of 3 to 20 columns most effective draws per second, or nearly, came at 2 to 3.5; at 6, half as many."""
+On ten surveys of 3 to 20 columns most effective draws per second, or nearly, came at 2 to 3.5; at 6 (3 to 8
+columns), half as many."""
 EVERY = 2
 """Iterations from move to move where people answered at least as many tasks as there are columns. Per second that gave
 a fifth to a half more effective draws there than a move at each; with 3 tasks and 4 columns a sixth fewer."""
@@ -44,7 +45,7 @@ class Interweaver:
         self._flat = np.ravel_multi_index(self._below, (columns, columns))
         size = 2 * columns + self._below[0].size
         self._step = 1.0
-        self._leaps = round(LENGTH / self._step)
+        self._leaps = _leaps(self._step)
         self._factor = np.eye(size) / 10
         self._sum = np.zeros((size, size))
         self._looks = 0
@@ -76,7 +77,7 @@ class Interweaver:
 
         And let them go as far as they should with the step of now.
         """
-        self._leaps = min(max(round(LENGTH / self._step), 1), MOST_LEAPS)
+        self._leaps = _leaps(self._step)
         self._factor = np.linalg.cholesky(np.linalg.inv(self._sum / self._looks))
         self._sum[:] = 0
         self._looks = 0
@@ -123,6 +124,11 @@ class Interweaver:
         slopes = np.concatenate([by_mean, by_spread, by_triangle.take(self._flat)])
         turned: FloatArray = np.einsum("i,ij->j", slopes, self._factor)
         return turned
+
+
+def _leaps(step: float) -> int:
+    """How many steps go far enough."""
+    return min(max(round(LENGTH / step), 1), MOST_LEAPS)
 
 
 @dataclass(frozen=True, eq=False)
