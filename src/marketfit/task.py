@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from marketfit.records.bundle import BundleSpec, SessionSettings
+from marketfit.records.bundle import BundleSpec, InputReport, SessionSettings
 
 if TYPE_CHECKING:
     from marketfit.records.models import Backbone, FitSummary, Recipe
@@ -92,14 +92,6 @@ class Study:
     logits: float = 1.0
     hidden: float = 1.0
     dropout: float = 0.0
-
-
-@dataclass(frozen=True)
-class InputReport:
-    """What the preprocessor could not carry into the model: shares of unknown tokens and of truncated inputs."""
-
-    unknown: float
-    truncated: float
 
 
 class Runtime(Protocol):

@@ -15,8 +15,8 @@ import pytest
 
 from marketfit.bundle import Bundle, Sealed, load, load_unsealed, read_spec, write_spec
 from marketfit.errors import BundleError, InputError, RunError
-from marketfit.records.bundle import BundleSpec
-from marketfit.task import Example, FloatMatrix, InputReport
+from marketfit.records.bundle import BundleSpec, InputReport
+from marketfit.task import Example, FloatMatrix
 
 WITHOUT = ("torch", "sklearn", "transformers", "optuna", "cleanlab", "onnx", "peft", "datasketch", "scipy")
 

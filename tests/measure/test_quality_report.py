@@ -12,8 +12,9 @@ from marketfit.engine import SplitRows
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.quality import Slices, measure_quality
 from marketfit.measure.quality_report import quality_report
+from marketfit.records.bundle import InputReport
 from marketfit.records.decision import QualityReport
-from marketfit.task import Example, InputReport, Labelled
+from marketfit.task import Example, Labelled
 
 LABELS = ("ant", "bee", "cat", "dog")
 LOST = InputReport(unknown=0.01, truncated=0.02)

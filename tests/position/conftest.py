@@ -18,11 +18,11 @@ from marketfit.contract import DEFAULT_CONFIDENCE, Measurement
 from marketfit.engine import Run
 from marketfit.measure.quality import measure_quality
 from marketfit.records.base import Folder
-from marketfit.records.bundle import BundleSpec, SessionSettings
+from marketfit.records.bundle import BundleSpec, InputReport, SessionSettings
 from marketfit.records.data import Dataset, InputSlice, LengthProfile, Slicing
 from marketfit.records.market import MarketView
 from marketfit.records.variants import Variant, Variants
-from marketfit.task import Example, FloatMatrix, InputReport
+from marketfit.task import Example, FloatMatrix
 
 LABELS = ("a", "b", "c")
 VALID, TEST = 600, 400

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TypeAlias
 
@@ -70,6 +69,8 @@ def installed_packages(engine: Engine) -> Mapping[str, str]:
     >>> {"marketfit", "numpy", "onnxruntime", "tokenizers"} <= set(installed_packages("onnxruntime"))
     True
     """
+    from importlib import metadata  # email and zipfile come with it, and who only loads a bundle never calls this
+
     brought = package_of(engine)
     if brought is None:
         problem = Problem("this Python environment", f"{engine} is not installed", "", ENGINES[engine].get)

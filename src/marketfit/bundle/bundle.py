@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from marketfit.bundle.spec import read_spec
 from marketfit.bundle.verify import verify
 from marketfit.contract import Contract
 from marketfit.errors import BundleError, Problem, RunError
-from marketfit.records.bundle import BundleSpec
-from marketfit.task import Example, FloatMatrix, InputReport, Runtime
+from marketfit.records.bundle import BundleSpec, InputReport
+
+if TYPE_CHECKING:
+    from marketfit.task import Example, FloatMatrix, Runtime
 
 
 @dataclass(frozen=True, slots=True)

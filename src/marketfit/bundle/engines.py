@@ -11,7 +11,6 @@ import functools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 
 from marketfit.records.bundle import Device, Engine
 from marketfit.registry import is_installed
@@ -65,6 +64,8 @@ def package_of(engine: Engine) -> str | None:
     >>> package_of("onnxruntime") in ENGINES["onnxruntime"].packages
     True
     """
+    from importlib import metadata
+
     for name in ENGINES[engine].packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             metadata.version(name)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
+import platform
 import shutil
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +83,7 @@ def seal(folder: Path, *, contract: Contract, card: ModelCard, into: Path, sign:
     papers = _papers(folder, contract, card, packages=installed_packages(read_spec(folder).session.engine))
     into.parent.mkdir(parents=True, exist_ok=True)
     _sweep(into)
-    temporary = into.parent / f"{_prefix(into)}{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = into.parent / f"{_prefix(into)}{os.getpid()}-{os.urandom(4).hex()}"
     try:
         _write(folder, temporary, papers)
         if sign is not None:
@@ -244,7 +243,7 @@ def _sign_before(into: Path, sign: Path) -> None:
 
 
 def _prefix(into: Path) -> str:
-    return f".{into.name}.sealing-{socket.gethostname()}-"
+    return f".{into.name}.sealing-{platform.node()}-"
 
 
 def _sweep(into: Path) -> None:

@@ -15,13 +15,16 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marketfit.bundle import Bundle, check_unsealed, load, load_unsealed
 from marketfit.bundle.layout import MANIFEST, scan
 from marketfit.bundle.manifest import file_entry
 from marketfit.measure.energy import POWERCAP, Meter
 from marketfit.records.plain import plain, read_plain
-from marketfit.task import Example
+
+if TYPE_CHECKING:
+    from marketfit.task import Example
 
 _STATUS = Path("/proc/self/status")
 

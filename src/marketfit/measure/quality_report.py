@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from marketfit.engine import SplitRows
 from marketfit.measure.intervals import clopper_pearson
 from marketfit.measure.quality import BINS, Scored, Slices, group_rates, rate_gap, slice_rates
+from marketfit.records.bundle import InputReport
 from marketfit.records.decision import ClassRow, ErrorRow, GroupGap, GroupRow, QualityReport, SensitiveRow, SliceRow
-from marketfit.task import Example, InputReport
+from marketfit.task import Example
 
 _SHOWN_CHARACTERS = 2000
 

@@ -48,3 +48,11 @@ class BundleSpec:
     session: SessionSettings = SessionSettings()
     preprocessor: Mapping[str, JsonValue] = field(default_factory=dict)
     lineage: tuple[str, ...] = ()  # backbone, recipe, passes, in order
+
+
+@dataclass(frozen=True)
+class InputReport:
+    """What the preprocessor could not carry into the model: shares of unknown tokens and of truncated inputs."""
+
+    unknown: float
+    truncated: float

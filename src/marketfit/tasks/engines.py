@@ -23,10 +23,11 @@ import onnxruntime
 from marketfit.bundle.engines import CUDA_PROVIDERS, ENGINES, available
 from marketfit.bundle.mapped import mapped_model
 from marketfit.records.bundle import SessionSettings
-from marketfit.task import Feed, FloatMatrix
 
 if TYPE_CHECKING:
     import openvino
+
+    from marketfit.task import Feed, FloatMatrix
 
 _TELLING = "openvino.tools.ovc"
 _LOG = logging.getLogger("marketfit.tasks")

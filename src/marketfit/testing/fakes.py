@@ -20,14 +20,13 @@ from marketfit.bundle import write_spec
 from marketfit.engine import Run
 from marketfit.errors import MissingExtraError
 from marketfit.records.base import Folder
-from marketfit.records.bundle import BundleSpec, SessionSettings
+from marketfit.records.bundle import BundleSpec, InputReport, SessionSettings
 from marketfit.records.data import Dataset, LengthProfile
 from marketfit.records.models import Backbone, Candidate, FitSummary, Recipe, Shortlist
 from marketfit.task import (
     Example,
     FloatMatrix,
     Follow,
-    InputReport,
     Labelled,
     Progress,
     Runtime,

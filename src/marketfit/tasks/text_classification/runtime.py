@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeGuard
+from typing import TYPE_CHECKING, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from tokenizers import Encoding, Tokenizer
 
 from marketfit.bundle.engines import device_here
 from marketfit.errors import BundleError, DataError, Problem
-from marketfit.records.bundle import BundleSpec, SessionSettings
-from marketfit.task import Example, Feed, FloatMatrix, InputReport
+from marketfit.records.bundle import BundleSpec, InputReport, SessionSettings
 from marketfit.tasks.engines import Session, open_session
+
+if TYPE_CHECKING:
+    from marketfit.task import Example, Feed, FloatMatrix
 
 _MOST_ROWS = 64
 MOST_TOKENS = 4096
