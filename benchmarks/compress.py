@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from compress_parts.engines import ENGINES, FILES, LAYERS, LENGTH, STUDENTS, missing  # noqa: E402
-from compress_parts.hardware import floor_ms, operations, peak_operations  # noqa: E402
+from compress_parts.engines import ENCODERS, ENGINES, FILES, LENGTH, STUDENTS, missing  # noqa: E402
+from compress_parts.hardware import floor_ms, operations, peak_operations, shapes_of  # noqa: E402
 from compress_parts.prepare import prepare, read_rows  # noqa: E402
 from compress_parts.worker import SIZES  # noqa: E402
 
@@ -86,14 +86,19 @@ def main() -> int:
     (work / "short.json").write_text(json.dumps(short), "utf-8")
     (work / "long.json").write_text(json.dumps(long), "utf-8")
     peak = peak_operations(threads=THREADS)
-    floors = {layers: floor_ms(tokens=TOKENS, layers=layers, threads=1) for layers in (2, 3, 6)}
+    shapes = {name: shapes_of(work / ENCODERS[name]) for name in engines if name in ENCODERS}
+    floors = {made: floor_ms(tokens=TOKENS, shapes=made, threads=1) for made in set(shapes.values())}
     found = measure(engines, work, "short.json", effort)
     right = {name: np.array(seen.answers) == rows.test.targets for name, seen in found.items()}
     tokens = float(np.mean(token_counts(short, work)))
     tell(f"Machine: {fingerprint()}; {THREADS} threads for throughput; {len(short):,} test rows, {tokens:.1f} tokens.")
-    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone, {TOKENS} tokens, one thread: "
-         f"{floors[6]:.3f} ms (six layers), {floors[3]:.3f} ms (three), {floors[2]:.3f} ms (two).\n")  # fmt: skip
-    tell(table(found, right, work, peak=peak, tokens=tokens))
+    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone, {TOKENS} tokens, one thread:")
+    for made, floor in sorted(floors.items(), key=lambda item: -item[1]):
+        behind = ", ".join(name for name in shapes if shapes[name] == made)
+        tell(f"{floor:.3f} ms: {behind}")
+    tell("\n" + table(found, right, work, shares={
+        name: operations(tokens, made) * found[name].best[1] / peak for name, made in shapes.items()
+    }))  # fmt: skip
     for name, packages in missing().items():
         tell(f"Not measured: {name} ({', '.join(packages)} not installed).")
     tell(f"\nInputs of {LENGTH} tokens\n")
@@ -168,9 +173,9 @@ def size_mb(path: Path) -> float:
 
 
 def table(
-    found: Mapping[str, Found], right: Mapping[str, NDArray[np.bool_]], work: Path, *, peak: float, tokens: float
+    found: Mapping[str, Found], right: Mapping[str, NDArray[np.bool_]], work: Path, *, shares: Mapping[str, float]
 ) -> str:
-    """The first table, as Markdown."""
+    """The first table, as Markdown. `shares`: of the machine's int8 peak."""
     head = (
         "engine", "p50 ms", "p95 ms", "per s (batch)", "accuracy", "difference, points (lower bound)", "MB resident",
         "cold start s", "MB shipped", "of int8 peak", "faster at p50", "throughput",
@@ -180,12 +185,11 @@ def table(
         p50, p95 = np.quantile(seen.latencies, [0.5, 0.95])
         size, rate = seen.best
         paired = compare_scores(right[name], right[FULL], confidence=0.95, seed=0)
-        share = operations(tokens, LAYERS[name]) * rate / peak if name in LAYERS else None
         lines.append((
             name, f"{p50:.3f}", f"{p95:.3f}", f"{rate:,.0f} ({size})", f"{100 * right[name].mean():.2f}",
             f"{100 * paired.difference:+.2f} ({100 * paired.low:+.2f})", f"{np.median(seen.memory):.0f}",
             f"{np.median(seen.cold) / 1e3:.2f}", f"{size_mb(work / FILES[name]):.1f}",
-            "–" if share is None else f"{share:.1%}",
+            f"{shares[name]:.1%}" if name in shares else "–",
             f"{np.median(full.latencies) / p50:.1f} ×", f"{rate / full.best[1]:.1f} ×",
         ))  # fmt: skip
     return markdown(head, lines)

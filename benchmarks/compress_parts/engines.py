@@ -132,6 +132,7 @@ ENGINES: Mapping[str, Callable[[Path, int], Engine]] = {
     "ours: int8, int8 embeddings": _ours("int8-embeddings"),
     "ours: three layers": _ours("three"),
     "ours: three layers, trimmed": _ours("three-trimmed"),
+    "ours: three narrow layers, trimmed": _ours("narrow-trimmed"),
     "ours: two layers, trimmed": _ours("two-trimmed"),
     "ours: static": _ours("static"),
     "model2vec + logistic regression": model2vec,
@@ -147,6 +148,7 @@ FILES: Mapping[str, str] = {
     "ours: int8, int8 embeddings": "ours/int8-embeddings",
     "ours: three layers": "ours/three",
     "ours: three layers, trimmed": "ours/three-trimmed",
+    "ours: three narrow layers, trimmed": "ours/narrow-trimmed",
     "ours: two layers, trimmed": "ours/two-trimmed",
     "ours: static": "ours/static",
     "model2vec + logistic regression": "model2vec",
@@ -161,7 +163,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 """Packages of an engine that marketfit's extras do not bring."""
 
 
-STUDENTS = ("ours: three layers", "ours: three layers, trimmed", "ours: two layers, trimmed", "ours: static")
+STUDENTS = (*[name for name in ENGINES if name.startswith(("ours: three", "ours: two"))], "ours: static")
 """Engines whose model is trained from the full one."""
 
 
@@ -171,7 +173,11 @@ def missing() -> dict[str, list[str]]:
     return {name: packages for name, packages in lacking.items() if packages}
 
 
-LAYERS: Mapping[str, int] = {
-    **dict.fromkeys(list(ENGINES)[:6], 6), **dict.fromkeys(list(ENGINES)[6:8], 3), "ours: two layers, trimmed": 2
-}  # fmt: skip
-"""Encoder layers, for the share of the machine's int8 peak."""
+ENCODERS: Mapping[str, str] = {
+    **dict.fromkeys(list(ENGINES)[:6], "tuned"),
+    "ours: three layers": "distilled-three",
+    "ours: three layers, trimmed": "distilled-three",
+    "ours: three narrow layers, trimmed": "distilled-narrow",
+    "ours: two layers, trimmed": "distilled-two",
+}
+"""The model folder behind each engine that has layers, in the work folder."""

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-HIDDEN, INNER = 384, 1536
-SHAPES = ((HIDDEN, 3 * HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, INNER), (INNER, HIDDEN))
-"""Of the products with weights in a layer of MiniLM; those of tokens with tokens are a hundredth of it at 12 tokens."""
+from marketfit import registry
+
+Shape = tuple[int, int]
+"""Rows and columns of a weight."""
 
 
-def operations(tokens: float, layers: int) -> float:
+def shapes_of(model: Path) -> tuple[Shape, ...]:
+    """Of all products with weights in the layers of a model folder, in order.
+
+    Those of tokens with tokens are left out: a hundredth of it at 12 tokens.
+    """
+    found = registry.surgeon("text-classification").anatomy(model)
+    hidden: int = json.loads((model / "config.json").read_text("utf-8"))["hidden_size"]
+    shapes: list[Shape] = []
+    for heads, inner in zip(found.heads, found.widths, strict=True):
+        attended = heads * found.head_dim
+        shapes += [(hidden, 3 * attended), (attended, hidden), (hidden, inner), (inner, hidden)]
+    return tuple(shapes)
+
+
+def operations(tokens: float, shapes: Sequence[Shape]) -> float:
     """Multiplications and additions of a row's products with weights."""
-    return 2.0 * tokens * layers * sum(rows * columns for rows, columns in SHAPES)
+    return 2.0 * tokens * sum(rows * columns for rows, columns in shapes)
 
 
-def floor_ms(*, tokens: int, layers: int, threads: int, rounds: int = 300) -> float:
+def floor_ms(*, tokens: int, shapes: Sequence[Shape], threads: int, rounds: int = 300) -> float:
     """Median ms of nothing but the int8 products of one row."""
-    return 1e3 * _seconds([(tokens, *shape) for shape in SHAPES] * layers, threads, rounds)
+    return 1e3 * _seconds([(tokens, *shape) for shape in shapes], threads, rounds)
 
 
 def peak_operations(*, threads: int, size: int = 2048, rounds: int = 8) -> float:

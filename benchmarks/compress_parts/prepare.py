@@ -13,16 +13,18 @@ import pyarrow.parquet as pq
 
 from compress_parts import engines
 from marketfit import registry
-from marketfit.compress.passes import Artefact, Context
+from marketfit.compress.passes import Artefact, Context, Pass
 from marketfit.compress.passes.int8 import Int8
 from marketfit.compress.passes.int8_embeddings import Int8Embeddings
 from marketfit.compress.passes.vocabulary_trim import VocabularyTrim
+from marketfit.compress.passes.width_prune import WidthPrune
 from marketfit.records.models import Recipe
 from marketfit.task import Labelled, StaticShape, StaticTrainer, Study, normalise_text, unreported
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150.parquet"
 TASK = "text-classification"
-LAYERS_OF = {"three": 3, "two": 2}  # of the students that keep a part of the encoder
+LAYERS_OF = {"three": 3, "two": 2}  # of the students that begin as a part of the encoder
+NARROW = "narrow"  # half of the heads and of the width of the three layers
 CALIBRATION = 300  # training rows that NNCF calibrates on: its own default
 
 
@@ -70,8 +72,8 @@ def prepare(work: Path, rows: Rows, *, quick: bool, students: bool) -> None:
     _once(work / "tuned", tuned("minilm#6"))
     _ours(work, rows)
     if students:
-        for count in LAYERS_OF.values():
-            _once(work / f"tuned-{count}", tuned(f"minilm#{count}"))
+        for name, count in LAYERS_OF.items():
+            _once(work / f"tuned-{name}", tuned(f"minilm#{count}"))
         _students(work, rows, epochs=epochs)
     _peers(work, rows)
 
@@ -92,16 +94,16 @@ def _export_ours(model: Path) -> Callable[[Path], None]:
     return lambda into: trainer.export(model, into, product="benchmark", lineage=("benchmarks/compress.py",))
 
 
-def _passed(step: Int8 | Int8Embeddings | VocabularyTrim, source: Path, rows: Rows) -> Callable[[Path], None]:
-    """What a pass that `marketfit run` uses makes of an exported model."""
+def _passed(step: Pass, source: Path, rows: Rows) -> Callable[[Path], None]:
+    """What a pass that `marketfit run` uses makes of a model folder or of an exported model."""
 
     def make(into: Path) -> None:
         context = Context(
             into=into, inputs=rows.train.inputs, targets=rows.train.targets, labels=rows.train.labels,
             unlabelled=(), trainer=registry.trainer(TASK), teacher=source, seed=0, progress=unreported,
         )  # fmt: skip
-        assert not step.applies(Artefact("graph", source), context)
-        step.apply(Artefact("graph", source), {}, context)
+        assert not step.applies(Artefact(step.stage, source), context)
+        step.apply(Artefact(step.stage, source), {}, context)
 
     return make
 
@@ -130,9 +132,12 @@ def _students(work: Path, rows: Rows, *, epochs: float) -> None:
             work / "tuned", rows.train, into, unlabelled=(), shape=StaticShape(), seed=0, progress=unreported
         )
 
-    for name, count in LAYERS_OF.items():
-        _once(work / f"distilled-{count}", distilled(work / f"tuned-{count}", Study(epochs=epochs)))
-        _once(ours / f"{name}-fp32", _export_ours(work / f"distilled-{count}"))
+    for name in LAYERS_OF:
+        _once(work / f"distilled-{name}", distilled(work / f"tuned-{name}", Study(epochs=epochs)))
+    _once(work / f"cut-{NARROW}", _passed(WidthPrune(), work / "distilled-three", rows))
+    _once(work / f"distilled-{NARROW}", distilled(work / f"cut-{NARROW}", Study(epochs=epochs)))
+    for name in (*LAYERS_OF, NARROW):
+        _once(ours / f"{name}-fp32", _export_ours(work / f"distilled-{name}"))
         _once(ours / f"{name}-int8", _passed(Int8(), ours / f"{name}-fp32", rows))
         _once(ours / name, _passed(Int8Embeddings(), ours / f"{name}-int8", rows))
         _once(ours / f"{name}-few-words", _passed(VocabularyTrim(), ours / f"{name}-fp32", rows))

@@ -97,8 +97,8 @@ def test_a_fused_graph_that_says_something_else_is_not_shipped(tmp_path: Path, m
 
     honest = export.encoder_graph
 
-    def wrong(weights: EncoderWeights, head: Head) -> onnx.ModelProto:
-        return honest(replace(weights, epsilon=0.5), head)
+    def wrong(weights: EncoderWeights, head: Head, *, longest: int) -> onnx.ModelProto:
+        return honest(replace(weights, epsilon=0.5), head, longest=longest)
 
     monkeypatch.setattr(export, "encoder_graph", wrong)
     source = tiny_classifier(tmp_path / "theirs", labels=LABELS)

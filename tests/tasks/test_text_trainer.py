@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -139,6 +140,18 @@ def test_real_minilm_learns_from_a_handful(trainer: Trainer, tmp_path: Path) -> 
     said = load_unsealed(tmp_path / "bundle").predict(["a table by the window tonight", "will there be snow tomorrow"])
     assert [one.label for one in said] == ["restaurant", "weather"]
     assert size_mb(tmp_path / "bundle") < 75
+
+
+def test_positions_that_no_text_reaches_are_not_shipped(trainer: Trainer, rows: Labelled, tmp_path: Path) -> None:
+    backbone = trainer.backbones("minilm-3", base=tmp_path)[0]
+    recipe = Recipe(method="probe", learning_rate=0, epochs=0)
+    trainer.fit(backbone, recipe, rows, tmp_path / "model", base=tmp_path, seed=0, progress=quiet)
+    trainer.export(tmp_path / "model", tmp_path / "bundle", product="x", lineage=())
+    longest = load_unsealed(tmp_path / "bundle").spec.preprocessor["max_length"]
+    tensors = onnx.load(tmp_path / "bundle" / "model.onnx").graph.initializer
+    assert [tensor.dims[0] for tensor in tensors if tensor.name == "embeddings.position"] == [longest] == [64]
+    whole, cut = load_unsealed(tmp_path / "bundle").probabilities(["lamp " * 500, "lamp " * 62])  # and two marks
+    np.testing.assert_array_equal(whole, cut)
 
 
 def test_inputs_that_are_no_text_are_all_named(trainer: Trainer, base: Path, tmp_path: Path) -> None:

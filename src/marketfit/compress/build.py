@@ -23,7 +23,7 @@ from marketfit.records.base import Folder, Record, digest_of
 from marketfit.records.models import Recipe, Trial
 from marketfit.task import Trainer, unreported
 
-VERSION = 2
+VERSION = 3
 """Raise it when a pass or the export would give other bytes for the same input."""
 
 

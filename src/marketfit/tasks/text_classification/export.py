@@ -64,15 +64,17 @@ def write_embedder(backbone: Backbone, into: Path, *, base: Path) -> None:
     _write(TextModel(prepared.encoder, None, scale=1.0).eval(), prepared.tokenizer, prepared.how, spec, into)
 
 
-def graphs_of(model: TextModel) -> Iterator[onnx.ModelProto]:
-    """ONNX graphs of a model, the better first: from the weights where we know the architecture, then traced."""
+def graphs_of(model: TextModel, *, longest: int) -> Iterator[onnx.ModelProto]:
+    """ONNX graphs of a model that reads at most `longest` tokens, the better first: from the weights where we know the
+    architecture, then traced.
+    """
     encoder, head = model.encoder, _head(model)
     if isinstance(encoder, StaticEncoder):
         yield static_graph(_static_weights(encoder), head)
         return
     config = config_of(encoder)
     if not isinstance(model, WholeModel) and is_bert_shaped(config):
-        yield encoder_graph(encoder_weights(config, encoder_arrays(encoder)), head)
+        yield encoder_graph(encoder_weights(config, encoder_arrays(encoder)), head, longest=longest)
     yield traced_graph(model)
 
 
@@ -127,15 +129,16 @@ def _compare(session: Session, given: Mapping[str, np.ndarray], wanted: Mapping[
 
 def _write(model: TextModel, tokenizer: Tokenizer, how: Preprocessor, spec: BundleSpec, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
-    _write_graph(model, probe_rows(model, tokenizer, how), into / "model.onnx")
+    _write_graph(model, probe_rows(model, tokenizer, how), into / "model.onnx", longest=how.max_length)
     save_tokenizer(tokenizer, into)
     write_spec(into, spec)
 
 
-def _write_graph(model: TextModel, rows: Sequence[Tensors], path: Path) -> None:
+def _write_graph(model: TextModel, rows: Sequence[Tensors], path: Path, *, longest: int) -> None:
     """Write the first graph that says what the model says."""
     differences = []
-    for graph in graphs_of(model):
+    longest = max(longest, *(batch["input_ids"].shape[1] for batch in rows))
+    for graph in graphs_of(model, longest=longest):
         onnx.checker.check_model(graph)
         # SerializeToString orders nothing by chance: equal graphs give equal bytes.
         path.write_bytes(graph.SerializeToString(deterministic=True))
