@@ -134,6 +134,7 @@ ENGINES: Mapping[str, Callable[[Path, int], Engine]] = {
     "ours: three layers, trimmed": _ours("three-trimmed"),
     "ours: three narrow layers, trimmed": _ours("narrow-trimmed"),
     "ours: two layers, trimmed": _ours("two-trimmed"),
+    "ours: two narrow layers, trimmed": _ours("two-narrow-trimmed"),
     "ours: static": _ours("static"),
     "model2vec + logistic regression": model2vec,
     "TF-IDF + linear SVM": tfidf_svm,
@@ -150,6 +151,7 @@ FILES: Mapping[str, str] = {
     "ours: three layers, trimmed": "ours/three-trimmed",
     "ours: three narrow layers, trimmed": "ours/narrow-trimmed",
     "ours: two layers, trimmed": "ours/two-trimmed",
+    "ours: two narrow layers, trimmed": "ours/two-narrow-trimmed",
     "ours: static": "ours/static",
     "model2vec + logistic regression": "model2vec",
     "TF-IDF + linear SVM": "tfidf.joblib",
@@ -179,5 +181,6 @@ ENCODERS: Mapping[str, str] = {
     "ours: three layers, trimmed": "distilled-three",
     "ours: three narrow layers, trimmed": "distilled-narrow",
     "ours: two layers, trimmed": "distilled-two",
+    "ours: two narrow layers, trimmed": "distilled-two-narrow",
 }
 """The model folder behind each engine that has layers, in the work folder."""

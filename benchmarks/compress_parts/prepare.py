@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from pydantic import JsonValue
 
 from compress_parts import engines
 from marketfit import registry
 from marketfit.compress.passes import Artefact, Context, Pass
 from marketfit.compress.passes.int8 import Int8
 from marketfit.compress.passes.int8_embeddings import Int8Embeddings
+from marketfit.compress.passes.layer_drop import LayerDrop
 from marketfit.compress.passes.vocabulary_trim import VocabularyTrim
 from marketfit.compress.passes.width_prune import WidthPrune
 from marketfit.records.models import Recipe
@@ -25,6 +27,7 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150.parqu
 TASK = "text-classification"
 LAYERS_OF = {"three": 3, "two": 2}  # of the students that begin as a part of the encoder
 NARROW = "narrow"  # half of the heads and of the width of the three layers
+FEW_NARROW = "two-narrow"  # two of those
 CALIBRATION = 300  # training rows that NNCF calibrates on: its own default
 
 
@@ -94,7 +97,7 @@ def _export_ours(model: Path) -> Callable[[Path], None]:
     return lambda into: trainer.export(model, into, product="benchmark", lineage=("benchmarks/compress.py",))
 
 
-def _passed(step: Pass, source: Path, rows: Rows) -> Callable[[Path], None]:
+def _passed(step: Pass, source: Path, rows: Rows, **options: JsonValue) -> Callable[[Path], None]:
     """What a pass that `marketfit run` uses makes of a model folder or of an exported model."""
 
     def make(into: Path) -> None:
@@ -103,7 +106,7 @@ def _passed(step: Pass, source: Path, rows: Rows) -> Callable[[Path], None]:
             unlabelled=(), trainer=registry.trainer(TASK), teacher=source, seed=0, progress=unreported,
         )  # fmt: skip
         assert not step.applies(Artefact(step.stage, source), context)
-        step.apply(Artefact(step.stage, source), {}, context)
+        step.apply(Artefact(step.stage, source), options, context)
 
     return make
 
@@ -136,7 +139,9 @@ def _students(work: Path, rows: Rows, *, epochs: float) -> None:
         _once(work / f"distilled-{name}", distilled(work / f"tuned-{name}", Study(epochs=epochs)))
     _once(work / f"cut-{NARROW}", _passed(WidthPrune(), work / "distilled-three", rows))
     _once(work / f"distilled-{NARROW}", distilled(work / f"cut-{NARROW}", Study(epochs=epochs)))
-    for name in (*LAYERS_OF, NARROW):
+    _once(work / f"cut-{FEW_NARROW}", _passed(LayerDrop(), work / f"distilled-{NARROW}", rows, layers=2))
+    _once(work / f"distilled-{FEW_NARROW}", distilled(work / f"cut-{FEW_NARROW}", Study(epochs=epochs)))
+    for name in (*LAYERS_OF, NARROW, FEW_NARROW):
         _once(ours / f"{name}-fp32", _export_ours(work / f"distilled-{name}"))
         _once(ours / f"{name}-int8", _passed(Int8(), ours / f"{name}-fp32", rows))
         _once(ours / name, _passed(Int8Embeddings(), ours / f"{name}-int8", rows))

@@ -156,20 +156,22 @@ class TextRuntime:
 
     def _run(self, output: str, examples: Sequence[Example], *, width: int) -> FloatMatrix:
         texts = checked_texts(examples)
-        if len(texts) == 1:  # the usual request: there is nothing to put back in order, and a small graph is quick
-            ((_rows, feed),) = self._batches(texts)
-            return self.session.run(output, feed)
+        if len(texts) == 1:
+            return self.session.run(output, self._alone(texts[0]))
         result = np.empty((len(texts), width), dtype=np.float32)
         for rows, feed in self._batches(texts):
             result[rows] = self.session.run(output, feed)
         return result
 
+    def _alone(self, text: str) -> Feed:
+        """What the graph is given of the usual request: nothing to pad or to put in order, and a small graph is quick."""
+        (encoding,) = self._encode([text])
+        tokens = np.array([encoding.ids or [self.preprocessor.empty_id]], dtype=np.int32)
+        return {"input_ids": tokens, "attention_mask": np.ones_like(tokens)} if self.masked else {"input_ids": tokens}
+
     def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], Feed]]:
         """Row numbers and what the graph is given of them."""
         ids = [encoding.ids or [self.preprocessor.empty_id] for encoding in self._encode(texts)]
-        if len(ids) == 1:
-            yield [0], self._feed(np.array(ids, dtype=np.int32), [len(ids[0])])
-            return
         for rows in by_length([len(row) for row in ids], tokens=self.most_tokens):
             longest = max(len(ids[row]) for row in rows)
             padding = [self.preprocessor.pad_id] * longest
