@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +79,7 @@ def prepare(work: Path, rows: Rows, *, quick: bool, students: bool) -> None:
     if students:
         for name, count in LAYERS_OF.items():
             _once(work / f"tuned-{name}", tuned(f"minilm#{count}"))
-        _students(work, rows, epochs=epochs)
+        _students(work, rows, quick=quick)
     _peers(work, rows)
 
 
@@ -88,8 +90,10 @@ def _once(path: Path, make: Callable[[Path], None]) -> None:
     scratch = path.with_name(f".{path.name}")
     if scratch.is_dir():
         shutil.rmtree(scratch)
+    began = time.monotonic()
     make(scratch)
     scratch.rename(path)
+    sys.stderr.write(f"{path.name}: {time.monotonic() - began:.0f} s\n")
 
 
 def _export_ours(model: Path) -> Callable[[Path], None]:
@@ -119,10 +123,12 @@ def _ours(work: Path, rows: Rows) -> None:
     _once(ours / "int8-embeddings", _passed(Int8Embeddings(), ours / "int8", rows))
 
 
-def _students(work: Path, rows: Rows, *, epochs: float) -> None:
+def _students(work: Path, rows: Rows, *, quick: bool) -> None:
     """Few layers and a static model that learn from the full one, exported and quantised."""
     trainer = registry.trainer(TASK)
     ours = work / "ours"
+    study = Study(epochs=1.0) if quick else Study()  # as the pass `distil` has it
+    of_static = Study(epochs=5.0 if quick else 20.0, learning_rate=1e-3)
 
     def distilled(start: Path, study: Study) -> Callable[[Path], None]:
         return lambda into: trainer.distil(
@@ -136,11 +142,11 @@ def _students(work: Path, rows: Rows, *, epochs: float) -> None:
         )
 
     for name in LAYERS_OF:
-        _once(work / f"distilled-{name}", distilled(work / f"tuned-{name}", Study(epochs=epochs)))
+        _once(work / f"distilled-{name}", distilled(work / f"tuned-{name}", study))
     _once(work / f"cut-{NARROW}", _passed(WidthPrune(), work / "distilled-three", rows))
-    _once(work / f"distilled-{NARROW}", distilled(work / f"cut-{NARROW}", Study(epochs=epochs)))
+    _once(work / f"distilled-{NARROW}", distilled(work / f"cut-{NARROW}", study))
     _once(work / f"cut-{FEW_NARROW}", _passed(LayerDrop(), work / f"distilled-{NARROW}", rows, layers=2))
-    _once(work / f"distilled-{FEW_NARROW}", distilled(work / f"cut-{FEW_NARROW}", Study(epochs=epochs)))
+    _once(work / f"distilled-{FEW_NARROW}", distilled(work / f"cut-{FEW_NARROW}", study))
     for name in (*LAYERS_OF, NARROW, FEW_NARROW):
         _once(ours / f"{name}-fp32", _export_ours(work / f"distilled-{name}"))
         _once(ours / f"{name}-int8", _passed(Int8(), ours / f"{name}-fp32", rows))
@@ -149,7 +155,7 @@ def _students(work: Path, rows: Rows, *, epochs: float) -> None:
         _once(ours / f"{name}-few-words-int8", _passed(Int8(), ours / f"{name}-few-words", rows))
         _once(ours / f"{name}-trimmed", _passed(Int8Embeddings(), ours / f"{name}-few-words-int8", rows))
     _once(work / "static-start", flat)
-    _once(work / "distilled-static", distilled(work / "static-start", Study(epochs=5 * epochs, learning_rate=1e-3)))
+    _once(work / "distilled-static", distilled(work / "static-start", of_static))
     _once(ours / "static-fp32", _export_ours(work / "distilled-static"))
     _once(ours / "static", _passed(Int8Embeddings(), ours / "static-fp32", rows))
 
