@@ -34,7 +34,8 @@ def test_the_quick_way_finds_what_python_finds(kind: registry.Kind) -> None:
 
 
 def test_a_part_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    plug_in = EntryPoint("sound", "marketfit.tasks.text_classification.runtime:TextRuntime", "marketfit.runtimes")
+    place = "marketfit.tasks.text_classification.runtime:TextRuntime [audio]"  # with an extra, as packages may write it
+    plug_in = EntryPoint("sound", place, "marketfit.runtimes")
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: EntryPoints([plug_in]).select(group=group))
     assert registry.runtime("sound") is TextRuntime
     with pytest.raises(InputError, match="there is no 'sond'; did you mean 'sound'"):

@@ -72,7 +72,7 @@ def _found(kind: Kind) -> dict[str, str]:
     """Name → place, of every installed package."""
     from importlib.metadata import entry_points
 
-    return {point.name: point.value for point in entry_points(group=f"marketfit.{kind}")}
+    return {point.name: f"{point.module}:{point.attr}" for point in entry_points(group=f"marketfit.{kind}")}
 
 
 def _own(kind: Kind) -> dict[str, str]:

@@ -164,7 +164,7 @@ class TextRuntime:
         return result
 
     def _alone(self, text: str) -> Feed:
-        """What the graph is given of the usual request: nothing to pad or to put in order, and a small graph is quick."""
+        """What the graph is given of the usual request: nothing to pad or to order, and a small graph is quick."""
         (encoding,) = self._encode([text])
         tokens = np.array([encoding.ids or [self.preprocessor.empty_id]], dtype=np.int32)
         return {"input_ids": tokens, "attention_mask": np.ones_like(tokens)} if self.masked else {"input_ids": tokens}
