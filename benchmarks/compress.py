@@ -27,15 +27,14 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from compress_parts.engines import ENCODERS, ENGINES, FILES, LENGTH, STUDENTS, missing  # noqa: E402
-from compress_parts.hardware import floor_ms, operations, peak_operations, shapes_of  # noqa: E402
+from compress_parts.hardware import Shape, operations, peak_operations, shapes_of  # noqa: E402
 from compress_parts.prepare import prepare, read_rows  # noqa: E402
-from compress_parts.worker import SIZES  # noqa: E402
+from compress_parts.worker import SIZES, TOKENS  # noqa: E402
 
 from marketfit.measure.compare import compare_scores  # noqa: E402
 from marketfit.measure.machine import fingerprint  # noqa: E402
 
 FULL = "pipeline fp32"
-TOKENS = 12
 THREADS = 2
 
 
@@ -44,6 +43,8 @@ class Found:
     """What the processes of one engine said."""
 
     latencies: list[float] = field(default_factory=list)
+    floors: list[float] = field(default_factory=list)  # ms of the products alone, median of each process
+    above: list[float] = field(default_factory=list)  # ms of its median request above that
     cold: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
     rates: dict[int, list[float]] = field(default_factory=dict)
@@ -87,22 +88,18 @@ def main() -> int:
     (work / "long.json").write_text(json.dumps(long), "utf-8")
     peak = peak_operations(threads=THREADS)
     shapes = {name: shapes_of(work / ENCODERS[name]) for name in engines if name in ENCODERS}
-    floors = {made: floor_ms(tokens=TOKENS, shapes=made, threads=1) for made in set(shapes.values())}
-    found = measure(engines, work, "short.json", effort)
+    found = measure(engines, work, "short.json", effort, shapes)
     right = {name: np.array(seen.answers) == rows.test.targets for name, seen in found.items()}
     tokens = float(np.mean(token_counts(short, work)))
     tell(f"Machine: {fingerprint()}; {THREADS} threads for throughput; {len(short):,} test rows, {tokens:.1f} tokens.")
-    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone, {TOKENS} tokens, one thread:")
-    for made, floor in sorted(floors.items(), key=lambda item: -item[1]):
-        behind = ", ".join(name for name in shapes if shapes[name] == made)
-        tell(f"{floor:.3f} ms: {behind}")
+    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone: {TOKENS} tokens, one thread, in turns with the requests.")
     tell("\n" + table(found, right, work, shares={
         name: operations(tokens, made) * found[name].best[1] / peak for name, made in shapes.items()
     }))  # fmt: skip
     for name, packages in missing().items():
         tell(f"Not measured: {name} ({', '.join(packages)} not installed).")
     tell(f"\nInputs of {LENGTH} tokens\n")
-    tell(long_table(measure(engines, work, "long.json", effort)))
+    tell(long_table(measure(engines, work, "long.json", effort, {})))
     return 0
 
 
@@ -126,8 +123,13 @@ def token_counts(texts: Sequence[str], work: Path) -> list[int]:
     return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
 
 
-def measure(engines: Sequence[str], work: Path, texts: str, effort: Effort) -> Mapping[str, Found]:
-    """Every engine in turns: in each round one process of one thread, and one of two."""
+def measure(
+    engines: Sequence[str], work: Path, texts: str, effort: Effort, shapes: Mapping[str, Sequence[Shape]]
+) -> Mapping[str, Found]:
+    """Every engine in turns: in each round one process of one thread, and one of two.
+
+    `shapes` of an engine's products: they are timed alone beside its requests.
+    """
     found = {name: Found() for name in engines}
     usable = sorted(os.sched_getaffinity(0))
     for number in range(effort.rounds):
@@ -136,12 +138,15 @@ def measure(engines: Sequence[str], work: Path, texts: str, effort: Effort) -> M
         for name in names[start:] + names[:start]:
             seen = found[name]
             order = {"engine": name, "work": str(work), "texts": str(work / texts), "first": 97 * number,
-                     "seconds": effort.seconds}  # fmt: skip
+                     "seconds": effort.seconds, "shapes": shapes.get(name, ())}  # fmt: skip
             one = process(order | {"threads": 1, "cores": usable[number % len(usable) :][:1], "answers": False,
                                    "requests": effort.requests, "sizes": [1, 32]})  # fmt: skip
             two = process(order | {"threads": THREADS, "cores": usable[:THREADS], "answers": number == 0,
                                    "requests": 0, "sizes": list(SIZES)})  # fmt: skip
             seen.latencies += one["latencies_ms"]
+            if one["floor_ms"]:
+                seen.floors.append(float(np.median(one["floor_ms"])))
+                seen.above.append(float(np.median(one["latencies_ms"])) - seen.floors[-1])
             seen.cold.append(one["cold_ms"])
             seen.memory.append(one["memory_mb"])
             for size, rate in two["rates"].items():
@@ -177,8 +182,9 @@ def table(
 ) -> str:
     """The first table, as Markdown. `shares`: of the machine's int8 peak."""
     head = (
-        "engine", "p50 ms", "p95 ms", "per s (batch)", "accuracy", "difference, points (lower bound)", "MB resident",
-        "cold start s", "MB shipped", "of int8 peak", "faster at p50", "throughput",
+        "engine", "p50 ms", "p95 ms", "products alone ms", "above them ms", "per s (batch)", "accuracy",
+        "difference, points (lower bound)", "MB resident", "cold start s", "MB shipped",
+        "of int8 peak", "faster at p50", "throughput",
     )  # fmt: skip
     full, lines = found[FULL], []
     for name, seen in found.items():
@@ -186,13 +192,19 @@ def table(
         size, rate = seen.best
         paired = compare_scores(right[name], right[FULL], confidence=0.95, seed=0)
         lines.append((
-            name, f"{p50:.3f}", f"{p95:.3f}", f"{rate:,.0f} ({size})", f"{100 * right[name].mean():.2f}",
+            name, f"{p50:.3f}", f"{p95:.3f}", median(seen.floors), median(seen.above),
+            f"{rate:,.0f} ({size})", f"{100 * right[name].mean():.2f}",
             f"{100 * paired.difference:+.2f} ({100 * paired.low:+.2f})", f"{np.median(seen.memory):.0f}",
             f"{np.median(seen.cold) / 1e3:.2f}", f"{size_mb(work / FILES[name]):.1f}",
             f"{shares[name]:.1%}" if name in shares else "–",
             f"{np.median(full.latencies) / p50:.1f} ×", f"{rate / full.best[1]:.1f} ×",
         ))  # fmt: skip
     return markdown(head, lines)
+
+
+def median(values: Sequence[float]) -> str:
+    """Of the rounds; a dash where there is none."""
+    return f"{np.median(values):.3f}" if values else "–"
 
 
 def long_table(found: Mapping[str, Found]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,23 +37,19 @@ def operations(tokens: float, shapes: Sequence[Shape]) -> float:
     return 2.0 * tokens * sum(rows * columns for rows, columns in shapes)
 
 
-def floor_ms(*, tokens: int, shapes: Sequence[Shape], threads: int, rounds: int = 300) -> float:
-    """Median ms of nothing but the int8 products of one row."""
-    return 1e3 * _seconds([(tokens, *shape) for shape in shapes], threads, rounds)
-
-
 def peak_operations(*, threads: int, size: int = 2048, rounds: int = 8) -> float:
     """int8 operations a second of one large product."""
-    return 2.0 * size**3 / _seconds([(size, size, size)], threads, rounds)
+    once = products(rows=size, shapes=[(size, size)], threads=threads)
+    return 2.0 * size**3 / statistics.median(once() for _ in range(rounds))
 
 
-def _seconds(products: Sequence[tuple[int, int, int]], threads: int, rounds: int) -> float:
-    """Median seconds of unsigned × signed products (rows, inner, columns), each with weights of its own."""
+def products(*, rows: int, shapes: Sequence[Shape], threads: int) -> Callable[[], float]:
+    """Computes nothing but unsigned × signed products, each with its own weights, and gives its seconds."""
     rng = np.random.default_rng(0)
     nodes, constants, outputs = [], [], []
-    widths = sorted({inner for _, inner, _ in products})
+    widths = sorted({inner for inner, _ in shapes})
     given = [helper.make_tensor_value_info(f"x{width}", TensorProto.UINT8, ["n", width]) for width in widths]
-    for number, (_, inner, columns) in enumerate(products):
+    for number, (inner, columns) in enumerate(shapes):
         weight = rng.integers(-127, 128, (inner, columns), dtype=np.int8)
         constants.append(numpy_helper.from_array(weight, f"w{number}"))
         nodes.append(helper.make_node("MatMulInteger", [f"x{inner}", f"w{number}"], [f"y{number}"]))
@@ -63,11 +59,13 @@ def _seconds(products: Sequence[tuple[int, int, int]], threads: int, rounds: int
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    count = products[0][0]
-    inputs = {f"x{width}": rng.integers(0, 256, (count, width), dtype=np.uint8) for width in widths}
-    taken = []
-    for _ in range(rounds + 3):
+    inputs = {f"x{width}": rng.integers(0, 256, (rows, width), dtype=np.uint8) for width in widths}
+
+    def once() -> float:
         began = time.perf_counter()
         session.run(None, inputs)
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken[3:])
+        return time.perf_counter() - began
+
+    for _ in range(3):
+        once()
+    return once

@@ -21,6 +21,7 @@ from marketfit.records.bundle import SessionSettings
 from marketfit.registry import is_installed
 from marketfit.task import Adopter, Feeder, Labelled
 from marketfit.tasks.engines import OnnxRuntimeSession, OpenVinoSession, open_session
+from marketfit.tasks.text_classification.runtime import TextRuntime
 from marketfit.testing.encoders import tiny_classifier
 from marketfit.testing.passes import context_for
 
@@ -115,6 +116,16 @@ def test_a_runtime_shows_what_it_feeds(bundles: dict[str, Path]) -> None:
     assert {name: values.shape for name, values in feed.items()} == {"input_ids": (1, 5), "attention_mask": (1, 5)}
     both = list(runtime.feeds(TEXTS))
     assert sum(len(one["input_ids"]) for one in both) == len(TEXTS)
+
+
+def test_ids_found_word_by_word_change_no_answer(bundles: dict[str, Path]) -> None:
+    spec = read_spec(bundles["onnxruntime"])
+    runtime = TextRuntime.load(bundles["onnxruntime"], spec, session=spec.session)
+    assert runtime.words  # the usual tokenizer of small encoders is one whose words can be kept
+    whole = replace(runtime, words=None)
+    for texts in (TEXTS, TEXTS[:1], TEXTS[3:4], TEXTS[4:]):
+        assert np.array_equal(runtime.predict(texts), whole.predict(texts))
+        assert np.array_equal(runtime.embed(texts), whole.embed(texts))
 
 
 def test_a_spec_from_before_there_were_engines_is_read(bundles: dict[str, Path]) -> None:

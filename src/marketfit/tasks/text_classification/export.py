@@ -32,9 +32,10 @@ from marketfit.tasks.text_classification.prepared import prepare
 from marketfit.tasks.text_classification.runtime import Preprocessor
 from marketfit.tasks.text_classification.static_encoder import StaticEncoder
 from marketfit.tasks.text_classification.static_graph import StaticWeights, static_graph
-from marketfit.tasks.text_classification.tokens import marks, save_tokenizer
+from marketfit.tasks.text_classification.tokens import save_tokenizer
 from marketfit.tasks.text_classification.traced import traced_graph
 from marketfit.tasks.text_classification.weights import encoder_weights, is_bert_shaped
+from marketfit.tasks.text_classification.words import marks
 
 if TYPE_CHECKING:
     from marketfit.training.loop import Tensors  # only the name: the training stack takes seconds to import

@@ -25,7 +25,8 @@ from marketfit.tasks.text_classification.model import TextModel, load_model, sav
 from marketfit.tasks.text_classification.runtime import checked_texts
 from marketfit.tasks.text_classification.static import means, reduced, zipf_weights
 from marketfit.tasks.text_classification.static_encoder import StaticEncoder
-from marketfit.tasks.text_classification.tokens import marks, token_ids
+from marketfit.tasks.text_classification.tokens import token_ids
+from marketfit.tasks.text_classification.words import marks
 from marketfit.training.logistic import Probe
 from marketfit.training.terms import Batch, Objective
 

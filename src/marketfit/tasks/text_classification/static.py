@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from marketfit.task import FloatMatrix, Progress, unreported
 from marketfit.tasks.text_classification.model import load_encoder
 from marketfit.tasks.text_classification.sources import Source
-from marketfit.tasks.text_classification.tokens import load_tokenizer, marks
+from marketfit.tasks.text_classification.tokens import load_tokenizer
+from marketfit.tasks.text_classification.words import marks
 from marketfit.workspace import write_atomic
 
 DIMENSIONS = 256

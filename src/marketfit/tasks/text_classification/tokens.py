@@ -88,15 +88,6 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
 
 
-def marks(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """The ids that are put before and after a text."""
-    encoding = tokenizer.encode("a", add_special_tokens=True)
-    special = encoding.special_tokens_mask
-    first = special.index(0)
-    last = len(special) - special[::-1].index(0)
-    return encoding.ids[:first], encoding.ids[last:]
-
-
 def _unknown_id(tokenizer: Tokenizer) -> int | None:
     model = json.loads(tokenizer.to_str())["model"]
     name = model.get("unk_token")
