@@ -13,7 +13,6 @@ from marketfit.brief import Brief
 from marketfit.bundle.layout import SEAL_FILES
 from marketfit.compress import timing
 from marketfit.compress.engines import started_with
-from marketfit.compress.material import Material
 from marketfit.contract import METRICS, Measurement, Requirement
 from marketfit.engine import Run
 from marketfit.measure.machine import fingerprint
@@ -22,20 +21,14 @@ from marketfit.measure.probe_process import BatchSeen, Observed
 from marketfit.measure.process_metrics import Plan
 from marketfit.records.bundle import SessionSettings
 from marketfit.records.variants import Variant
-from marketfit.task import Example, Labelled, Progress
+from marketfit.task import Example, Progress
 from marketfit.testing.tiny import tiny_bundle
 
 PROCESS = {name for name, metric in METRICS.items() if metric.evidence == "process"}
 SIZE = Measurement(metric="size_mb", value=1.0, low=1.0, high=1.0, n=1)
 
 
-def material_of(inputs: Sequence[Example]) -> Material:
-    rows = Labelled(inputs=inputs, targets=np.zeros(len(inputs), dtype=np.int64), labels=("a", "b"))
-    nothing = Labelled([], np.zeros(0, dtype=np.int64), ("a", "b"))
-    return Material(train=nothing, unlabelled=(), valid=rows, groups={}, slices={})
-
-
-VALID = material_of([f"hello {number}" for number in range(300)])
+VALID = [f"hello {number}" for number in range(300)]
 
 
 @pytest.fixture
@@ -138,9 +131,9 @@ def test_inputs_are_valid_rows_drawn_by_the_seed_of_the_run(
         timing.time_variants(brief, [variant("1")], VALID, run=run)
     first, second = (asked["inputs"] for asked in probed.asked)
     assert first == second
-    assert sorted(first) == sorted(VALID.valid.inputs)
-    assert first != list(VALID.valid.inputs)
-    timing.time_variants(brief, [variant("1")], material_of([str(n) for n in range(5000)]), run=run)
+    assert sorted(first) == sorted(VALID)
+    assert first != VALID
+    timing.time_variants(brief, [variant("1")], [str(n) for n in range(5000)], run=run)
     many = probed.asked[-1]["inputs"]
     assert len(many) == len(set(many)) == 2000
 

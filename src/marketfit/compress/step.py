@@ -12,10 +12,10 @@ from marketfit.compress.build import VERSION, Builder
 from marketfit.compress.engines import engines_for, further_engines
 from marketfit.compress.material import Material, gather
 from marketfit.compress.order import registered_passes
-from marketfit.compress.plan import Planned, Walk, pareto_front
+from marketfit.compress.plan import Planned, Walk
 from marketfit.compress.plan.account import Account
 from marketfit.compress.plan.bench import Bench
-from marketfit.compress.plan.front import axes_of, upward
+from marketfit.compress.plan.front import axes_of, front_of
 from marketfit.compress.plan.survivors import beaten
 from marketfit.compress.plan.untried import as_csv, grouped
 from marketfit.compress.score import Scorer
@@ -53,7 +53,7 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
     axes = axes_of(brief)
     variants = _without(planned, beaten(planned.tried, axes))
     sound, settings = _started([variant for variant in variants if not variant.rejected], brief, material, run=run)
-    timed, machine = time_variants(brief, sound, material, run=run) if sound else ((), "")
+    timed, machine = time_variants(brief, sound, material.valid.inputs, run=run) if sound else ((), "")
     by_name = {variant.name: variant for variant in timed}
     variants = tuple(by_name.get(variant.name, variant) for variant in variants)
     if not any(variant.bundle.files for variant in variants):
@@ -63,7 +63,7 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
         variants=variants,
         machine=machine,
         notes=(*planned.notes, *(line for row in planned.tried for line in row.engines), *settings, *_slower(variants)),
-        front=_front(variants, axes),
+        front=front_of(variants, axes),
         untried=grouped(planned.untried),
         every_untried=run.workspace.put_bytes(as_csv(planned.untried), suffix=".csv") if planned.untried else None,
     )
@@ -83,7 +83,7 @@ def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict
         study=digest_of([*asked, [trial.digest() for trial in finalists.values()]]),
         builder=builder,
         scorer=Scorer(brief, material, run),
-        look=lambda variant: glance(brief, variant, material, run=run) if planning else {},
+        look=lambda variant: glance(brief, variant, material.valid.inputs, run=run) if planning else {},
         engines=lambda bundle: engines_for(run.workspace.open_folder(bundle), device),
         run=run,
     )
@@ -111,17 +111,6 @@ def _without(planned: Planned, reasons: dict[str, str]) -> tuple[Variant, ...]:
         row.variant.model_copy(update={"rejected": row.variant.rejected or reasons.get(row.variant.name, "")})
         for row in planned.tried
     )
-
-
-def _front(variants: Sequence[Variant], axes: Sequence[str]) -> tuple[str, ...]:
-    """Names of the Pareto set of what can ship, by what was measured for good."""
-    found = [
-        (variant.name, {item.metric: item.value for item in variant.measurements})
-        for variant in variants
-        if not variant.rejected and all(variant.measured(axis) for axis in axes)
-    ]
-    kept = pareto_front(upward([figures for _name, figures in found], axes))
-    return tuple(found[place][0] for place in kept)
 
 
 def _slower(variants: Sequence[Variant]) -> list[str]:

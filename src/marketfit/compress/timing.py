@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from marketfit.brief import Brief
 from marketfit.bundle import read_spec
-from marketfit.compress.material import Material
 from marketfit.engine import Run
 from marketfit.measure.machine import fingerprint
 from marketfit.measure.probe import Probed, probe
@@ -26,29 +25,29 @@ GLANCE = 2, 100
 """Processes and requests that a plan looks at: enough to compare, too few to promise anything."""
 
 
-def glance(brief: Brief, variant: Variant, material: Material, *, run: Run) -> dict[str, float] | str:
+def glance(brief: Brief, variant: Variant, valid: Sequence[Example], *, run: Run) -> dict[str, float] | str:
     """What a few short processes give: metric → value, or what the one that failed said."""
     processes, requests = GLANCE
     plan = Plan(brief.target.threads, processes, requests, batches=(USUAL_BATCH,))
     folder = run.workspace.open_folder(variant.bundle)
-    inputs = sampled_inputs(material.valid.inputs, processes * requests, run=run)
+    inputs = sampled_inputs(valid, processes * requests, run=run)
     with run.reporter.task(f"a look at {variant.name}") as progress:
         seen = probe({variant.name: folder}, inputs, plan=plan, progress=progress)[variant.name]
     return seen.failure or process_figures(seen.processes, price_per_hour=brief.target.price_per_hour)
 
 
 def time_variants(
-    brief: Brief, variants: Sequence[Variant], material: Material, *, run: Run
+    brief: Brief, variants: Sequence[Variant], valid: Sequence[Example], *, run: Run
 ) -> tuple[tuple[Variant, ...], str]:
     """The variants with their process measurements, and the fingerprint of the machine with all of their engines.
 
-    A variant whose process fails is rejected, with what the process said.
+    Inputs are drawn from `valid`. A variant whose process fails is rejected, with what the process said.
     """
     setting = Setting(brief.target.threads, brief.require, brief.target.price_per_hour, brief.target.processes)
     folders = {variant.name: run.workspace.open_folder(variant.bundle) for variant in variants}
     engines = {name: read_spec(folder).session.engine for name, folder in folders.items()}
     plan = setting.plan
-    inputs = sampled_inputs(material.valid.inputs, plan.processes * plan.requests, run=run)
+    inputs = sampled_inputs(valid, plan.processes * plan.requests, run=run)
     with run.reporter.task(f"timing of {len(variants)} variants in fresh processes") as progress:
         probed = probe(folders, inputs, plan=plan, progress=progress)
     timed = [

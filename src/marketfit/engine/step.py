@@ -50,7 +50,7 @@ def step(
             known = run.ledger.result(key)
             if known is not None:
                 record, seconds = known
-                run.seconds[called] = seconds
+                run.seconds[called] = run.seconds.get(called, 0.0) + seconds
                 run.reporter.say(f"{called}: kept from an earlier run ({seconds:.1f} s then)")
                 return gives.model_validate_json(record)
             run.reporter.say(f"{called} …")
@@ -59,7 +59,7 @@ def step(
             seconds = time.monotonic() - began
             record = result.model_dump_json()
             run.ledger.put_result(key, step=called, version=version, run=run.id, record=record, seconds=seconds)
-            run.seconds[called] = seconds
+            run.seconds[called] = run.seconds.get(called, 0.0) + seconds
             run.reporter.say(f"{called}: {seconds:.1f} s")
             return gives.model_validate_json(record)
 

@@ -85,7 +85,8 @@ def forecast(brief: Brief, data: DataPreview, *, reading: float, run: Run) -> tu
                  seconds=variants * (_WRITING + data.splits["valid"] * row + timing) + further,
                  how=f"at most {variants} standard variants, each in {plan.processes} processes of {plan.requests} "
                  f"requests{also}"),
-        StepTime(step="position", seconds=_REPORT + data.splits["test"] * row, how="decision, locked test, report"),
+        StepTime(step="position", seconds=timing + _REPORT + data.splits["test"] * row,
+                 how="decision, the winner timed again, locked test, report"),
     )  # fmt: skip
 
 

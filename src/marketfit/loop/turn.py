@@ -8,7 +8,7 @@ from pathlib import Path
 
 from marketfit.brief import Brief
 from marketfit.bundle import CardBackbone, CardData, ModelCard, Sealed, seal, sealed_contract
-from marketfit.compress import compress
+from marketfit.compress import compress, confirm, unconfirmed
 from marketfit.engine import Run
 from marketfit.errors import InputError, Problem
 from marketfit.position import position, settle
@@ -78,7 +78,7 @@ def finish_turn(
         RunError: a step could not finish.
     """
     variants = compress(brief, dataset, tuned, run=run)
-    decision = position(brief, dataset, market, variants, run=run)
+    variants, decision = _decided(brief, dataset, market, variants, run=run)
     settlement = settle(brief, dataset, variants, decision, run=run)
     return Turn(
         dataset=dataset,
@@ -89,6 +89,17 @@ def finish_turn(
         decision=decision,
         settlement=settlement,
     )
+
+
+def _decided(
+    brief: Brief, dataset: Dataset, market: MarketView, variants: Variants, *, run: Run
+) -> tuple[Variants, Decision]:
+    """The decision, taken again until its winner is one that was timed in two sittings, or there is none."""
+    decision = position(brief, dataset, market, variants, run=run)
+    while (name := unconfirmed(brief, variants, decision)) is not None:
+        variants = confirm(brief, dataset, variants, name, run=run)
+        decision = position(brief, dataset, market, variants, run=run)
+    return variants, decision
 
 
 def _market(brief: Brief, batch: FeedbackBatch | None, *, run: Run) -> MarketView:

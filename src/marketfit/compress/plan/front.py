@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from marketfit.brief import Brief
 from marketfit.contract import METRICS
+from marketfit.records.variants import Variant
 
 FloatArray = NDArray[np.float64]
 
@@ -38,6 +39,17 @@ def pareto_front(points: FloatArray) -> tuple[int, ...]:
         for row, point in enumerate(points)
         if not ((points >= point).all(axis=1) & (points > point).any(axis=1)).any()
     )
+
+
+def front_of(variants: Sequence[Variant], axes: Sequence[str]) -> tuple[str, ...]:
+    """Names of the Pareto set of what can ship, by what was measured for good."""
+    found = [
+        (variant.name, {item.metric: item.value for item in variant.measurements})
+        for variant in variants
+        if not variant.rejected and all(variant.measured(axis) for axis in axes)
+    ]
+    kept = pareto_front(upward([figures for _name, figures in found], axes))
+    return tuple(found[place][0] for place in kept)
 
 
 def is_relative(metric: str) -> bool:
