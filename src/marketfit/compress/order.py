@@ -2,9 +2,8 @@
 
 Passes on models come before export, those on graphs after it; within a stage the built-in ones in the order of `ORDER`,
 then others by name; each once. A pass that replaces the model stands alone in its stage. One that recovers needs a cut
-before it; a cut wants one after it, wherever there is one. Two cuts are recovered at once, after both, or one by one,
-each before the next and in either order: to cut and to retrain in turns loses less (Han et al. 2015).
-Of the passes that settle how matrix products are computed (`PRODUCTS`) a sequence has one at the most.
+before it; a cut wants one after it, wherever there is one. Of the passes that settle how matrix products are computed
+(`PRODUCTS`) a sequence has one at the most.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ def registered_passes(wanted: Sequence[str] = ()) -> tuple[Named, ...]:
 
 
 def sequences(menu: Sequence[Choice]) -> Iterator[Steps]:
-    """Every sequence of passes that the rules allow, each with one of its settings; the empty one first.
+    """Every sequence of passes that the rules allow, each pass with one of its settings; the empty one first.
 
     `menu` holds the settings of each pass next to each other, passes in the order in which they are applied.
     """
@@ -90,8 +89,9 @@ def sequences(menu: Sequence[Choice]) -> Iterator[Steps]:
     by_pass = [list(choices) for _name, choices in itertools.groupby(menu, key=lambda choice: choice.named.name)]
     model = [choices for choices in by_pass if choices[0].named.works.stage == "model"]
     graph = [choices for choices in by_pass if choices[0].named.works.stage == "graph"]
-    at_once = (before for before in _picked(model) if _stands(before, recoverable=recoverable))
-    for before in itertools.chain(at_once, _one_by_one(model)):
+    for before in _picked(model):
+        if not _stands(before, recoverable=recoverable):
+            continue
         for after in _picked(graph):
             if sum(choice.named.name in PRODUCTS for choice in after) <= 1:
                 yield tuple(choice.step for choice in (*before, *after))
@@ -101,15 +101,6 @@ def _picked(by_pass: Sequence[Sequence[Choice]]) -> Iterator[tuple[Choice, ...]]
     """Each pass left out, or with one of its settings."""
     for picked in itertools.product(*([None, *choices] for choices in by_pass)):
         yield tuple(choice for choice in picked if choice is not None)
-
-
-def _one_by_one(model: Sequence[Sequence[Choice]]) -> Iterator[tuple[Choice, ...]]:
-    """Two cuts in either order, each recovered before anything else happens."""
-    cuts = [choices for choices in model if choices[0].named.works.role == "cut"]
-    recoveries = [choice for choices in model for choice in choices if choice.named.works.role == "recover"]
-    for first, second in itertools.permutations(cuts, 2):
-        for one, recovery, other in itertools.product(first, recoveries, second):
-            yield one, recovery, other, recovery
 
 
 def _stands(model: Sequence[Choice], *, recoverable: bool) -> bool:

@@ -28,7 +28,7 @@ from marketfit.records.data import Dataset
 from marketfit.records.models import Trial, Tuned
 from marketfit.records.variants import Variant, Variants
 
-PLAN_VERSION = 2
+PLAN_VERSION = 1
 """Raise it when the same study would try other sequences of passes."""
 
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")

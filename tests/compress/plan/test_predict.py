@@ -32,12 +32,6 @@ def test_effects_of_measured_pairs_are_added_along_the_sequence() -> None:
     assert found.spread[0, 1] < 0.01
 
 
-def test_a_pass_that_comes_twice_works_twice() -> None:
-    measured = [*MEASURED, known(4.0, 0.96, "heal")]
-    found = predict(measured, [candidate("heal", "heal")], METRICS)
-    np.testing.assert_allclose(downward_one("accuracy", found.mean[0, 1]), 0.97, atol=0.002)
-
-
 def test_what_is_measured_is_predicted_as_it_was() -> None:
     found = predict(MEASURED, [item.candidate for item in MEASURED], METRICS)
     latencies = [downward_one("latency_p50_ms", value) for value in found.mean[:, 0]]

@@ -156,11 +156,10 @@ class _Features:
         return cls({effect: place for place, effect in enumerate(found)}, tuple(effect[0] for effect in found))
 
     def matrix(self, candidates: Sequence[Candidate]) -> FloatArray:
-        """(candidates, effects): how many times a candidate has an effect."""
+        """(candidates, effects): 1 where a candidate has an effect."""
         made = np.zeros((len(candidates), len(self.kinds)))
         for row, candidate in enumerate(candidates):
-            for effect in _effects(candidate):
-                made[row, self.places[effect]] += 1.0
+            made[row, [self.places[effect] for effect in _effects(candidate)]] = 1.0
         return made
 
     def variances(self, widths: Widths) -> FloatArray:
