@@ -28,9 +28,9 @@ RECOVER, REPLACE = choices("distil", "model", "recover"), choices("static", "mod
 GRAPH = [*choices("trim", "graph", "rewrite", 2), *choices("int8", "graph", "standard")]
 
 
-def found(*menus: list[Choice]) -> list[str]:
+def found(*menus: list[Choice], taught: bool = False) -> list[str]:
     menu = list(itertools.chain(*menus))
-    return [">".join(step.label for step in steps) for steps in sequences(menu)]
+    return [">".join(step.label for step in steps) for steps in sequences(menu, taught=taught)]
 
 
 def test_all_sequences_of_passes_on_graphs() -> None:
@@ -41,6 +41,14 @@ def test_a_cut_is_recovered_and_a_replacement_stands_alone() -> None:
     assert found(CUTS, RECOVER, REPLACE) == [
         "", "static", "prune>distil", "drop>distil", "drop>prune>distil", "drop:n=1>distil", "drop:n=1>prune>distil",
     ]  # fmt: skip
+
+
+def test_a_model_that_another_one_teaches_learns_without_a_cut_too() -> None:
+    assert found(CUTS, RECOVER, REPLACE, taught=True) == [
+        "", "static", "distil", "prune>distil", "drop>distil", "drop>prune>distil", "drop:n=1>distil",
+        "drop:n=1>prune>distil",
+    ]  # fmt: skip
+    assert found(CUTS, taught=True) == found(CUTS)
 
 
 def test_cuts_stand_alone_where_nothing_recovers_them() -> None:

@@ -2,8 +2,8 @@
 
 Passes on models come before export, those on graphs after it; within a stage the built-in ones in the order of `ORDER`,
 then others by name; each once. A pass that replaces the model stands alone in its stage. One that recovers needs a cut
-before it; a cut wants one after it, wherever there is one. Of the passes that settle how matrix products are computed
-(`PRODUCTS`) a sequence has one at the most.
+before it, or a teacher that is another model; a cut wants one after it, wherever there is one. Of the passes that
+settle how matrix products are computed (`PRODUCTS`) a sequence has one at the most.
 """
 
 from __future__ import annotations
@@ -80,9 +80,10 @@ def registered_passes(wanted: Sequence[str] = ()) -> tuple[Named, ...]:
     return tuple(sorted(found, key=lambda item: (item.works.stage != "model", _place(item.name), item.name)))
 
 
-def sequences(menu: Sequence[Choice]) -> Iterator[Steps]:
+def sequences(menu: Sequence[Choice], *, taught: bool = False) -> Iterator[Steps]:
     """Every sequence of passes that the rules allow, each pass with one of its settings; the empty one first.
 
+    `taught`: the model has another one as its teacher, so that it has something to learn before any cut.
     `menu` holds the settings of each pass next to each other, passes in the order in which they are applied.
     """
     recoverable = any(choice.named.works.role == "recover" for choice in menu)
@@ -90,7 +91,7 @@ def sequences(menu: Sequence[Choice]) -> Iterator[Steps]:
     model = [choices for choices in by_pass if choices[0].named.works.stage == "model"]
     graph = [choices for choices in by_pass if choices[0].named.works.stage == "graph"]
     for before in _picked(model):
-        if not _stands(before, recoverable=recoverable):
+        if not _stands(before, recoverable=recoverable, taught=taught):
             continue
         for after in _picked(graph):
             if sum(choice.named.name in PRODUCTS for choice in after) <= 1:
@@ -103,7 +104,7 @@ def _picked(by_pass: Sequence[Sequence[Choice]]) -> Iterator[tuple[Choice, ...]]
         yield tuple(choice for choice in picked if choice is not None)
 
 
-def _stands(model: Sequence[Choice], *, recoverable: bool) -> bool:
+def _stands(model: Sequence[Choice], *, recoverable: bool, taught: bool) -> bool:
     """Whether passes on models may follow each other like this."""
     roles = [choice.named.works.role for choice in model]
     if "replace" in roles:
@@ -111,7 +112,7 @@ def _stands(model: Sequence[Choice], *, recoverable: bool) -> bool:
     cuts = [place for place, role in enumerate(roles) if role == "cut"]
     recoveries = [place for place, role in enumerate(roles) if role == "recover"]
     if not cuts:
-        return not recoveries
+        return taught or not recoveries
     return not recoverable or any(place > cuts[-1] for place in recoveries)
 
 

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from marketfit import registry
 from marketfit.brief import Brief
-from marketfit.compress.build import VERSION, Builder
+from marketfit.compress.build import VERSION, Builder, best_teacher
 from marketfit.compress.engines import engines_for, further_engines
 from marketfit.compress.material import Material, gather
 from marketfit.compress.order import registered_passes
@@ -28,7 +28,7 @@ from marketfit.records.data import Dataset
 from marketfit.records.models import Trial, Tuned
 from marketfit.records.variants import Variant, Variants
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 """Raise it when the same study would try other sequences of passes."""
 
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")
@@ -78,7 +78,8 @@ def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict
         brief.compress.trials > 0,
     )  # else nobody asks how quick a variant looks, before all are timed
     asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning, [*further_engines(device)]]
-    builder = Builder(brief.product, registry.trainer(brief.task), passes, material, shelf, run)
+    teacher = best_teacher(finalists.values())
+    builder = Builder(brief.product, registry.trainer(brief.task), passes, material, shelf, run, teacher)
     bench = Bench(
         study=digest_of([*asked, [trial.digest() for trial in finalists.values()]]),
         builder=builder,

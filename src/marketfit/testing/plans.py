@@ -141,7 +141,7 @@ class Lab:
         wanted = self.brief.compress
         passes = {name: Named(name, works) for name, works in self.passes.items()}
         material = Material(train=ROWS, unlabelled=(), valid=ROWS, groups={}, slices={})
-        builder = Builder("tiny", Exporter(), passes, material, f"shelf of {self.study}", self.run)
+        builder = Builder("tiny", Exporter(), passes, material, f"shelf of {self.study}", self.run, self.trial(0))
         scorer = Reader(self.brief, material, self.run)
         bench = Bench(self.study, builder, scorer, self.look, lambda _bundle: self.engines, self.run)
         account = Account(

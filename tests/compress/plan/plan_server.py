@@ -85,7 +85,7 @@ def plan(workspace: Path, brief_file: Path, model: Path) -> None:
         labels = read_spec(model).labels
         material = Material(train=rows(60, labels), unlabelled=(), valid=rows(200, labels), groups={}, slices={})
         passes = {item.name: item for item in registered_passes(PASSES)}
-        builder = Logged("tiny", Copier(), passes, material, "shelf", run)
+        builder = Logged("tiny", Copier(), passes, material, "shelf", run, finalist(run, model))
 
         def look(variant: Variant) -> Mapping[str, float]:
             tell(run, f"look {variant.name}")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from marketfit.compress.build import Built
+from marketfit.compress.build import Built, best_teacher
+from marketfit.compress.order import PassStep
 from marketfit.compress.passes import Artefact, Context, Options
 from marketfit.compress.plan import Planned
 from marketfit.compress.plan.survivors import beaten
 from marketfit.records.bundle import Engine
 from marketfit.records.variants import Variant
-from marketfit.testing.plans import START, FakePass, Lab, Reader, usual_passes
+from marketfit.testing.plans import FILE, START, Exporter, FakePass, Lab, Reader, usual_passes
 
 STANDARD = ["b0.t0.fp32", "b0.t0.whole", "b0.t0.whole.table"]
 MakeLab = Callable[..., Lab]
@@ -112,6 +115,65 @@ def test_no_further_trials_than_asked_for(lab: MakeLab) -> None:
     planned = lab().plan(trials=2, minutes=60)
     assert len(planned.tried) == len(STANDARD) + 2
     assert any(line.reason == "all 2 further trials are used" for line in planned.untried)
+
+
+def test_students_of_every_finalist_learn_from_the_best_one(lab: MakeLab) -> None:
+    class Learning(FakePass):
+        def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
+            taught.append((json.loads((artefact.folder / FILE).read_text())["made"][:2],
+                           json.loads((context.teacher / FILE).read_text())["made"]))  # fmt: skip
+            return super().apply(artefact, options, context)
+
+    taught: list[tuple[str, str]] = []
+    passes = usual_passes() | {"recover": Learning({"accuracy": 0.005}, "model", "recover", trains=True, takes=1.0)}
+    here = lab(passes=passes, require="{accuracy: '>= 0.8', latency_p95_ms: '<= 0.9'}")
+    planned = here.plan(finalists=2, trials=60, minutes=30)
+    assert set(taught) == {("m0", "m0"), ("m1", "m0")}
+    of_sequences = {*names(planned), *(line.name for line in planned.untried)}
+    assert "b1.t1.recover" in of_sequences
+    assert "b0.t0.recover" not in of_sequences
+
+
+def test_a_bundle_names_the_teacher_that_was_another_model(lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, ...]] = []
+    export = Exporter.export
+
+    def telling(self: Exporter, model: Path, into: Path, *, product: str, lineage: Sequence[str]) -> None:
+        told.append(tuple(lineage))
+        export(self, model, into, product=product, lineage=lineage)
+
+    monkeypatch.setattr(Exporter, "export", telling)
+    here = lab()
+    builder = here.walk(finalists=2).bench.builder
+    for number in (0, 1):
+        builder.build(here.trial(number), (PassStep(name="cut"), PassStep(name="recover")))
+    builder.build(here.trial(1), (PassStep(name="cut"),))
+    own, of_other, untaught = ([line for line in lines if line.startswith("teacher backbone")] for lines in told)
+    assert (own, untaught) == ([], [])
+    assert len(of_other) == 1
+    assert "b0" in of_other[0]
+
+
+def test_what_was_learnt_is_kept_for_its_teacher_and_anything_else_for_all(lab: MakeLab) -> None:
+    here = lab()
+    builder = here.walk(finalists=2).bench.builder
+    other, trial = replace(builder, teacher=here.trial(1)), here.trial(1)
+    for names_, same in ((("cut",), True), (("whole",), True), (("recover",), False), (("recover", "whole"), False)):
+        steps = tuple(PassStep(name=name) for name in names_)
+        keys = {one._key(trial, steps, one.stage_of(steps[-1])) for one in (builder, other)}
+        assert (len(keys) == 1) == same
+
+
+@pytest.mark.parametrize(
+    ("figures", "best"),
+    [([(0.9, 0.3), (0.91, 0.4)], 1), ([(0.9, 0.3), (0.9, 0.2)], 1), ([(0.9, 0.3), (0.9, 0.3)], 0)],
+)
+def test_the_teacher_is_right_most_often(figures: list[tuple[float, float]], best: int, lab: MakeLab) -> None:
+    trials = [
+        lab().trial(number).model_copy(update={"accuracy": accuracy, "log_loss": loss})
+        for number, (accuracy, loss) in enumerate(figures)
+    ]
+    assert best_teacher(trials).number == best
 
 
 def test_two_plans_decide_alike(lab: MakeLab) -> None:

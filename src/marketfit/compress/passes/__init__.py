@@ -21,7 +21,7 @@ Stage = Literal["model", "graph"]
 Role = Literal["standard", "rewrite", "cut", "recover", "replace"]
 """What a pass is to a plan. standard: the same model in fewer bytes or cheaper operators, worth a try on everything;
 rewrite: the same, but it may cost quality or not pay; cut: parts are taken out, a start for a pass that recovers;
-recover: a cut model learns from the tuned one again; replace: another model in its place."""
+recover: a smaller model learns from the best tuned one; replace: another model in its place."""
 
 Options = Mapping[str, JsonValue]
 
@@ -39,7 +39,8 @@ class Context:
     """What a pass may use: rows to calibrate or fit on, who fits, a seed, and a place to write to.
 
     `into` does not exist yet; the pass creates it. `targets` (n,) index `labels`. `unlabelled` are further examples
-    without labels, if there are any. `teacher` is the tuned model folder that the sequence of passes started from;
+    without labels, if there are any. `teacher` is the best tuned model folder there is: the one that the sequence of
+    passes started from, or a better one;
     `trainer` belongs to the task and can read it.
     """
 

@@ -1,4 +1,4 @@
-"""distil: a model that was cut learns from the tuned model that it was cut from.
+"""distil: a small model, or one that was cut, learns from the best tuned model.
 
 The method belongs to the task's Trainer (`Trainer.distil`): the teacher's answers on training and unlabelled rows, its
 layers where they can be matched, the labels. Options are the numbers of `marketfit.task.Study`.

@@ -122,7 +122,11 @@ class Walk:
         """Every sequence that the passes find worth trying on a finalist that could be written."""
         written = {row.trial for row in self.tried if not row.steps and row.variant.bundle.files}
         menus = {number: self.bench.builder.menu(self.finalists[number]) for number in sorted(written)}
-        return [Candidate(number, steps) for number, menu in menus.items() for steps in sequences(menu)]
+        return [
+            Candidate(number, steps)
+            for number, menu in menus.items()
+            for steps in sequences(menu, taught=self.bench.builder.is_taught(self.finalists[number]))
+        ]
 
     def _recall(self, candidates: Sequence[Candidate]) -> None:
         """Refusals of a plan that was interrupted: they are no trials, so no row of the study tells of them."""
