@@ -34,7 +34,7 @@ PLAN_VERSION = 2
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")
 
 
-@step(version=7, gives=Variants, reads=(*_STUDY, "compress"))
+@step(version=8, gives=Variants, reads=(*_STUDY, "compress"))
 def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Variants:
     """The standard variants of all finalists and those that a plan found worth it, each measured as the reloaded bundle
     that it is.

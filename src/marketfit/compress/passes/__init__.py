@@ -40,8 +40,7 @@ class Context:
 
     `into` does not exist yet; the pass creates it. `targets` (n,) index `labels`. `unlabelled` are further examples
     without labels, if there are any. `teacher` is the best tuned model folder there is: the one that the sequence of
-    passes started from, or a better one;
-    `trainer` belongs to the task and can read it.
+    passes started from, or a better one; `trainer` belongs to the task and can read it.
     """
 
     into: Path
