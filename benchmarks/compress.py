@@ -33,9 +33,11 @@ from compress_parts.worker import SIZES, TOKENS  # noqa: E402
 
 from marketfit.measure.compare import compare_scores  # noqa: E402
 from marketfit.measure.machine import fingerprint  # noqa: E402
+from marketfit.task import Labelled  # noqa: E402
 
 FULL = "pipeline fp32"
 THREADS = 2
+ORDERS = 10  # long inputs of each intent
 
 
 @dataclass
@@ -83,9 +85,9 @@ def main() -> int:
     left_out = {*missing(), *(STUDENTS if options.no_students else ())}
     engines = [name for name in ENGINES if name not in left_out]
     short = [str(text) for text in rows.test.inputs]
-    long = lengthened(short, work)
+    long = lengthened(rows.test, work)
     (work / "short.json").write_text(json.dumps(short), "utf-8")
-    (work / "long.json").write_text(json.dumps(long), "utf-8")
+    (work / "long.json").write_text(json.dumps(list(long.inputs)), "utf-8")
     peak = peak_operations(threads=THREADS)
     shapes = {name: shapes_of(work / ENCODERS[name]) for name in engines if name in ENCODERS}
     found = measure(engines, work, "short.json", effort, shapes)
@@ -98,21 +100,27 @@ def main() -> int:
     }))  # fmt: skip
     for name, packages in missing().items():
         tell(f"Not measured: {name} ({', '.join(packages)} not installed).")
-    tell(f"\nInputs of {LENGTH} tokens\n")
-    tell(long_table(measure(engines, work, "long.json", effort, {})))
+    tell(f"\n{len(long.inputs):,} inputs of {LENGTH} tokens\n")
+    tell(long_table(measure(engines, work, "long.json", effort, {}), long.targets))
     return 0
 
 
-def lengthened(texts: Sequence[str], work: Path) -> list[str]:
-    """Utterances joined until they fill the length; an engine cuts what is too much."""
-    made, parts, total = [], [], 0
-    for text, count in zip(texts, token_counts(texts, work), strict=True):
-        parts.append(text)
-        total += count - 2  # the marks at both ends are there once
-        if total >= LENGTH - 2:
-            made.append(" ".join(parts))
-            parts, total = [], 0
-    return made
+def lengthened(test: Labelled, work: Path) -> Labelled:
+    """Utterances of one intent joined until they fill the length, in `ORDERS` random orders of each intent's.
+
+    An engine cuts what is too much. Inputs of one intent share utterances: intervals are over intents.
+    """
+    counts = token_counts([str(text) for text in test.inputs], work)
+    rng = np.random.default_rng(0)
+    made, targets = [], []
+    for _ in range(ORDERS):
+        for target in np.unique(test.targets).tolist():
+            places = rng.permutation(np.flatnonzero(test.targets == target)).tolist()
+            filled = np.cumsum([counts[place] - 2 for place in places]) >= LENGTH - 2  # the marks are there once
+            needed = int(filled.argmax()) + 1 if filled.any() else len(places)
+            made.append(" ".join(str(test.inputs[place]) for place in places[:needed]))
+            targets.append(target)
+    return Labelled(inputs=made, targets=np.array(targets), labels=test.labels)
 
 
 def token_counts(texts: Sequence[str], work: Path) -> list[int]:
@@ -207,16 +215,24 @@ def median(values: Sequence[float]) -> str:
     return f"{np.median(values):.3f}" if values else "–"
 
 
-def long_table(found: Mapping[str, Found]) -> str:
-    """Throughput on long inputs, and how often an engine says what the full model says."""
-    full = found[FULL]
-    lines = []
+def long_table(found: Mapping[str, Found], targets: NDArray[np.int64]) -> str:
+    """Throughput and accuracy on long inputs; the differences of intents are what is resampled."""
+    full, lines = found[FULL], []
+    intents = np.unique(targets)
+    share = {
+        name: np.array([(np.array(seen.answers)[targets == intent] == intent).mean() for intent in intents])
+        for name, seen in found.items()
+    }
     for name, seen in found.items():
         size, rate = seen.best
-        same = float(np.mean(np.array(seen.answers) == np.array(full.answers)))
-        lines.append((name, f"{np.median(seen.latencies):.2f}", f"{rate:,.0f} ({size})", f"{rate / full.best[1]:.1f} ×",
-                      f"{same:.2%}"))  # fmt: skip
-    return markdown(("engine", "p50 ms", "per s (batch)", "throughput", "answers as the full model"), lines)
+        paired = compare_scores(share[name], share[FULL], confidence=0.95, seed=0)
+        lines.append((
+            name, f"{np.median(seen.latencies):.2f}", f"{rate:,.0f} ({size})", f"{rate / full.best[1]:.1f} ×",
+            f"{100 * share[name].mean():.2f}", f"{100 * paired.difference:+.2f} ({100 * paired.low:+.2f})",
+        ))  # fmt: skip
+    return markdown(
+        ("engine", "p50 ms", "per s (batch)", "throughput", "accuracy", "difference, points (lower bound)"), lines
+    )
 
 
 def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
