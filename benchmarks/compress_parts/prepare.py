@@ -30,6 +30,7 @@ TASK = "text-classification"
 LAYERS_OF = {"three": 3, "two": 2}  # of the students that begin as a part of the encoder
 NARROW = "narrow"  # half of the heads and of the width of the three layers
 FEW_NARROW = "two-narrow"  # two of those
+FEWEST_WORDS = 0.1  # of the tokens that no training row has: the smaller choice of the pass; "tightly trimmed"
 CALIBRATION = 300  # training rows that NNCF calibrates on: its own default
 
 
@@ -154,6 +155,10 @@ def _students(work: Path, rows: Rows, *, quick: bool) -> None:
         _once(ours / f"{name}-few-words", _passed(VocabularyTrim(), ours / f"{name}-fp32", rows))
         _once(ours / f"{name}-few-words-int8", _passed(Int8(), ours / f"{name}-few-words", rows))
         _once(ours / f"{name}-trimmed", _passed(Int8Embeddings(), ours / f"{name}-few-words-int8", rows))
+    fewest = f"{FEW_NARROW}-fewest-words"
+    _once(ours / fewest, _passed(VocabularyTrim(), ours / f"{FEW_NARROW}-fp32", rows, share=FEWEST_WORDS))
+    _once(ours / f"{fewest}-int8", _passed(Int8(), ours / fewest, rows))
+    _once(ours / f"{FEW_NARROW}-tight", _passed(Int8Embeddings(), ours / f"{fewest}-int8", rows))
     _once(work / "static-start", flat)
     _once(work / "distilled-static", distilled(work / "static-start", of_static))
     _once(ours / "static-fp32", _export_ours(work / "distilled-static"))
