@@ -118,6 +118,16 @@ def test_a_runtime_shows_what_it_feeds(bundles: dict[str, Path]) -> None:
     assert sum(len(one["input_ids"]) for one in both) == len(TEXTS)
 
 
+def test_batches_grow_with_the_threads_that_share_them(bundles: dict[str, Path]) -> None:
+    spec = read_spec(bundles["onnxruntime"])
+    texts = ["play the song"] * 200  # five tokens each
+    for threads, longest in ((1, 51), (2, 64)):  # 256 tokens a thread, 64 rows at the most
+        session = replace(spec.session, threads=threads)
+        runtime = registry.runtime(spec.task).load(bundles["onnxruntime"], spec, session=session)
+        assert isinstance(runtime, Feeder)
+        assert max(len(feed["input_ids"]) for feed in runtime.feeds(texts)) == longest
+
+
 def test_ids_found_word_by_word_change_no_answer(bundles: dict[str, Path]) -> None:
     spec = read_spec(bundles["onnxruntime"])
     runtime = TextRuntime.load(bundles["onnxruntime"], spec, session=spec.session)
