@@ -1,6 +1,6 @@
 """Is every promise kept? Random contracts on one model: shipped or refused, and what shipped is measured again.
 
-    python benchmarks/contracts.py [--contracts 50] [--minutes 1] [--work DIR] [--quick]
+    python benchmarks/contracts.py [--contracts 50] [--minutes 1] [--lanes 1] [--work DIR] [--quick]
 
 Rows: CLINC150 in scope (`--data`: another parquet with the columns text and label). Of 15 rows of each label 5 train a
 classifier once (the first three layers of MiniLM under transformers' own head), 8 go to marketfit, and 2 are held back:
@@ -23,6 +23,8 @@ the bound. A refusal has to name a bound of the contract that is not met. A vari
 10 % if it is a tenth better than every bound; of accuracy, if it makes at most nine tenths of the errors allowed.
 
 What is done is kept in DIR; the same command goes on. Times mean nothing on a machine that does other work beside.
+`--lanes 2` puts two contracts to the test at a time, all processes of each on a core of its own: quicker, and harder to
+keep, since each disturbs the other while it is measured and measured again.
 `--quick` takes few rows and 5 contracts: its figures mean nothing.
 """
 
@@ -35,9 +37,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
@@ -82,18 +86,20 @@ def main() -> int:
     )
     parser.add_argument("--data", type=Path, default=DATA, help="parquet with the columns text and label")
     parser.add_argument("--layers", type=int, default=3, help="of the model, at most 6")
+    parser.add_argument("--lanes", type=int, default=1, help="contracts at a time, each on its share of the cores")
     parser.add_argument("--work", type=Path, default=kept, help="where what is made is kept")
     parser.add_argument("--quick", action="store_true", help="a smoke run on few rows")
     options = parser.parse_args()
     bench = prepared(options)
     file = bench.work / "contracts.jsonl"
     count = options.contracts or (5 if options.quick else 50)
-    done = dict(read_lines(file))
-    for number in range(count):
-        if number not in done:
-            done[number] = attempt(bench, number)
-            add_line(file, done[number])
-        report(done[number], count)
+    done = {number: one for number, one in read_lines(file).items() if number < count}
+    for one in done.values():
+        report(one, count)
+    for one in attempts(bench, [number for number in range(count) if number not in done], lanes=options.lanes):
+        add_line(file, one)
+        report(one, count)
+        done[one.number] = one
     tried = [done[number] for number in range(count)]
     seconds = sum(one.seconds for one in tried) / len(tried)
     sys.stdout.write(
@@ -153,13 +159,32 @@ def once(path: Path, make: Callable[[Path], None]) -> None:
     scratch.rename(path)
 
 
-def attempt(bench: Bench, number: int) -> Tried:
-    """Put one contract to the product, and measure again what it ships."""
+def attempts(bench: Bench, numbers: Sequence[int], *, lanes: int) -> Iterator[Tried]:
+    """Contracts as they are done, so many at a time."""
+    usable = sorted(os.sched_getaffinity(0))
+    free: SimpleQueue[Sequence[int]] = SimpleQueue()
+    for lane in range(lanes):
+        free.put(usable[lane::lanes])
+
+    def one(number: int) -> Tried:
+        cores = free.get()
+        try:
+            return attempt(bench, number, cores)
+        finally:
+            free.put(cores)
+
+    with ThreadPoolExecutor(lanes) as pool:
+        for done in as_completed([pool.submit(one, number) for number in numbers]):
+            yield done.result()
+
+
+def attempt(bench: Bench, number: int, cores: Sequence[int]) -> Tried:
+    """Put one contract to the product, and measure again what it ships, on these cores alone."""
     began = time.monotonic()
     needs = draw([bench.known[name] for name in bench.front], number)
-    place = copied(bench.work / "workspace", bench.work / "contract")
-    said = bench.product.compress(needs, minutes=bench.minutes, workspace=place)
-    claims = claims_of(bench, number, said) if said["bundle"] else []
+    place = copied(bench.work / "workspace", bench.work / f"contract-{number}")
+    said = bench.product.compress(needs, minutes=bench.minutes, workspace=place, cores=cores)
+    claims = claims_of(bench, number, cores, said) if said["bundle"] else []
     shutil.rmtree(place)
     return Tried(
         number=number,
@@ -183,12 +208,12 @@ def is_named(said: Mapping[str, Any]) -> bool:
     )
 
 
-def claims_of(bench: Bench, number: int, said: Mapping[str, Any]) -> list[Claim]:
+def claims_of(bench: Bench, number: int, cores: Sequence[int], said: Mapping[str, Any]) -> list[Claim]:
     """Each bound that was claimed `met`, and what new processes say."""
     met = [row for row in said["contract"] if row["verdict"] == "met"]
-    seen = [measured(bench, said["bundle"], number, answers=True)]
+    seen = [measured(bench, said["bundle"], number, cores, answers=True)]
     if any(METRICS[row["metric"]].evidence == "process" and not allows(row, seen[0][row["metric"]]) for row in met):
-        seen += [measured(bench, said["bundle"], number + more, answers=False) for more in range(1, AGAIN)]
+        seen += [measured(bench, said["bundle"], number + more, cores, answers=False) for more in range(1, AGAIN)]
     found = []
     for row in met:
         again = tuple(figures[row["metric"]] for figures in seen if row["metric"] in figures)
@@ -212,12 +237,11 @@ def beyond_chance(row: Mapping[str, Any], again: Sequence[float], held: int) -> 
     return not any(allows(row, value) for value in again)
 
 
-def measured(bench: Bench, bundle: str, number: int, *, answers: bool) -> Figures:
+def measured(bench: Bench, bundle: str, number: int, cores: Sequence[int], *, answers: bool) -> Figures:
     """One new process of `remeasure.py`, on the next core in turn."""
-    usable = sorted(os.sched_getaffinity(0))
     order = {
         "bundle": bundle, "rows": str(bench.work / "held.json"), "first": 97 * number, "answers": answers,
-        "cores": usable[number % len(usable) :][:1], "began_ns": time.monotonic_ns(),
+        "cores": cores[number % len(cores) :][:1], "began_ns": time.monotonic_ns(),
     }  # fmt: skip
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
     done = subprocess.run(

@@ -24,16 +24,19 @@ class Product:
     model: Path
     data: Path
 
-    def compress(self, requirements: Sequence[Requirement], *, minutes: float, workspace: Path) -> dict[str, Any]:
-        """The document of `--json`.
+    def compress(
+        self, requirements: Sequence[Requirement], *, minutes: float, workspace: Path, cores: Sequence[int] = ()
+    ) -> dict[str, Any]:
+        """The document of `--json`. `cores`: on which alone it runs.
 
         Raises:
             SystemExit: it ended otherwise than with a bundle or a refusal.
         """
         program = shutil.which("marketfit", path=str(Path(sys.executable).parent)) or "marketfit"
         asked = [part for need in requirements for part in ("--require", str(need))]
-        command = [program, "compress", str(self.model), "--data", str(self.data), *asked, "--minutes", str(minutes),
-                   "--workspace", str(workspace), "--json", "--quiet"]  # fmt: skip
+        held = ["taskset", "--cpu-list", ",".join(map(str, cores))] if cores else []
+        command = [*held, program, "compress", str(self.model), "--data", str(self.data), *asked,
+                   "--minutes", str(minutes), "--workspace", str(workspace), "--json", "--quiet"]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):
             raise SystemExit(
