@@ -14,8 +14,6 @@ from typing import Any
 
 from marketfit.contract import Requirement
 
-LEDGER = "ledger.sqlite"
-
 
 @dataclass(frozen=True)
 class Product:
@@ -47,12 +45,12 @@ class Product:
 
 
 def copied(workspace: Path, into: Path) -> Path:
-    """A copy of a workspace. Blobs and folders never change and are shared by hard links, the ledger is copied."""
+    """A copy of a workspace. Blobs and folders never change and are shared by hard links, ledger and lock are copied."""
     if into.exists():
         shutil.rmtree(into)
 
     def copy(source: str, target: str) -> None:
-        if Path(source).name.startswith(LEDGER):
+        if Path(source).parent == workspace:
             shutil.copy2(source, target)
         else:
             os.link(source, target)
