@@ -45,7 +45,7 @@ class Product:
 
 
 def copied(workspace: Path, into: Path) -> Path:
-    """A copy of a workspace. Blobs and folders never change and are shared by hard links, ledger and lock are copied."""
+    """A copy of a workspace. Blobs and folders never change and are hard links; ledger and lock are copied."""
     if into.exists():
         shutil.rmtree(into)
 
