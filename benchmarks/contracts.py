@@ -90,6 +90,9 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=kept, help="where what is made is kept")
     parser.add_argument("--quick", action="store_true", help="a smoke run on few rows")
     options = parser.parse_args()
+    usable = len(os.sched_getaffinity(0))
+    if not 1 <= options.lanes <= usable:
+        parser.error(f"--lanes {options.lanes}: each takes a core of its own; from 1 to {usable} here")
     bench = prepared(options)
     file = bench.work / "contracts.jsonl"
     count = options.contracts or (5 if options.quick else 50)
@@ -173,9 +176,12 @@ def attempts(bench: Bench, numbers: Sequence[int], *, lanes: int) -> Iterator[Tr
         finally:
             free.put(cores)
 
-    with ThreadPoolExecutor(lanes) as pool:
+    pool = ThreadPoolExecutor(lanes)
+    try:
         for done in as_completed([pool.submit(one, number) for number in numbers]):
             yield done.result()
+    finally:  # where one fails, the others that wait would be put to the test and forgotten
+        pool.shutdown(cancel_futures=True)
 
 
 def attempt(bench: Bench, number: int, cores: Sequence[int]) -> Tried:

@@ -118,14 +118,14 @@ def test_a_runtime_shows_what_it_feeds(bundles: dict[str, Path]) -> None:
     assert sum(len(one["input_ids"]) for one in both) == len(TEXTS)
 
 
-def test_batches_grow_with_the_threads_that_share_them(bundles: dict[str, Path]) -> None:
+@pytest.mark.parametrize(("threads", "tokens"), [(1, 256), (2, 512), (32, 4096)])
+def test_batches_grow_with_the_threads_that_share_them(threads: int, tokens: int, bundles: dict[str, Path]) -> None:
     spec = read_spec(bundles["onnxruntime"])
-    texts = ["play the song"] * 200  # five tokens each
-    for threads, longest in ((1, 51), (2, 64)):  # 256 tokens a thread, 64 rows at the most
-        session = replace(spec.session, threads=threads)
-        runtime = registry.runtime(spec.task).load(bundles["onnxruntime"], spec, session=session)
-        assert isinstance(runtime, Feeder)
-        assert max(len(feed["input_ids"]) for feed in runtime.feeds(texts)) == longest
+    session = replace(spec.session, threads=threads)
+    runtime = TextRuntime.load(bundles["onnxruntime"], spec, session=session)
+    texts = ["play the song " * 4] * 200
+    sizes = [feed["input_ids"].shape for feed in runtime.feeds(texts)]
+    assert max(rows for rows, _width in sizes) == min(64, tokens // sizes[0][1])
 
 
 def test_ids_found_word_by_word_change_no_answer(bundles: dict[str, Path]) -> None:

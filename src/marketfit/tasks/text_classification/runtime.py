@@ -25,8 +25,9 @@ MOST_TOKENS = 4096
 """Of a batch that is computed at once."""
 
 CACHED_TOKENS = 256
-"""The same for each thread of a processor, whose caches are to hold what a layer makes: 8 to 39 % more rows a second
-than at 4,096. With one thread 256 give 3 to 17 % more than 512 and take 4 MB less; with two, 512 give the most."""
+"""The same for each thread of a processor, whose caches are to hold what a layer makes. With one thread 256 give 3 to
+17 % more rows a second than 512 and take 4 MB less (a static model 1 % more, or 8 % less at 128 tokens); with two
+threads 512 give the most, 8 to 39 % more than 4,096. More threads than two were not measured."""
 
 
 @dataclass(frozen=True)
