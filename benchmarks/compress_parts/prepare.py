@@ -152,17 +152,19 @@ def _students(work: Path, rows: Rows, *, quick: bool) -> None:
         _once(ours / f"{name}-fp32", _export_ours(work / f"distilled-{name}"))
         _once(ours / f"{name}-int8", _passed(Int8(), ours / f"{name}-fp32", rows))
         _once(ours / name, _passed(Int8Embeddings(), ours / f"{name}-int8", rows))
-        _once(ours / f"{name}-few-words", _passed(VocabularyTrim(), ours / f"{name}-fp32", rows))
-        _once(ours / f"{name}-few-words-int8", _passed(Int8(), ours / f"{name}-few-words", rows))
-        _once(ours / f"{name}-trimmed", _passed(Int8Embeddings(), ours / f"{name}-few-words-int8", rows))
-    fewest = f"{FEW_NARROW}-fewest-words"
-    _once(ours / fewest, _passed(VocabularyTrim(), ours / f"{FEW_NARROW}-fp32", rows, share=FEWEST_WORDS))
-    _once(ours / f"{fewest}-int8", _passed(Int8(), ours / fewest, rows))
-    _once(ours / f"{FEW_NARROW}-tight", _passed(Int8Embeddings(), ours / f"{fewest}-int8", rows))
+        _trimmed(ours, name, "few-words", "trimmed", rows)
+    _trimmed(ours, FEW_NARROW, "fewest-words", "tight", rows, share=FEWEST_WORDS)
     _once(work / "static-start", flat)
     _once(work / "distilled-static", distilled(work / "static-start", of_static))
     _once(ours / "static-fp32", _export_ours(work / "distilled-static"))
     _once(ours / "static", _passed(Int8Embeddings(), ours / "static-fp32", rows))
+
+
+def _trimmed(ours: Path, name: str, words: str, made: str, rows: Rows, **share: JsonValue) -> None:
+    """An exported student whose vocabulary is trimmed, and then quantised."""
+    _once(ours / f"{name}-{words}", _passed(VocabularyTrim(), ours / f"{name}-fp32", rows, **share))
+    _once(ours / f"{name}-{words}-int8", _passed(Int8(), ours / f"{name}-{words}", rows))
+    _once(ours / f"{name}-{made}", _passed(Int8Embeddings(), ours / f"{name}-{words}-int8", rows))
 
 
 def _peers(work: Path, rows: Rows) -> None:

@@ -18,6 +18,7 @@ from marketfit.measure.probe_process import BatchSeen, Observed
 from marketfit.measure.process_metrics import Plan
 from marketfit.records.decision import Decision
 from marketfit.records.market import MarketView
+from marketfit.records.models import Tuned
 from marketfit.records.variants import Variant, Variants
 from marketfit.task import Example, Progress
 from marketfit.testing.fakes import tiny_dataset
@@ -31,6 +32,7 @@ data: {source: data.csv, input: text, label: label}
 SIZE = Measurement(metric="size_mb", value=1.0, low=1.0, high=1.0, n=1)
 RIGHT = Measurement(metric="accuracy", value=0.9, low=0.8, high=0.95, n=100)
 MARKET = MarketView(choice=None, competitors=(), opinions=None, notes=())
+TUNED = Tuned(trials=(), finalists=(), comparisons=(), plan=())
 
 
 class Sittings:
@@ -150,19 +152,47 @@ def test_the_decision_is_taken_again_until_its_winner_has_held_twice(
         return decided(min(kept, key=kept.__getitem__) if kept else None)
 
     monkeypatch.setattr(turn, "position", quickest)
-    found, decision = turn._decided(brief, tiny_dataset(run), MARKET, variants, run=run)
+    found, decision = turn._decided(brief, tiny_dataset(run), MARKET, TUNED, variants, run=run)
     assert decision.winner == "fair"
     assert [one.sittings for one in found.variants] == [2, 2, 1]
 
 
-def test_no_winner_is_left_where_none_holds_twice(
+def quick_enough(_brief: Brief, _dataset: object, _market: object, seen: Variants, **_run: object) -> Decision:
+    """The first one whose 95th percentile is 4 ms or less."""
+    kept = (one.name for one in seen.variants if (p95 := one.measured("latency_p95_ms")) and p95.high <= 4.0)
+    return decided(next(kept, None))
+
+
+@pytest.mark.parametrize(
+    ("further", "winner", "sittings"),
+    [([], None, [2]), (["two"], "two", [2, 2]), (["three", "two"], "two", [2, 2, 2]), (["three"], None, [2, 2])],
+)
+def test_where_none_holds_twice_more_are_made_until_one_does_or_there_are_none(
+    further: list[str], winner: str | None, sittings: list[int], ask: Callable[..., tuple[Brief, Variants]], run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    brief, variants = ask("{latency_p95_ms: '<= 4'}", one=[1.0, 4.5], two=[2.0, 2.0], three=[1.5, 9.0])
+    others = {one.name: one for one in variants.variants[1:]}
+    left = [others[name] for name in further]
+    monkeypatch.setattr(turn, "position", quick_enough)
+    monkeypatch.setattr(
+        turn, "extend",
+        lambda *given, **_run: given[3].model_copy(
+            update={"variants": (*given[3].variants, *([left.pop(0)] if left else []))}
+        ),
+    )  # fmt: skip
+    start = variants.model_copy(update={"variants": variants.variants[:1]})
+    found, decision = turn._decided(brief, tiny_dataset(run), MARKET, TUNED, start, run=run)
+    assert decision.winner == winner
+    assert [one.sittings for one in found.variants] == sittings
+    assert not left
+
+
+def test_nothing_more_is_made_where_the_test_could_prove_it_of_no_model(
     ask: Callable[..., tuple[Brief, Variants]], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    brief, variants = ask("{latency_p95_ms: '<= 4'}", one=[1.0, 4.5])
-    monkeypatch.setattr(
-        turn, "position",
-        lambda *given, **_run: decided("one" if given[3].variants[0].measured("latency_p95_ms").high <= 4.0 else None),
-    )  # fmt: skip
-    found, decision = turn._decided(brief, tiny_dataset(run), MARKET, variants, run=run)
-    assert decision.winner is None
-    assert found.variants[0].sittings == 2
+    brief, variants = ask("{latency_p95_ms: '<= 4'}", one=[5.0])
+    unprovable = decided(None).model_copy(update={"provable": False})
+    monkeypatch.setattr(turn, "position", lambda *_given, **_run: unprovable)
+    monkeypatch.setattr(turn, "extend", lambda *_given, **_run: pytest.fail("the plan went on"))
+    assert turn._decided(brief, tiny_dataset(run), MARKET, TUNED, variants, run=run) == (variants, unprovable)

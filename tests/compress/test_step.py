@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ import pytest
 from marketfit import registry
 from marketfit.brief import Brief, load_brief
 from marketfit.bundle import read_spec
-from marketfit.compress import compress
+from marketfit.compress import compress, extend
 from marketfit.compress.material import Material
-from marketfit.contract import METRICS
+from marketfit.contract import METRICS, Measurement
 from marketfit.engine import Run
 from marketfit.errors import BriefError
 from marketfit.records.base import Folder
@@ -117,6 +118,45 @@ def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
     graphs = [one.variants[0].bundle.files["model.onnx"] for one in (found, again)]
     assert graphs[0] == graphs[1]
     assert before == 4
+
+
+LOOK = {
+    "latency_p50_ms": 1.0, "latency_p95_ms": 2.0, "memory_mb": 50.0, "throughput_per_s": 1000.0, "cold_start_ms": 90.0,
+}  # fmt: skip
+
+
+def test_what_the_plan_made_beyond_what_could_ship_is_timed_and_joins_the_others(
+    make_brief: Callable[[str], Brief], tuned: tuple[Dataset, Tuned], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every variant looks quick enough, and is not once it is timed."""
+    sittings: list[list[str]] = []
+
+    def slow(_brief: Brief, variants: Sequence[Variant], *_rest: object, **_run: object) -> tuple[list[Variant], str]:
+        sittings.append([one.name for one in variants])
+        figures = {**LOOK, "latency_p95_ms": 900.0}
+        found = tuple(Measurement(metric=name, value=x, low=x, high=x, n=9) for name, x in figures.items())
+        return [one.model_copy(update={"measurements": (*one.measurements, *found)}) for one in variants], "slow one"
+
+    monkeypatch.setattr(step_module, "time_variants", slow)
+    monkeypatch.setattr(step_module, "glance", lambda *_given, **_run: LOOK)
+    monkeypatch.setattr(step_module, "started_best", lambda _brief, variant, *_rest, **_run: (variant, ()))
+    brief = make_brief("{trials: 1, minutes: 30, passes: [layer-drop, int8, half]}")
+    rounds = [compress(brief, *tuned, run=run)]
+    while len(rounds) < 9 and (further := extend(brief, *tuned, rounds[-1], run=run)) != rounds[-1]:
+        rounds.append(further)
+    counts = [len(one.variants) for one in rounds]
+    assert counts[0] == 3  # two standard variants and the one trial of the brief
+    assert 3 < counts[-1] <= 2 + 5  # five times one trial
+    assert [name for sitting in sittings for name in sitting] == [
+        one.name for one in rounds[-1].variants if one.measured("latency_p95_ms")
+    ]
+    for before, after in itertools.pairwise(rounds):
+        assert after.variants[: len(before.variants)] == before.variants
+        assert after.notes[: len(before.notes)] == before.notes
+        assert after.machine == "slow one"
+        assert "so the plan went on" in after.notes[len(before.notes)]
+    assert set(rounds[-1].front) <= {one.name for one in rounds[-1].variants}
+    assert extend(make_brief("{trials: 0}"), *tuned, rounds[0], run=run) == rounds[0]
 
 
 @pytest.mark.skipif(not registry.is_installed("openvino"), reason="OpenVINO is not installed")

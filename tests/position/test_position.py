@@ -417,6 +417,7 @@ def test_requirements_that_no_variant_meets_together(brief_with: MakeBrief, shop
     decision = position(brief_with(), shop.dataset(), EMPTY, variants, run=run)
     assert (decision.binding, decision.nearest) == ("size_mb <= 30", "large")
     assert "no variant meets all" in decision.notes[0]
+    assert decision.provable
 
 
 def test_a_test_split_too_small_for_any_proof_is_the_obstacle(brief_with: MakeBrief, shop: Shop, run: Run) -> None:
@@ -424,3 +425,4 @@ def test_a_test_split_too_small_for_any_proof_is_the_obstacle(brief_with: MakeBr
     decision = position(brief_with(), shop.dataset(test=15), EMPTY, perfect, run=run)
     assert decision.binding == "accuracy >= 0.85"
     assert "too few rows" in decision.notes[0]
+    assert not decision.provable

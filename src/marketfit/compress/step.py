@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -25,11 +25,13 @@ from marketfit.engine import Run, step
 from marketfit.errors import RunError
 from marketfit.records.base import digest_of
 from marketfit.records.data import Dataset
-from marketfit.records.models import Trial, Tuned
+from marketfit.records.models import Tuned
 from marketfit.records.variants import Variant, Variants
 
 PLAN_VERSION = 2
 """Raise it when the same study would try other sequences of passes."""
+
+_FURTHER = "No variant of the plan could ship once it was timed for good, so the plan went on."
 
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")
 
@@ -47,36 +49,69 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
         RunError: no variant is left that could ship.
     """
     material = gather(dataset, run=run)
-    trials = {trial.number: trial for trial in tuned.trials}
-    finalists = {number: trials[number] for number in tuned.finalists}
-    planned = _planned(brief, dataset, material, finalists, run=run)
-    axes = axes_of(brief)
-    variants = _without(planned, beaten(planned.tried, axes))
-    sound, settings = _started([variant for variant in variants if not variant.rejected], brief, material, run=run)
+    walk = _walk(brief, dataset, material, tuned, {}, run=run)
+    walk.through_standard()
+    found = _timed(brief, material, walk.through_plan(), None, run=run)
+    if not any(variant.bundle.files for variant in found.variants):
+        reasons = "; ".join(f"{variant.name}: {variant.rejected}" for variant in found.variants)
+        raise RunError(f"no finalist could be written as a bundle: {reasons}")
+    return found
+
+
+@step(version=1, gives=Variants, reads=(*_STUDY, "compress"))
+def extend(brief: Brief, dataset: Dataset, tuned: Tuned, variants: Variants, /, *, run: Run) -> Variants:
+    """What else the plan makes where nothing that was timed can ship, beside the variants that it has made.
+
+    A plan goes by short looks, which may have seen a contract kept that the timing for good, or the second sitting,
+    found broken. The figures of those count here in place of the looks', none of these variants keeps the contract, and
+    what the budget holds for that case is spent. The same variants come back where it holds nothing more, or where no
+    plan is asked for.
+    """
+    if not brief.compress.trials:
+        return variants
+    material = gather(dataset, run=run)
+    failed = {one.name: one.figures for one in variants.variants if one.measured("latency_p50_ms")}
+    walk = _walk(brief, dataset, material, tuned, failed, run=run)
+    walk.through_standard()
+    planned = walk.through_plan()
+    if len(planned.tried) <= len(variants.variants):
+        return variants
+    return _timed(brief, material, planned, variants, run=run)
+
+
+def _timed(brief: Brief, material: Material, planned: Planned, before: Variants | None, *, run: Run) -> Variants:
+    """All that was planned; what is not among the variants of before is started well and timed, unless beaten."""
+    axes, earlier = axes_of(brief), before.variants if before else ()
+    reasons, known = beaten(planned.tried, axes), {variant.name for variant in earlier}
+    fresh = [row for row in planned.tried if row.variant.name not in known]
+    made = [_rejected(row.variant, reasons) for row in fresh]
+    sound, settings = _started([variant for variant in made if not variant.rejected], brief, material, run=run)
     timed, machine = time_variants(brief, sound, material.valid.inputs, run=run) if sound else ((), "")
     by_name = {variant.name: variant for variant in timed}
-    variants = tuple(by_name.get(variant.name, variant) for variant in variants)
-    if not any(variant.bundle.files for variant in variants):
-        reasons = "; ".join(f"{variant.name}: {variant.rejected}" for variant in variants)
-        raise RunError(f"no finalist could be written as a bundle: {reasons}")
+    made = [by_name.get(variant.name, variant) for variant in made]
+    variants = (*earlier, *made)
+    told = (*planned.notes, *(line for row in fresh for line in row.engines), *settings, *_slower(made, variants))
     return Variants(
         variants=variants,
-        machine=machine,
-        notes=(*planned.notes, *(line for row in planned.tried for line in row.engines), *settings, *_slower(variants)),
+        machine=before.machine if before and before.machine else machine,
+        notes=(*before.notes, _FURTHER, *told) if before else told,
         front=front_of(variants, axes),
         untried=grouped(planned.untried),
         every_untried=run.workspace.put_bytes(as_csv(planned.untried), suffix=".csv") if planned.untried else None,
     )
 
 
-def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict[int, Trial], *, run: Run) -> Planned:
+def _walk(
+    brief: Brief, dataset: Dataset, material: Material, tuned: Tuned, failed: Mapping[str, Mapping[str, float]],
+    *, run: Run,
+) -> Walk:  # fmt: skip
+    trials = {trial.number: trial for trial in tuned.trials}
+    finalists = {number: trials[number] for number in tuned.finalists}
     passes = {item.name: item for item in registered_passes(brief.compress.passes)}
     unlabelled = dataset.unlabelled.sha256 if dataset.unlabelled is not None else ""
     shelf = digest_of([VERSION, brief.product, brief.task, dataset.rows.sha256, unlabelled, brief.seed])
-    device, planning = (
-        brief.target.device,
-        brief.compress.trials > 0,
-    )  # else nobody asks how quick a variant looks, before all are timed
+    device = brief.target.device
+    planning = brief.compress.trials > 0  # else nobody asks how quick a variant looks, before all are timed
     asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning, [*further_engines(device)]]
     teacher = best_teacher(finalists.values())
     builder = Builder(brief.product, registry.trainer(brief.task), passes, material, shelf, run, teacher)
@@ -89,9 +124,7 @@ def _planned(brief: Brief, dataset: Dataset, material: Material, finalists: dict
         run=run,
     )
     account = Account(builder, trials=brief.compress.trials, seconds=60.0 * brief.compress.minutes)
-    walk = Walk(bench, account, brief, finalists)
-    walk.through_standard()
-    return walk.through_plan()
+    return Walk(bench, account, brief, finalists, failed)
 
 
 def _started(
@@ -106,18 +139,15 @@ def _started(
     return [variant for variant, _told in found], [line for _variant, told in found for line in told]
 
 
-def _without(planned: Planned, reasons: dict[str, str]) -> tuple[Variant, ...]:
-    """All variants that were tried, the beaten ones rejected."""
-    return tuple(
-        row.variant.model_copy(update={"rejected": row.variant.rejected or reasons.get(row.variant.name, "")})
-        for row in planned.tried
-    )
+def _rejected(variant: Variant, reasons: Mapping[str, str]) -> Variant:
+    """Not to be timed, where there is a reason."""
+    return variant.model_copy(update={"rejected": variant.rejected or reasons.get(variant.name, "")})
 
 
-def _slower(variants: Sequence[Variant]) -> list[str]:
-    """Compressed variants that are not faster than the shortest prefix of theirs that was timed."""
+def _slower(made: Sequence[Variant], variants: Sequence[Variant]) -> list[str]:
+    """Compressed variants that are not faster than the export of their trial."""
     notes = []
-    for variant in variants:
+    for variant in made:
         own = variant.measured("latency_p50_ms")
         plain = next((v for v in variants if v.trial == variant.trial and not v.passes), None)
         before = plain.measured("latency_p50_ms") if plain else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from marketfit.brief import Brief
 from marketfit.bundle import CardBackbone, CardData, ModelCard, Sealed, seal, sealed_contract
-from marketfit.compress import compress, confirm, unconfirmed
+from marketfit.compress import compress, confirm, extend, unconfirmed
 from marketfit.engine import Run
 from marketfit.errors import InputError, Problem
 from marketfit.position import position, settle
@@ -78,7 +78,7 @@ def finish_turn(
         RunError: a step could not finish.
     """
     variants = compress(brief, dataset, tuned, run=run)
-    variants, decision = _decided(brief, dataset, market, variants, run=run)
+    variants, decision = _decided(brief, dataset, market, tuned, variants, run=run)
     settlement = settle(brief, dataset, variants, decision, run=run)
     return Turn(
         dataset=dataset,
@@ -92,14 +92,21 @@ def finish_turn(
 
 
 def _decided(
-    brief: Brief, dataset: Dataset, market: MarketView, variants: Variants, *, run: Run
+    brief: Brief, dataset: Dataset, market: MarketView, tuned: Tuned, variants: Variants, *, run: Run
 ) -> tuple[Variants, Decision]:
-    """The decision, taken again until its winner is one that was timed in two sittings, or there is none."""
+    """The decision, taken again until its winner is one that was timed in two sittings, or there is none and no more
+    variants can be made within the budget.
+    """
     decision = position(brief, dataset, market, variants, run=run)
-    while (name := unconfirmed(brief, variants, decision)) is not None:
-        variants = confirm(brief, dataset, variants, name, run=run)
+    while True:
+        before, name = variants, unconfirmed(brief, variants, decision)
+        if name is not None:
+            variants = confirm(brief, dataset, variants, name, run=run)
+        elif decision.winner is None and decision.provable:
+            variants = extend(brief, dataset, tuned, variants, run=run)
+        if variants == before:
+            return variants, decision
         decision = position(brief, dataset, market, variants, run=run)
-    return variants, decision
 
 
 def _market(brief: Brief, batch: FeedbackBatch | None, *, run: Run) -> MarketView:

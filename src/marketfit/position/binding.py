@@ -13,11 +13,15 @@ from marketfit.records.variants import Variant
 
 @dataclass(frozen=True)
 class Obstacle:
-    """The binding requirement, the variant nearest to it (empty where none was measured), and a sentence."""
+    """The binding requirement, the variant nearest to it (empty where none was measured), and a sentence.
+
+    `provable`: whether another model could overcome it; not where the test has too few rows to prove it of any.
+    """
 
     requirement: str
     nearest: str
     words: str
+    provable: bool = True
 
 
 def obstacle(variants: Sequence[Variant], outlooks: Sequence[Outlook], requirements: Sequence[Requirement]) -> Obstacle:
@@ -32,7 +36,7 @@ def obstacle(variants: Sequence[Variant], outlooks: Sequence[Outlook], requireme
         measured = [v for v, _ in judged if v.measured(need.metric) is not None]
         if measured and all(math.isinf(outlook.distances[str(need)]) for v, outlook in judged if v in measured):
             nearest = max(measured, key=lambda v: (_value(v, need), v.name))
-            return Obstacle(str(need), nearest.name, _unprovable(nearest, need))
+            return Obstacle(str(need), nearest.name, _unprovable(nearest, need), provable=False)
     reached = {str(need): _nearest(judged, need) for need in requirements}
     missed = {name: found for name, found in reached.items() if found and found[1] > 0}
     if missed:

@@ -18,7 +18,7 @@ from marketfit.records.market import MarketView
 from marketfit.records.variants import Variant, Variants
 
 
-@step(version=2, gives=Decision, reads=("product", "market", "require", "weights", "seed"))
+@step(version=3, gives=Decision, reads=("product", "market", "require", "weights", "seed"))
 def position(brief: Brief, dataset: Dataset, market: MarketView, variants: Variants, /, *, run: Run) -> Decision:
     """Choose the variant and the offer with the best expected goal among those that may be put to the test.
 
@@ -78,6 +78,7 @@ def _refusal(
         shares={},
         binding=found.requirement,
         nearest=found.nearest,
+        provable=found.provable,
         notes=(found.words, *notes),
     )
 

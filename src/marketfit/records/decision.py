@@ -43,6 +43,7 @@ class Decision(Record):
     shares: Mapping[str, float]  # our offer, the competitors and none, at the chosen price
     binding: str  # the requirement that nothing meets, or empty
     nearest: str  # the variant that comes nearest to it, or empty
+    provable: bool = True  # whether the test has rows enough to prove of a better model what nothing meets
     notes: tuple[str, ...]
 
 

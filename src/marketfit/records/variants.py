@@ -42,6 +42,11 @@ class Variant(Record):
         """The measurement of a metric, if there is one."""
         return next((m for m in self.measurements if m.metric == metric), None)
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Metric → measured value."""
+        return {item.metric: item.value for item in self.measurements}
+
 
 Untaken = Literal["cannot win", "does not apply", "over budget", "unlikely"]
 """Why a sequence was not made; the kinds that say most come first."""

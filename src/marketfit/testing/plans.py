@@ -137,7 +137,10 @@ class Lab:
             "throughput_per_s": 1000.0 / single, "cold_start_ms": 500.0,
         }  # fmt: skip
 
-    def walk(self, *, finalists: int = 1, trials: int | None = None, minutes: float | None = None) -> Walk:
+    def walk(
+        self, *, finalists: int = 1, trials: int | None = None, minutes: float | None = None,
+        failed: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> Walk:  # fmt: skip
         wanted = self.brief.compress
         passes = {name: Named(name, works) for name, works in self.passes.items()}
         material = Material(train=ROWS, unlabelled=(), valid=ROWS, groups={}, slices={})
@@ -149,10 +152,14 @@ class Lab:
             trials=wanted.trials if trials is None else trials,
             seconds=60.0 * (wanted.minutes if minutes is None else minutes),
         )
-        return Walk(bench, account, self.brief, {number: self.trial(number) for number in range(finalists)})
+        trials = {number: self.trial(number) for number in range(finalists)}
+        return Walk(bench, account, self.brief, trials, failed or {})
 
-    def plan(self, *, finalists: int = 1, trials: int | None = None, minutes: float | None = None) -> Planned:
-        walk = self.walk(finalists=finalists, trials=trials, minutes=minutes)
+    def plan(
+        self, *, finalists: int = 1, trials: int | None = None, minutes: float | None = None,
+        failed: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> Planned:  # fmt: skip
+        walk = self.walk(finalists=finalists, trials=trials, minutes=minutes, failed=failed)
         walk.through_standard()
         return walk.through_plan()
 

@@ -111,6 +111,27 @@ def test_the_budget_is_larger_until_something_keeps_the_contract(lab: MakeLab) -
     assert "of 120 s (5 times the budget: nothing keeps the contract)" in hopeless.notes[0]
 
 
+def test_a_plan_goes_on_where_what_looked_good_failed_when_it_was_timed(lab: MakeLab) -> None:
+    """Looks say 3 ms where 5 are allowed; timings say twice as much: their figures count, what is looked at from now on
+    is taken to be twice as slow, and the larger budget is open for what is quick enough even so."""
+    here = lab(require="{accuracy: '>= 0.8', latency_p95_ms: '<= 5'}")
+    first = here.plan(trials=50, minutes=0.4)
+    assert "replace" not in " ".join(names(first))
+    failed = {
+        row.variant.name: {**row.figures, "latency_p95_ms": 2.0 * row.figures["latency_p95_ms"]} for row in first.tried
+    }
+    second = here.plan(trials=50, minutes=0.4, failed=failed)
+    assert names(second)[: len(first.tried)] == names(first)
+    assert {row.variant.name: row.figures for row in second.tried[: len(first.tried)]} == failed
+    made = json.loads((here.run.workspace.open_folder(second.tried[-1].variant.bundle) / FILE).read_text())
+    assert second.tried[-1].figures["latency_p95_ms"] == pytest.approx(2 * 1.5 * made["latency_p50_ms"])
+    assert "replace" in names(second)[-1]  # 72 s of 24
+    assert "of 24 s; " in second.notes[0]
+    failed |= {row.variant.name: row.figures for row in second.tried}  # it could not ship either
+    third = here.plan(trials=50, minutes=0.4, failed=failed)
+    assert "(5 times the budget: nothing keeps the contract)" in third.notes[0] or len(third.tried) > len(second.tried)
+
+
 def test_no_further_trials_than_asked_for(lab: MakeLab) -> None:
     planned = lab().plan(trials=2, minutes=60)
     assert len(planned.tried) == len(STANDARD) + 2

@@ -116,7 +116,7 @@ class Bench:
         seen = self.look(variant)
         if isinstance(seen, str):
             return variant.model_copy(update={"rejected": variant.rejected or seen}), {}
-        return variant, {item.metric: item.value for item in variant.measurements} | dict(seen)
+        return variant, variant.figures | dict(seen)
 
 
 def _compared(variant: Variant, seen: Mapping[str, float], before: Mapping[str, float]) -> str:

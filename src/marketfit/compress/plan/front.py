@@ -44,7 +44,7 @@ def pareto_front(points: FloatArray) -> tuple[int, ...]:
 def front_of(variants: Sequence[Variant], axes: Sequence[str]) -> tuple[str, ...]:
     """Names of the Pareto set of what can ship, by what was measured for good."""
     found = [
-        (variant.name, {item.metric: item.value for item in variant.measurements})
+        (variant.name, variant.figures)
         for variant in variants
         if not variant.rejected and all(variant.measured(axis) for axis in axes)
     ]

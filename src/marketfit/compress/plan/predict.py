@@ -43,13 +43,15 @@ class Candidate:
 class Known:
     """A candidate that was measured: metric → value. `name` is that of its variant.
 
-    `parts`: metric → part → value, of metrics that are the sum of parts; empty where parts are not known.
+    `parts`: metric → part → value, of metrics that are the sum of parts; empty where parts are not known. `failed`: it
+    was timed for good and can't ship, whatever it looked like.
     """
 
     name: str
     candidate: Candidate
     figures: Mapping[str, float]
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    failed: bool = False
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class Judge:
         noise = np.random.default_rng(seed).standard_normal((_DRAWS, 1, len(self.metrics)))
         drawn = prediction.mean + noise * prediction.spread
         rivals = upward([item.figures for item in known], self.metrics)
-        keeping = rivals[self.keeps(rivals)]
+        keeping = rivals[self.kept_by(known)]
         wins = self.keeps(drawn) & self.beats(drawn, keeping)
         places = [self.metrics.index(axis) for axis in self.axes]
         front = rivals[list(pareto_front(rivals[:, places]))][:, places]
@@ -98,6 +98,11 @@ class Judge:
         joins = ~_dominated(drawn[..., places], front + steps)
         gains: FloatArray = wins.mean(axis=0) + FRONT_SHARE * joins.mean(axis=0)
         return gains
+
+    def kept_by(self, known: Sequence[Known]) -> Mask:
+        """(known,): which of the measured variants keep every requirement, as far as a look or a timing told."""
+        figures = upward([item.figures for item in known], self.metrics)
+        return self.keeps(figures) & ~np.array([item.failed for item in known], dtype=np.bool_)
 
     def keeps(self, values: FloatArray) -> Mask:
         """(…,): whether (…, metrics) keep every requirement, each with its margin."""

@@ -8,8 +8,10 @@ was.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -18,9 +20,10 @@ from marketfit.compress.build import Built, beginnings, variant_name
 from marketfit.compress.order import PassStep, Steps, sequences
 from marketfit.compress.plan.account import UNMET, Account
 from marketfit.compress.plan.bench import Bench, Tried
-from marketfit.compress.plan.front import FloatArray, upward
+from marketfit.compress.plan.front import FloatArray
 from marketfit.compress.plan.predict import Candidate, Known, predict
 from marketfit.compress.plan.value import Judge
+from marketfit.contract import METRICS
 from marketfit.records.models import Trial
 from marketfit.records.variants import Untaken, Untried
 
@@ -57,12 +60,16 @@ class _View:
 
 @dataclass
 class Walk:
-    """One pass through the plan."""
+    """One pass through the plan.
+
+    `failed`: variants that were timed for good and can't ship, each with its figures, which count instead of a look's.
+    """
 
     bench: Bench
     account: Account
     brief: Brief
     finalists: Mapping[int, Trial]
+    failed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     tried: list[Tried] = field(default_factory=list)
     refused: dict[tuple[int, tuple[str, ...]], str] = field(default_factory=dict)  # beginning → why not
 
@@ -111,12 +118,32 @@ class Walk:
         return made
 
     def _take(self, trial: Trial, tried: Tried, *, pays: bool) -> None:
+        tried = self._corrected(tried)
         self.tried.append(tried)
         self.account.learn(trial, tried, pays=pays)
         self.account.kept = self._keeps()
         if not tried.variant.bundle.files:
             failed = beginnings(tried.steps, self.bench.builder.stage_of)[len(tried.costs) - 1][0]
             self.refused[trial.number, _labels(failed)] = f"begins with what failed: {tried.variant.rejected}"
+
+    def _corrected(self, tried: Tried) -> Tried:
+        """With the figures of its timing or, where it was only looked at, those that a timing is expected to give."""
+        timed = self.failed.get(tried.variant.name)
+        if timed is None:
+            timed = {name: value * self._drift.get(name, 1.0) for name, value in tried.figures.items()}
+        return tried.model_copy(update={"figures": {**tried.figures, **timed}}) if tried.figures else tried
+
+    @cached_property
+    def _drift(self) -> dict[str, float]:
+        """Metric of processes → the median of what the timing gave for what a look had given. A machine has slow
+        minutes: what looked good enough in a fast one is no reason to stop.
+        """
+        ratios: dict[str, list[float]] = {}
+        for row in self.bench.recorded().values():
+            for name, value in self.failed.get(row.variant.name, {}).items():
+                if METRICS[name].evidence == "process" and row.figures.get(name, 0.0) > 0:
+                    ratios.setdefault(name, []).append(value / row.figures[name])
+        return {name: statistics.median(found) for name, found in ratios.items()}
 
     def _candidates(self) -> list[Candidate]:
         """Every sequence that the passes find worth trying on a finalist that could be written."""
@@ -157,12 +184,13 @@ class Walk:
 
     def _known(self) -> tuple[list[Known], Judge]:
         judge = Judge.of(self.brief, [row.variant.measurements for row in self.tried])
-        return [row.known for row in self.tried if all(metric in row.figures for metric in judge.metrics)], judge
+        seen = [row for row in self.tried if all(metric in row.figures for metric in judge.metrics)]
+        return [replace(row.known, failed=row.variant.name in self.failed) for row in seen], judge
 
     def _keeps(self) -> bool:
-        """Whether a measured variant keeps the contract, as far as a look can tell."""
+        """Whether a measured variant keeps the contract, as far as a look can tell where it was not timed."""
         known, judge = self._known()
-        return bool(judge.keeps(upward([item.figures for item in known], judge.metrics)).any())
+        return bool(judge.kept_by(known).any())
 
     def _refusal(self, candidate: Candidate) -> str:
         """Why a pass does not apply in it, or failed, as far as it is known."""
