@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import cast
 
-from marketfit.compress.order import ORDER, PRODUCTS, Choice, Named, PassStep, sequences
+from marketfit.compress.order import ORDER, PRODUCTS, TABLES, Choice, Named, PassStep, sequences
 from marketfit.compress.passes import Pass, Role, Stage
 
 
@@ -75,3 +75,9 @@ def test_products_are_settled_by_one_pass() -> None:
     ]  # fmt: skip
     assert len(found(ways[1], usual)) == 6
     assert tuple(sorted(PRODUCTS, key=ORDER.index)) == PRODUCTS
+
+
+def test_a_table_has_one_form() -> None:
+    tables = [*choices("int8-embeddings", "graph", "standard"), *choices("pq-embeddings", "graph", "rewrite", 2)]
+    assert found(tables) == ["", "pq-embeddings", "pq-embeddings:n=1", "int8-embeddings"]
+    assert tuple(sorted(TABLES, key=ORDER.index)) == TABLES

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from marketfit import registry
 from marketfit.bundle import load_unsealed, read_spec, size_mb, write_spec
-from marketfit.compress.order import ORDER, registered_passes
+from marketfit.compress.order import ORDER, TABLES, registered_passes
 from marketfit.compress.passes import Artefact, Context, Options, Pass
 from marketfit.errors import BriefError
 from marketfit.records.models import Recipe
@@ -21,7 +21,7 @@ from marketfit.task import Labelled
 from marketfit.testing.encoders import WORDS, Shape, tiny_encoder
 from marketfit.testing.passes import NEAR_OF_CUTS, check_pass, check_plannable, context_for
 
-GRAPH_PASSES = ("half", "int8", "int8-embeddings", "static-int8", "vocabulary-trim")
+GRAPH_PASSES = ("half", "int8", "int8-embeddings", "pq-embeddings", "static-int8", "vocabulary-trim")
 CUTS = ("layer-drop", "width-prune")
 PASSES = tuple(sorted((*GRAPH_PASSES, *CUTS, "distil", "standard-operators", "static")))
 SHORT = {"epochs": 2, "batch_size": 8}
@@ -190,7 +190,8 @@ def test_passes_compose(exported: dict[str, Path], tmp_path: Path) -> None:
 def test_a_static_model_has_no_products_but_a_table(exported: dict[str, Path], tmp_path: Path) -> None:
     static = Artefact("graph", exported["static"])
     assert "weights are in matrix products" in load("int8").applies(static, context(exported, tmp_path))
-    check_pass("int8-embeddings", load("int8-embeddings"), static, ROWS, folder=tmp_path)
+    for name in TABLES:
+        check_pass(name, load(name), static, ROWS, folder=tmp_path / name)
 
 
 def test_a_pass_does_not_apply_twice(exported: dict[str, Path], tmp_path: Path) -> None:

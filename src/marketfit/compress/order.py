@@ -3,7 +3,8 @@
 Passes on models come before export, those on graphs after it; within a stage the built-in ones in the order of `ORDER`,
 then others by name; each once. A pass that replaces the model stands alone in its stage. One that recovers needs a cut
 before it, or a teacher that is another model; a cut wants one after it, wherever there is one. Of the passes that
-settle how matrix products are computed (`PRODUCTS`) a sequence has one at the most.
+settle how matrix products are computed (`PRODUCTS`) a sequence has one at the most, and so of those on lookup tables
+(`TABLES`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from marketfit.records.base import Record
 
 ORDER = (
     "layer-drop", "width-prune", "distil", "static", "vocabulary-trim", "standard-operators", "static-int8", "int8",
-    "int8-embeddings", "half",
+    "int8-embeddings", "pq-embeddings", "half",
 )  # fmt: skip
 
 PRODUCTS = ("standard-operators", "static-int8", "int8")
@@ -31,6 +32,9 @@ PRODUCTS = ("standard-operators", "static-int8", "int8")
 nobody: on six layers of MiniLM (AVX2, one thread, 12 tokens, n = 120 requests, a busy
 machine) OpenVINO took 18.4 ms in the place of 12.2 for float32, and onnxruntime 5.8, as with its fused operators (5.6).
 """
+
+TABLES = ("int8-embeddings", "pq-embeddings")
+"""Forms of a lookup table, each of which leaves none for the other."""
 
 
 class PassStep(Record):
@@ -94,7 +98,8 @@ def sequences(menu: Sequence[Choice], *, taught: bool = False) -> Iterator[Steps
         if not _stands(before, recoverable=recoverable, taught=taught):
             continue
         for after in _picked(graph):
-            if sum(choice.named.name in PRODUCTS for choice in after) <= 1:
+            names = [choice.named.name for choice in after]
+            if all(sum(name in group for name in names) <= 1 for group in (PRODUCTS, TABLES)):
                 yield tuple(choice.step for choice in (*before, *after))
 
 

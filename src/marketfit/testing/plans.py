@@ -152,8 +152,8 @@ class Lab:
             trials=wanted.trials if trials is None else trials,
             seconds=60.0 * (wanted.minutes if minutes is None else minutes),
         )
-        trials = {number: self.trial(number) for number in range(finalists)}
-        return Walk(bench, account, self.brief, trials, failed or {})
+        started = {number: self.trial(number) for number in range(finalists)}
+        return Walk(bench, account, self.brief, started, failed or {})
 
     def plan(
         self, *, finalists: int = 1, trials: int | None = None, minutes: float | None = None,

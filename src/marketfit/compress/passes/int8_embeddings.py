@@ -6,20 +6,21 @@ at the most. The table takes a quarter of its bytes; a request pays for one more
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, Untrained, refuse_unknown
-from marketfit.compress.passes.graph_file import is_row_lookup, read_graph, rewrite
+from marketfit.compress.passes.graph_file import read_graph, rewrite
+from marketfit.compress.passes.tables import SMALLEST, lookups, recode
 from marketfit.task import FloatMatrix
 
 if TYPE_CHECKING:
     import onnx
 
-_SMALLEST = 100_000  # values; below that a table is not worth two more operators
 _LEVELS = 127
 
 
@@ -31,14 +32,15 @@ class Int8Embeddings(Untrained):
 
     def applies(self, artefact: Artefact, context: Context) -> str:  # noqa: ARG002 - Pass contract
         """It needs a lookup in a float32 table of 100,000 values or more."""
-        if not _tables(read_graph(artefact)):
-            return f"no lookup in a float32 table of {_SMALLEST:,} values or more"
+        if not lookups(read_graph(artefact)):
+            return f"no lookup in a float32 table of {SMALLEST:,} values or more"
         return ""
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Rewrite every such lookup; what reads it sees the same name."""
         refuse_unknown("int8-embeddings", options, ())
-        made = rewrite(artefact, context.into, step="int8 lookup tables, one scale a row", change=_rewrite_tables)
+        change = partial(recode, tables=lookups(read_graph(artefact)), encode=_encoded, lookup=_lookup)
+        made = rewrite(artefact, context.into, step="int8 lookup tables, one scale a row", change=change)
         context.progress(1.0)
         return made
 
@@ -55,51 +57,9 @@ def quantise_rows(table: FloatMatrix) -> tuple[NDArray[np.int8], FloatMatrix]:
     return np.rint(table / scale).astype(np.int8), scale
 
 
-def _tables(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
-    """Table → the Gather along its first axis that alone reads it."""
-    import onnx
-
-    big = {
-        tensor.name
-        for tensor in model.graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT
-        and len(tensor.dims) == 2
-        and tensor.dims[0] * tensor.dims[1] >= _SMALLEST
-    }
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in model.graph.node:
-        for name in set(node.input):
-            readers.setdefault(name, []).append(node)
-    return {
-        name: nodes[0]
-        for name, nodes in readers.items()
-        if name in big and len(nodes) == 1 and is_row_lookup(nodes[0]) and nodes[0].input[0] == name
-    }
-
-
-def _rewrite_tables(before: Path, after: Path) -> None:
-    import onnx
-    from onnx import numpy_helper
-
-    model = onnx.load(str(before), load_external_data=False)
-    tables = _tables(model)
-    kept = [tensor for tensor in model.graph.initializer if tensor.name not in tables]
-    made: list[onnx.TensorProto] = []
-    for tensor in model.graph.initializer:
-        if tensor.name in tables:
-            whole, scale = quantise_rows(numpy_helper.to_array(tensor))
-            made.append(numpy_helper.from_array(whole, f"{tensor.name}.int8"))
-            made.append(numpy_helper.from_array(scale, f"{tensor.name}.scale"))
-    lookups = {node.output[0]: name for name, node in tables.items()}
-    nodes = [
-        new
-        for node in model.graph.node
-        for new in (_lookup(node, lookups[node.output[0]]) if node.output[0] in lookups else [node])
-    ]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend([*kept, *made])
-    model.graph.node.extend(nodes)
-    onnx.save_model(model, str(after))
+def _encoded(table: FloatMatrix) -> Mapping[str, NDArray[np.generic]]:
+    whole, scale = quantise_rows(table)
+    return {"int8": whole, "scale": scale}
 
 
 def _lookup(node: onnx.NodeProto, table: str) -> list[onnx.NodeProto]:
