@@ -21,6 +21,7 @@ SCRIPTS = (
     "research_designs.py",
     "research_mixing.py",
     "research_quality.py",
+    "word_tables.py",
 )
 
 

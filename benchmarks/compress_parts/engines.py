@@ -135,7 +135,7 @@ ENGINES: Mapping[str, Callable[[Path, int], Engine]] = {
     "ours: three narrow layers, trimmed": _ours("narrow-trimmed"),
     "ours: two layers, trimmed": _ours("two-trimmed"),
     "ours: two narrow layers, trimmed": _ours("two-narrow-trimmed"),
-    "ours: two narrow layers, tightly trimmed": _ours("two-narrow-tight"),
+    "ours: two narrow layers, all words in 2 bits": _ours("two-narrow-pq"),
     "ours: static": _ours("static"),
     "model2vec + logistic regression": model2vec,
     "TF-IDF + linear SVM": tfidf_svm,
@@ -153,7 +153,7 @@ FILES: Mapping[str, str] = {
     "ours: three narrow layers, trimmed": "ours/narrow-trimmed",
     "ours: two layers, trimmed": "ours/two-trimmed",
     "ours: two narrow layers, trimmed": "ours/two-narrow-trimmed",
-    "ours: two narrow layers, tightly trimmed": "ours/two-narrow-tight",
+    "ours: two narrow layers, all words in 2 bits": "ours/two-narrow-pq",
     "ours: static": "ours/static",
     "model2vec + logistic regression": "model2vec",
     "TF-IDF + linear SVM": "tfidf.joblib",
@@ -184,6 +184,6 @@ ENCODERS: Mapping[str, str] = {
     "ours: three narrow layers, trimmed": "distilled-narrow",
     "ours: two layers, trimmed": "distilled-two",
     "ours: two narrow layers, trimmed": "distilled-two-narrow",
-    "ours: two narrow layers, tightly trimmed": "distilled-two-narrow",
+    "ours: two narrow layers, all words in 2 bits": "distilled-two-narrow",
 }
 """The model folder behind each engine that has layers, in the work folder."""

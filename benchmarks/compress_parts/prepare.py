@@ -20,6 +20,7 @@ from marketfit.compress.passes import Artefact, Context, Pass
 from marketfit.compress.passes.int8 import Int8
 from marketfit.compress.passes.int8_embeddings import Int8Embeddings
 from marketfit.compress.passes.layer_drop import LayerDrop
+from marketfit.compress.passes.pq_embeddings import PqEmbeddings
 from marketfit.compress.passes.vocabulary_trim import VocabularyTrim
 from marketfit.compress.passes.width_prune import WidthPrune
 from marketfit.records.models import Recipe
@@ -30,7 +31,6 @@ TASK = "text-classification"
 LAYERS_OF = {"three": 3, "two": 2}  # of the students that begin as a part of the encoder
 NARROW = "narrow"  # half of the heads and of the width of the three layers
 FEW_NARROW = "two-narrow"  # two of those
-FEWEST_WORDS = 0.1  # of the tokens that no training row has: the smaller choice of the pass; "tightly trimmed"
 CALIBRATION = 300  # training rows that NNCF calibrates on: its own default
 
 
@@ -75,16 +75,17 @@ def prepare(work: Path, rows: Rows, *, quick: bool, students: bool) -> None:
 
         return make
 
-    _once(work / "tuned", tuned("minilm#6"))
+    once(work / "tuned", tuned("minilm#6"))
     _ours(work, rows)
     if students:
         for name, count in LAYERS_OF.items():
-            _once(work / f"tuned-{name}", tuned(f"minilm#{count}"))
+            once(work / f"tuned-{name}", tuned(f"minilm#{count}"))
         _students(work, rows, quick=quick)
     _peers(work, rows)
 
 
-def _once(path: Path, make: Callable[[Path], None]) -> None:
+def once(path: Path, make: Callable[[Path], None]) -> None:
+    """Make what is missing; it appears under its name once it is whole."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ def _export_ours(model: Path) -> Callable[[Path], None]:
     return lambda into: trainer.export(model, into, product="benchmark", lineage=("benchmarks/compress.py",))
 
 
-def _passed(step: Pass, source: Path, rows: Rows, **options: JsonValue) -> Callable[[Path], None]:
+def passed(step: Pass, source: Path, rows: Rows, **options: JsonValue) -> Callable[[Path], None]:
     """What a pass that `marketfit run` uses makes of a model folder or of an exported model."""
 
     def make(into: Path) -> None:
@@ -119,9 +120,9 @@ def _passed(step: Pass, source: Path, rows: Rows, **options: JsonValue) -> Calla
 def _ours(work: Path, rows: Rows) -> None:
     """The full model, exported and quantised."""
     ours = work / "ours"
-    _once(ours / "fp32", _export_ours(work / "tuned"))
-    _once(ours / "int8", _passed(Int8(), ours / "fp32", rows))
-    _once(ours / "int8-embeddings", _passed(Int8Embeddings(), ours / "int8", rows))
+    once(ours / "fp32", _export_ours(work / "tuned"))
+    once(ours / "int8", passed(Int8(), ours / "fp32", rows))
+    once(ours / "int8-embeddings", passed(Int8Embeddings(), ours / "int8", rows))
 
 
 def _students(work: Path, rows: Rows, *, quick: bool) -> None:
@@ -143,40 +144,35 @@ def _students(work: Path, rows: Rows, *, quick: bool) -> None:
         )
 
     for name in LAYERS_OF:
-        _once(work / f"distilled-{name}", distilled(work / f"tuned-{name}", study))
-    _once(work / f"cut-{NARROW}", _passed(WidthPrune(), work / "distilled-three", rows))
-    _once(work / f"distilled-{NARROW}", distilled(work / f"cut-{NARROW}", study))
-    _once(work / f"cut-{FEW_NARROW}", _passed(LayerDrop(), work / f"distilled-{NARROW}", rows, layers=2))
-    _once(work / f"distilled-{FEW_NARROW}", distilled(work / f"cut-{FEW_NARROW}", study))
+        once(work / f"distilled-{name}", distilled(work / f"tuned-{name}", study))
+    once(work / f"cut-{NARROW}", passed(WidthPrune(), work / "distilled-three", rows))
+    once(work / f"distilled-{NARROW}", distilled(work / f"cut-{NARROW}", study))
+    once(work / f"cut-{FEW_NARROW}", passed(LayerDrop(), work / f"distilled-{NARROW}", rows, layers=2))
+    once(work / f"distilled-{FEW_NARROW}", distilled(work / f"cut-{FEW_NARROW}", study))
     for name in (*LAYERS_OF, NARROW, FEW_NARROW):
-        _once(ours / f"{name}-fp32", _export_ours(work / f"distilled-{name}"))
-        _once(ours / f"{name}-int8", _passed(Int8(), ours / f"{name}-fp32", rows))
-        _once(ours / name, _passed(Int8Embeddings(), ours / f"{name}-int8", rows))
-        _trimmed(ours, name, "few-words", "trimmed", rows)
-    _trimmed(ours, FEW_NARROW, "fewest-words", "tight", rows, share=FEWEST_WORDS)
-    _once(work / "static-start", flat)
-    _once(work / "distilled-static", distilled(work / "static-start", of_static))
-    _once(ours / "static-fp32", _export_ours(work / "distilled-static"))
-    _once(ours / "static", _passed(Int8Embeddings(), ours / "static-fp32", rows))
-
-
-def _trimmed(ours: Path, name: str, words: str, made: str, rows: Rows, **share: JsonValue) -> None:
-    """An exported student whose vocabulary is trimmed, and then quantised."""
-    _once(ours / f"{name}-{words}", _passed(VocabularyTrim(), ours / f"{name}-fp32", rows, **share))
-    _once(ours / f"{name}-{words}-int8", _passed(Int8(), ours / f"{name}-{words}", rows))
-    _once(ours / f"{name}-{made}", _passed(Int8Embeddings(), ours / f"{name}-{words}-int8", rows))
+        once(ours / f"{name}-fp32", _export_ours(work / f"distilled-{name}"))
+        once(ours / f"{name}-int8", passed(Int8(), ours / f"{name}-fp32", rows))
+        once(ours / name, passed(Int8Embeddings(), ours / f"{name}-int8", rows))
+        once(ours / f"{name}-few-words", passed(VocabularyTrim(), ours / f"{name}-fp32", rows))
+        once(ours / f"{name}-few-words-int8", passed(Int8(), ours / f"{name}-few-words", rows))
+        once(ours / f"{name}-trimmed", passed(Int8Embeddings(), ours / f"{name}-few-words-int8", rows))
+    once(ours / f"{FEW_NARROW}-pq", passed(PqEmbeddings(), ours / f"{FEW_NARROW}-int8", rows, width=4))
+    once(work / "static-start", flat)
+    once(work / "distilled-static", distilled(work / "static-start", of_static))
+    once(ours / "static-fp32", _export_ours(work / "distilled-static"))
+    once(ours / "static", passed(Int8Embeddings(), ours / "static-fp32", rows))
 
 
 def _peers(work: Path, rows: Rows) -> None:
-    _once(work / "exported.onnx", lambda into: _export(work, into))
-    _once(work / "fused.onnx", lambda into: _fuse(work, into))
-    _once(work / "dynamic.onnx", lambda into: _dynamic(work, into))
+    once(work / "exported.onnx", lambda into: _export(work, into))
+    once(work / "fused.onnx", lambda into: _fuse(work, into))
+    once(work / "dynamic.onnx", lambda into: _dynamic(work, into))
     lacking = engines.missing()
     if "OpenVINO int8 (NNCF)" not in lacking:
-        _once(work / "openvino", lambda into: _nncf(work, rows, into))
+        once(work / "openvino", lambda into: _nncf(work, rows, into))
     if "model2vec + logistic regression" not in lacking:
-        _once(work / "model2vec", lambda into: _model2vec(work, rows, into))
-    _once(work / "tfidf.joblib", lambda into: _tfidf(rows, into))
+        once(work / "model2vec", lambda into: _model2vec(work, rows, into))
+    once(work / "tfidf.joblib", lambda into: _tfidf(rows, into))
 
 
 def _export(work: Path, into: Path) -> None:
