@@ -15,7 +15,7 @@ from marketfit import registry
 from marketfit.bundle import load_unsealed, size_mb
 from marketfit.bundle.layout import GRAPH
 from marketfit.compress.passes import Artefact
-from marketfit.compress.passes.half import Half
+from marketfit.compress.passes.half import Half, _narrow
 from marketfit.compress.passes.int8 import Int8
 from marketfit.compress.passes.static_int8 import StaticInt8
 from marketfit.errors import BriefError
@@ -102,6 +102,12 @@ def test_options_that_are_refused(options: dict[str, int | str], said: str, fuse
         StaticInt8().apply(fused, options, context_for(ROWS, tmp_path / "made", teacher=fused.folder))
 
 
+@pytest.mark.parametrize("wanted", ["float8", 16, True])
+def test_a_format_that_is_none_is_refused(wanted: str | int, fused: Artefact, tmp_path: Path) -> None:
+    with pytest.raises(BriefError, match=r"half: format.*float16 or bfloat16"):
+        Half().apply(fused, {"format": wanted}, context_for(ROWS, tmp_path / "made", teacher=fused.folder))
+
+
 def test_half_reads_tables_as_they_are(fused: Artefact, tmp_path: Path) -> None:
     big = change(fused, tmp_path / "big", rows=4000)
     made = Half().apply(big, {}, context_for(ROWS, tmp_path / "made", teacher=fused.folder))
@@ -111,6 +117,27 @@ def test_half_reads_tables_as_they_are(fused: Artefact, tmp_path: Path) -> None:
     assert [weights[node.input[0]].data_type for node in lookups] == [TensorProto.FLOAT16]
     assert size_mb(made.folder) < 0.6 * size_mb(big.folder)
     assert moved(big, made) < 1e-3
+
+
+def test_bfloat16_holds_any_weight_and_is_offered_where_one_needs_it(fused: Artefact, tmp_path: Path) -> None:
+    context = context_for(ROWS, tmp_path / "made", teacher=fused.folder)
+    huge = change(fused, tmp_path / "huge", rows=4000, value=1e6)
+    assert [*Half().choices(huge, context)] == [{}, {"format": "bfloat16"}]
+    assert [*Half().choices(fused, context)] == [{}]
+    made = Half().apply(huge, {"format": "bfloat16"}, context)
+    kinds = {tensor.name: tensor.data_type for tensor in graph_of(made).initializer}
+    assert kinds["embeddings.word.half"] == kinds["layer.0.ffn.in.weight.half"] == TensorProto.BFLOAT16
+    assert size_mb(made.folder) < 0.6 * size_mb(huge.folder)
+    assert moved(huge, made) < 1e-2
+
+
+def test_bfloat16_rounds_to_the_nearest_and_of_two_to_the_even_one() -> None:
+    lower, upper = np.float32(1.0), np.float32(1.0078125)  # neighbours in bfloat16
+    given = np.array([lower, 1.003, 1.00390625, 1.005, upper, 1.01171875, -1.005, 0.0], dtype=np.float32)
+    tensor = _narrow(given, "w", "bfloat16")
+    found = np.frombuffer(tensor.raw_data, dtype="<u2").astype(np.uint32) << 16
+    wanted = [lower, lower, lower, upper, upper, 1.015625, -upper, 0.0]
+    assert found.astype("<u4").view("<f4").tolist() == wanted
 
 
 def test_half_leaves_alone_what_it_can_not_hold(fused: Artefact, tmp_path: Path) -> None:

@@ -15,13 +15,15 @@ from marketfit.brief import Brief, load_brief
 from marketfit.bundle import read_spec
 from marketfit.compress import compress, extend
 from marketfit.compress.material import Material
+from marketfit.compress.plan import Planned
+from marketfit.compress.plan.bench import Tried
 from marketfit.contract import METRICS, Measurement
 from marketfit.engine import Run
 from marketfit.errors import BriefError
 from marketfit.records.base import Folder
 from marketfit.records.data import Dataset
 from marketfit.records.models import Recipe, Trial, Tuned
-from marketfit.records.variants import Variant
+from marketfit.records.variants import Variant, Variants
 from marketfit.task import Labelled, unreported
 from marketfit.testing.encoders import Shape, tiny_encoder
 from marketfit.testing.fakes import tiny_dataset
@@ -120,6 +122,11 @@ def test_the_step_makes_standard_variants_and_what_the_plan_finds_worth_it(
     assert before == 4
 
 
+def timed(variant: Variant, found: Sequence[Measurement]) -> Variant:
+    """As `time_variants` leaves it."""
+    return variant.model_copy(update={"measurements": (*variant.measurements, *found), "sittings": 1})
+
+
 LOOK = {
     "latency_p50_ms": 1.0, "latency_p95_ms": 2.0, "memory_mb": 50.0, "throughput_per_s": 1000.0, "cold_start_ms": 90.0,
 }  # fmt: skip
@@ -135,7 +142,7 @@ def test_what_the_plan_made_beyond_what_could_ship_is_timed_and_joins_the_others
         sittings.append([one.name for one in variants])
         figures = {**LOOK, "latency_p95_ms": 900.0}
         found = tuple(Measurement(metric=name, value=x, low=x, high=x, n=9) for name, x in figures.items())
-        return [one.model_copy(update={"measurements": (*one.measurements, *found)}) for one in variants], "slow one"
+        return [timed(one, found) for one in variants], "slow one"
 
     monkeypatch.setattr(step_module, "time_variants", slow)
     monkeypatch.setattr(step_module, "glance", lambda *_given, **_run: LOOK)
@@ -157,6 +164,43 @@ def test_what_the_plan_made_beyond_what_could_ship_is_timed_and_joins_the_others
         assert "so the plan went on" in after.notes[len(before.notes)]
     assert set(rounds[-1].front) <= {one.name for one in rounds[-1].variants}
     assert extend(make_brief("{trials: 0}"), *tuned, rounds[0], run=run) == rounds[0]
+
+
+def test_what_was_beaten_by_one_that_turned_out_worse_is_timed_after_all(
+    make_brief: Callable[[str], Brief], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = tuple(Measurement(metric=name, value=x, low=x, high=x, n=9) for name, x in LOOK.items())
+    sittings: list[list[str]] = []
+
+    def time(_brief: Brief, variants: Sequence[Variant], *_rest: object, **_run: object) -> tuple[list[Variant], str]:
+        sittings.append([one.name for one in variants])
+        return [timed(one, exact) for one in variants], "machine"
+
+    def row(name: str, times: float) -> Tried:
+        seen = {**LOOK, "latency_p50_ms": times, "latency_p95_ms": 2 * times, "throughput_per_s": 1000 / times,
+                "accuracy": 1 - times / 100, "size_mb": times, "memory_mb": 50 * times}  # fmt: skip
+        variant = variant_of(run).model_copy(update={"name": name, "rejected": "no memory" * (name == "failed")})
+        figures = {} if variant.rejected else seen
+        return Tried(trial=0, steps=(), variant=variant, figures=figures, costs=(), measuring=0.0)
+
+    monkeypatch.setattr(step_module, "time_variants", time)
+    monkeypatch.setattr(step_module, "started_best", lambda _brief, variant, *_rest, **_run: (variant, ()))
+    brief, material = make_brief("{trials: 1}"), Material(train=NONE, unlabelled=(), valid=NONE, groups={}, slices={})
+    rows = {name: row(name, times) for name, times in (("quick", 1.0), ("slow", 2.0), ("slowest", 9.0), ("failed", 1))}
+
+    def told(*names: str, before: Variants) -> Variants:
+        planned = Planned(tuple(rows[name] for name in names), (), ("plan",))
+        return step_module._timed(brief, material, planned, before, run=run)
+
+    first = told("quick", "slow", "slowest", "failed", before=Variants(variants=(), machine="", notes=()))
+    assert [one.sittings for one in first.variants] == [1, 0, 0, 0]
+    assert told(*rows, before=first) is first  # nothing has changed
+    rows["quick"] = rows["quick"].model_copy(update={"figures": row("quick", 4.0).figures})
+    second = told(*rows, before=first)
+    assert sittings == [["quick"], ["slow"]]
+    assert [one.sittings for one in second.variants] == [1, 1, 0, 0]
+    assert ["better in everything" in one.rejected for one in second.variants] == [False, False, True, False]
+    assert told(*rows, before=second) is second
 
 
 @pytest.mark.skipif(not registry.is_installed("openvino"), reason="OpenVINO is not installed")

@@ -36,7 +36,7 @@ _FURTHER = "No variant of the plan could ship once it was timed for good, so the
 _STUDY = ("task", "product", "data", "target", "require", "weights", "market", "abstain", "seed")
 
 
-@step(version=8, gives=Variants, reads=(*_STUDY, "compress"))
+@step(version=9, gives=Variants, reads=(*_STUDY, "compress"))
 def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Variants:
     """The standard variants of all finalists and those that a plan found worth it, each measured as the reloaded bundle
     that it is.
@@ -49,9 +49,9 @@ def compress(brief: Brief, dataset: Dataset, tuned: Tuned, /, *, run: Run) -> Va
         RunError: no variant is left that could ship.
     """
     material = gather(dataset, run=run)
-    walk = _walk(brief, dataset, material, tuned, {}, run=run)
+    walk = _walk(brief, dataset, material, tuned, (), run=run)
     walk.through_standard()
-    found = _timed(brief, material, walk.through_plan(), None, run=run)
+    found = _timed(brief, material, walk.through_plan(), Variants(variants=(), machine="", notes=()), run=run)
     if not any(variant.bundle.files for variant in found.variants):
         reasons = "; ".join(f"{variant.name}: {variant.rejected}" for variant in found.variants)
         raise RunError(f"no finalist could be written as a bundle: {reasons}")
@@ -70,41 +70,46 @@ def extend(brief: Brief, dataset: Dataset, tuned: Tuned, variants: Variants, /, 
     if not brief.compress.trials:
         return variants
     material = gather(dataset, run=run)
-    failed = {one.name: one.figures for one in variants.variants if one.measured("latency_p50_ms")}
-    walk = _walk(brief, dataset, material, tuned, failed, run=run)
+    walk = _walk(brief, dataset, material, tuned, variants.variants, run=run)
     walk.through_standard()
-    planned = walk.through_plan()
-    if len(planned.tried) <= len(variants.variants):
-        return variants
-    return _timed(brief, material, planned, variants, run=run)
+    return _timed(brief, material, walk.through_plan(), variants, run=run)
 
 
-def _timed(brief: Brief, material: Material, planned: Planned, before: Variants | None, *, run: Run) -> Variants:
-    """All that was planned; what is not among the variants of before is started well and timed, unless beaten."""
-    axes, earlier = axes_of(brief), before.variants if before else ()
-    reasons, known = beaten(planned.tried, axes), {variant.name for variant in earlier}
-    fresh = [row for row in planned.tried if row.variant.name not in known]
+def _timed(brief: Brief, material: Material, planned: Planned, before: Variants, *, run: Run) -> Variants:
+    """The variants of before with all that was planned since and with those that are no longer beaten, each started
+    well and timed, unless beaten; the same where there is none.
+    """
+    axes, earlier = axes_of(brief), {variant.name: variant for variant in before.variants}
+    reasons = beaten(planned.tried, axes)
+    fresh = [row for row in planned.tried if _is_open(earlier.get(row.variant.name), row.variant, reasons)]
+    if not fresh:
+        return before
     made = [_rejected(row.variant, reasons) for row in fresh]
     sound, settings = _started([variant for variant in made if not variant.rejected], brief, material, run=run)
     timed, machine = time_variants(brief, sound, material.valid.inputs, run=run) if sound else ((), "")
-    by_name = {variant.name: variant for variant in timed}
-    made = [by_name.get(variant.name, variant) for variant in made]
-    variants = (*earlier, *made)
-    told = (*planned.notes, *(line for row in fresh for line in row.engines), *settings, *_slower(made, variants))
+    found = {**earlier, **{variant.name: variant for variant in (*made, *timed)}}
+    variants = tuple(found[row.variant.name] for row in planned.tried)
+    told = (line for row in fresh if row.variant.name not in earlier for line in row.engines)
+    slower = _slower([found[row.variant.name] for row in fresh], variants)
     return Variants(
         variants=variants,
-        machine=before.machine if before and before.machine else machine,
-        notes=(*before.notes, _FURTHER, *told) if before else told,
+        machine=before.machine or machine,
+        notes=(*before.notes, *([_FURTHER] if earlier else []), *planned.notes, *told, *settings, *slower),
         front=front_of(variants, axes),
         untried=grouped(planned.untried),
         every_untried=run.workspace.put_bytes(as_csv(planned.untried), suffix=".csv") if planned.untried else None,
     )
 
 
+def _is_open(before: Variant | None, variant: Variant, reasons: Mapping[str, str]) -> bool:
+    """Whether it is new, or was left untimed because it was beaten by one that has turned out to be worse."""
+    return before is None or not (before.sittings or variant.rejected or variant.name in reasons)
+
+
 def _walk(
-    brief: Brief, dataset: Dataset, material: Material, tuned: Tuned, failed: Mapping[str, Mapping[str, float]],
-    *, run: Run,
-) -> Walk:  # fmt: skip
+    brief: Brief, dataset: Dataset, material: Material, tuned: Tuned, before: Sequence[Variant], *, run: Run
+) -> Walk:
+    """The plan at its beginning; `before` are the variants that it has made, of which none can ship."""
     trials = {trial.number: trial for trial in tuned.trials}
     finalists = {number: trials[number] for number in tuned.finalists}
     passes = {item.name: item for item in registered_passes(brief.compress.passes)}
@@ -124,7 +129,8 @@ def _walk(
         run=run,
     )
     account = Account(builder, trials=brief.compress.trials, seconds=60.0 * brief.compress.minutes)
-    return Walk(bench, account, brief, finalists, failed)
+    failed = {variant.name: variant.figures for variant in before if variant.sittings}
+    return Walk(bench, account, brief, finalists, {variant.name for variant in before}, failed)
 
 
 def _started(

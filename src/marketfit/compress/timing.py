@@ -64,8 +64,7 @@ def sampled_inputs(inputs: Sequence[Example], most: int, *, run: Run) -> list[Ex
 
 def _timed(variant: Variant, probed: Probed, setting: Setting) -> Variant:
     if probed.failure:
-        return variant.model_copy(update={"rejected": probed.failure})
-    measured = process_measurements(probed.processes, setting)
-    return variant.model_copy(
-        update={"measurements": (*variant.measurements, *measured), "batches": batch_speeds(probed.processes)}
-    )
+        return variant.model_copy(update={"rejected": probed.failure, "sittings": 1})
+    measured = (*variant.measurements, *process_measurements(probed.processes, setting))
+    found = {"measurements": measured, "batches": batch_speeds(probed.processes), "sittings": 1}
+    return variant.model_copy(update=found)

@@ -31,7 +31,7 @@ class Variant(Record):
     bundle: Folder
     measurements: tuple[Measurement, ...]  # on valid rows and on the target machine
     batches: tuple[BatchSpeed, ...] = ()  # on the target machine, by rising size
-    sittings: int = 1  # in how many it was timed; of two, the worse one counts
+    sittings: int = 0  # in how many it was timed for good; of two, the worse one counts
     probabilities: Blob  # float32 .npy (valid rows × classes), from the reloaded bundle
     unknown_tokens: float  # share of tokens on valid that the preprocessor does not know
     truncated: float  # share of valid inputs that were cut

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,7 +139,7 @@ class Lab:
 
     def walk(
         self, *, finalists: int = 1, trials: int | None = None, minutes: float | None = None,
-        failed: Mapping[str, Mapping[str, float]] | None = None,
+        made: Collection[str] = (), failed: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Walk:  # fmt: skip
         wanted = self.brief.compress
         passes = {name: Named(name, works) for name, works in self.passes.items()}
@@ -153,13 +153,13 @@ class Lab:
             seconds=60.0 * (wanted.minutes if minutes is None else minutes),
         )
         started = {number: self.trial(number) for number in range(finalists)}
-        return Walk(bench, account, self.brief, started, failed or {})
+        return Walk(bench, account, self.brief, started, made, failed or {})
 
     def plan(
         self, *, finalists: int = 1, trials: int | None = None, minutes: float | None = None,
-        failed: Mapping[str, Mapping[str, float]] | None = None,
+        made: Collection[str] = (), failed: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Planned:  # fmt: skip
-        walk = self.walk(finalists=finalists, trials=trials, minutes=minutes, failed=failed)
+        walk = self.walk(finalists=finalists, trials=trials, minutes=minutes, made=made, failed=failed)
         walk.through_standard()
         return walk.through_plan()
 

@@ -120,7 +120,7 @@ def test_a_plan_goes_on_where_what_looked_good_failed_when_it_was_timed(lab: Mak
     failed = {
         row.variant.name: {**row.figures, "latency_p95_ms": 2.0 * row.figures["latency_p95_ms"]} for row in first.tried
     }
-    second = here.plan(trials=50, minutes=0.4, failed=failed)
+    second = here.plan(trials=50, minutes=0.4, made=names(first), failed=failed)
     assert names(second)[: len(first.tried)] == names(first)
     assert {row.variant.name: row.figures for row in second.tried[: len(first.tried)]} == failed
     made = json.loads((here.run.workspace.open_folder(second.tried[-1].variant.bundle) / FILE).read_text())
@@ -128,8 +128,20 @@ def test_a_plan_goes_on_where_what_looked_good_failed_when_it_was_timed(lab: Mak
     assert "replace" in names(second)[-1]  # 72 s of 24
     assert "of 24 s; " in second.notes[0]
     failed |= {row.variant.name: row.figures for row in second.tried}  # it could not ship either
-    third = here.plan(trials=50, minutes=0.4, failed=failed)
+    third = here.plan(trials=50, minutes=0.4, made=names(second), failed=failed)
     assert "(5 times the budget: nothing keeps the contract)" in third.notes[0] or len(third.tried) > len(second.tried)
+
+
+def test_a_plan_that_goes_on_loses_nothing_that_it_has_made(lab: MakeLab) -> None:
+    """One that was not timed looks good and closes the larger budget; what came after it is read all the same."""
+    here = lab(require="{accuracy: '>= 0.8', latency_p95_ms: '<= 5'}")
+    first = here.plan(trials=50, minutes=0.4)
+    untimed = next(row for row in first.tried[3:] if row.figures["latency_p95_ms"] < 4)
+    assert untimed is not first.tried[-1]
+    failed = {row.variant.name: row.figures for row in first.tried if row is not untimed}
+    second = here.plan(trials=50, minutes=0.4, made=names(first), failed=failed)
+    assert names(second) == names(first)
+    assert not {line.name for line in second.untried} & {*names(first)}
 
 
 def test_no_further_trials_than_asked_for(lab: MakeLab) -> None:

@@ -24,7 +24,7 @@ from marketfit.compress.passes import Artefact, Context, Options, Role, Stage, U
 from marketfit.compress.passes.graph_file import read_graph, rewrite
 from marketfit.compress.passes.tables import SMALLEST, lookups, recode
 from marketfit.errors import BriefError, Problem
-from marketfit.task import FloatMatrix
+from marketfit.task import FloatMatrix, Progress, unreported
 
 if TYPE_CHECKING:
     import onnx
@@ -62,10 +62,12 @@ class PqEmbeddings(Untrained):
             )
         tables = _tables(read_graph(artefact))
         ranks = {name: rank for name, (_node, rank) in tables.items()}
+        places = iter(range(len(tables)))
 
         def encoded(table: FloatMatrix) -> Mapping[str, NDArray[np.generic]]:
-            numbers, vectors, scale = product_quantise(table, width=width, seed=context.seed)
-            return {"codes": numbers, "vectors": vectors, "scale": scale}
+            progress = part_of(context.progress, next(places), len(tables))
+            codes, vectors, scale = product_quantise(table, width=width, seed=context.seed, progress=progress)
+            return {"codes": codes, "vectors": vectors, "scale": scale}
 
         change = partial(
             recode, tables={name: node for name, (node, _rank) in tables.items()}, encode=encoded,
@@ -80,7 +82,9 @@ class PqEmbeddings(Untrained):
 Codes = NDArray[np.uint8]
 
 
-def product_quantise(table: FloatMatrix, *, width: int, seed: int) -> tuple[Codes, FloatMatrix, FloatMatrix]:
+def product_quantise(
+    table: FloatMatrix, *, width: int, seed: int, progress: Progress = unreported
+) -> tuple[Codes, FloatMatrix, FloatMatrix]:
     """Numbers (rows, dim / width), vectors (256, width) and scales (rows, 1) of a table (rows, dim).
 
     >>> table = np.array([[3.0, -3.0, 3.0, 3.0], [0.0, 0.0, 0.0, 0.0]], dtype=np.float32)
@@ -93,32 +97,42 @@ def product_quantise(table: FloatMatrix, *, width: int, seed: int) -> tuple[Code
     pieces = (table / np.where(size > 0, size, 1.0)).astype(np.float32).reshape(-1, width)
     random = np.random.default_rng(seed)
     sample = pieces[np.sort(random.permutation(len(pieces))[:_SAMPLE])]
-    vectors = _k_means(sample, random)
-    codes = _nearest(pieces, vectors).reshape(rows, dim // width)
+    vectors = _k_means(sample, random, part_of(progress, 0, 2))
+    codes = _nearest(pieces, vectors, part_of(progress, 1, 2)).reshape(rows, dim // width)
     meant = vectors[codes].reshape(rows, dim)
     square = (meant * meant).sum(axis=1, keepdims=True)
     scale = (meant * table).sum(axis=1, keepdims=True) / np.where(square > 0, square, 1.0)
     return codes, vectors, scale.astype(np.float32)
 
 
-def _k_means(sample: FloatMatrix, random: np.random.Generator) -> FloatMatrix:
+def part_of(progress: Progress, place: int, parts: int) -> Progress:
+    """The progress of one of several parts of equal length.
+
+    >>> part_of(print, 1, 2)(0.5)
+    0.75
+    """
+    return lambda done: progress((place + done) / parts)
+
+
+def _k_means(sample: FloatMatrix, random: np.random.Generator, progress: Progress) -> FloatMatrix:
     """256 vectors, begun with as many pieces by chance; one that is nearest to no piece stays where it is."""
     vectors = sample[random.integers(0, len(sample), _VECTORS)]
-    for _round in range(_ROUNDS):
-        nearest = _nearest(sample, vectors)
+    for place in range(_ROUNDS):
+        nearest = _nearest(sample, vectors, part_of(progress, place, _ROUNDS))
         counts = np.bincount(nearest, minlength=_VECTORS)[:, None]
         sums = np.stack([np.bincount(nearest, column, minlength=_VECTORS) for column in sample.T], axis=1)
         vectors = np.where(counts > 0, sums / np.maximum(counts, 1), vectors).astype(np.float32)
     return vectors
 
 
-def _nearest(pieces: FloatMatrix, vectors: FloatMatrix) -> Codes:
+def _nearest(pieces: FloatMatrix, vectors: FloatMatrix, progress: Progress) -> Codes:
     """(n,): the number of the nearest vector to each piece (n, width)."""
     half = (vectors * vectors).sum(axis=1) / 2
     found = np.empty(len(pieces), dtype=np.uint8)
     for start in range(0, len(pieces), _AT_ONCE):
         near = pieces[start : start + _AT_ONCE] @ vectors.T - half
         found[start : start + _AT_ONCE] = near.argmax(axis=1)
+        progress(min(1.0, (start + _AT_ONCE) / len(pieces)))
     return found
 
 

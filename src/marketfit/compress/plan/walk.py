@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -62,13 +62,15 @@ class _View:
 class Walk:
     """One pass through the plan.
 
-    `failed`: variants that were timed for good and can't ship, each with its figures, which count instead of a look's.
+    Where a plan goes on, `made` names the variants that it has made, and `failed` those of them that were timed for
+    good and can't ship, each with its figures, which count in place of a look's.
     """
 
     bench: Bench
     account: Account
     brief: Brief
     finalists: Mapping[int, Trial]
+    made: Collection[str] = ()
     failed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     tried: list[Tried] = field(default_factory=list)
     refused: dict[tuple[int, tuple[str, ...]], str] = field(default_factory=dict)  # beginning → why not
@@ -94,7 +96,7 @@ class Walk:
         known = self.bench.recorded()
         while self.account.used < self.account.all_trials:
             row = known.get(len(self.tried))
-            if row is not None and self.account.left > 0:
+            if row is not None and (self.account.left > 0 or row.variant.name in self.made):
                 self._take(self.finalists[row.trial], row, pays=True)
                 continue
             view = self._view(self._left(open_))
