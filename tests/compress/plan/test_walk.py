@@ -319,7 +319,7 @@ def test_an_engine_that_answers_worse_or_fails_is_not_taken(lab: MakeLab, monkey
     assert planned.tried[1].engines == ("b0.t0.whole does not run with openvino: no such operator",)
 
 
-@pytest.mark.parametrize(("left", "trials", "chosen"), [(1e3, 200, "quick"), (1e3, 2, "slow"), (90.0, 2, "quick")])
+@pytest.mark.parametrize(("left", "trials", "chosen"), [(1000.0, 200, "quick"), (1000.0, 2, "slow"), (90.0, 2, "quick")])
 def test_the_scarcer_of_seconds_and_trials_decides(left: float, trials: int, chosen: str) -> None:
     """Quick: a tenth for 10 s; slow: a half for 100 s; a hopeless one is worth more than both."""
     named = [Candidate(0, (PassStep(name=name),)) for name in ("quick", "slow", "hopeless")]
