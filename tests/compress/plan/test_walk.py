@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from marketfit.compress.build import Built, best_teacher
 from marketfit.compress.order import PassStep
 from marketfit.compress.passes import Artefact, Context, Options
 from marketfit.compress.plan import Planned
-from marketfit.compress.plan.predict import Candidate
 from marketfit.compress.plan.survivors import beaten
-from marketfit.compress.plan.walk import _View
 from marketfit.records.bundle import Engine
 from marketfit.records.variants import Variant
 from marketfit.testing.plans import FILE, START, Exporter, FakePass, Lab, Reader, usual_passes
@@ -317,13 +314,3 @@ def test_an_engine_that_answers_worse_or_fails_is_not_taken(lab: MakeLab, monkey
     assert [row.figures["latency_p50_ms"] for row in planned.tried] == [4.0, 2.0, 2.0]
     assert "0.4 ms at the median and an accuracy of 0.9," in planned.tried[0].engines[0]
     assert planned.tried[1].engines == ("b0.t0.whole does not run with openvino: no such operator",)
-
-
-@pytest.mark.parametrize(("left", "trials", "chosen"), [(1000.0, 200, "quick"), (1000.0, 2, "slow"), (90.0, 2, "quick")])
-def test_the_scarcer_of_seconds_and_trials_decides(left: float, trials: int, chosen: str) -> None:
-    """Quick: a tenth for 10 s; slow: a half for 100 s; a hopeless one is worth more than both."""
-    named = [Candidate(0, (PassStep(name=name),)) for name in ("quick", "slow", "hopeless")]
-    view = _View(named, np.array([0.1, 0.5, 0.9]), np.array([10.0, 100.0, 1.0]), ("", "", "too large"))
-    best = view.best(left=left, trials=trials)
-    assert best is not None
-    assert best.labels == (chosen,)

@@ -7,8 +7,6 @@ Bayesian linear regression; Lindley and Smith 1972): where two variants differ i
 differ by; a pass that was never measured keeps the whole width of its prior, so what is unknown adds up along a
 sequence.
 
-Passes on graphs compute the same function in another way: what they do to quality is expected to be a third as wide.
-
 A metric that is a sum of parts (the size: word table, other weights, other files) is predicted part by part and then
 added up: a pass that leaves a third of a table leaves a third of it whatever the rest weighs, while its effect on the
 sum depends on all other passes. What is not known of a pass is taken to be unknown of all parts alike, so spreads of
@@ -18,12 +16,11 @@ parts add up as the parts do.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from marketfit.compress.order import Steps
 from marketfit.compress.plan.front import FloatArray, is_relative, upward, upward_one
@@ -72,10 +69,6 @@ class Widths:
 RATIO = Widths(math.log(3.0), math.log(1.5), math.log(1.5), math.log(1.08))
 QUALITY = Widths(0.03, 0.01, 0.01, 0.003)
 
-GENTLE = 1 / 3
-"""How wide effects on quality are where a pass computes the same function in another way, and changes no model: int8,
-its tables, pq-embeddings and trimmed vocabularies took 0.0 to 0.4 points of CLINC150 (benchmarks/README.md)."""
-
 _START = 3.0  # of the finalist itself: as good as unknown before it is measured
 _NOISE = 1e-3  # of any measurement
 _LEAST = 1e-3  # of a part that is not there, in the unit of its metric; logarithms need more than nothing
@@ -90,14 +83,9 @@ class Prediction:
     spread: FloatArray
 
 
-def predict(
-    known: Sequence[Known], candidates: Sequence[Candidate], metrics: Sequence[str], *, gentle: Collection[str] = ()
-) -> Prediction:
-    """Predict all metrics of candidates from what is known; every known one has all of these metrics.
-
-    `gentle`: passes that change no model (see `GENTLE`).
-    """
-    among = _Among.of(known, candidates, frozenset(gentle))
+def predict(known: Sequence[Known], candidates: Sequence[Candidate], metrics: Sequence[str]) -> Prediction:
+    """Predict all metrics of candidates from what is known; every known one has all of these metrics."""
+    among = _Among.of(known, candidates)
     columns = [
         _sum_of_parts(among, metric, parts) if (parts := _parts(known, metric)) is not None
         else among.column(upward([item.figures for item in known], (metric,))[:, 0], metric)
@@ -128,9 +116,7 @@ def _sum_of_parts(among: _Among, metric: str, parts: Mapping[str, FloatArray]) -
 
 @dataclass(frozen=True, eq=False)
 class _Among:
-    """Known and asked candidates by effects, (known, effects) and (asked, effects), and how many passes that change the
-    model and how many gentle ones each has, (known, 2) and (asked, 2).
-    """
+    """Known and asked candidates by effects, (known, effects) and (asked, effects), and how many passes each has."""
 
     features: _Features
     seen: FloatArray
@@ -138,19 +124,18 @@ class _Among:
     passes: tuple[FloatArray, FloatArray]
 
     @classmethod
-    def of(cls, known: Sequence[Known], candidates: Sequence[Candidate], gentle: frozenset[str]) -> _Among:
+    def of(cls, known: Sequence[Known], candidates: Sequence[Candidate]) -> _Among:
         parts = [item.candidate for item in known], candidates
-        features = _Features.of([*parts[0], *parts[1]], gentle)
-        one, two = (np.array([_passes(each, gentle) for each in part]).reshape(-1, 2) for part in parts)
+        features = _Features.of([*parts[0], *parts[1]])
+        one, two = (np.array([len(each.steps) for each in part]) for part in parts)
         return cls(features, features.matrix(parts[0]), features.matrix(parts[1]), (one, two))
 
     def column(self, measured: FloatArray, metric: str) -> tuple[FloatArray, FloatArray]:
         """Mean and spread (asked,) of what was measured of all known ones (known,), on a scale on which effects add."""
-        widths, gentle = (RATIO, 1.0) if is_relative(metric) else (QUALITY, GENTLE)
-        prior = self.features.variances(widths, gentle=gentle)
+        widths = RATIO if is_relative(metric) else QUALITY
+        prior = self.features.variances(widths)
         level = float(measured.mean()) if len(measured) else 0.0
-        own, rest = (passes @ np.square([widths.rest, gentle * widths.rest]) for passes in self.passes)
-        own = own + _NOISE**2
+        own, rest = widths.rest**2 * self.passes[0] + _NOISE**2, widths.rest**2 * self.passes[1]
         among = (self.seen * prior) @ self.seen.T + np.diag(own)
         between = (self.asked * prior) @ self.seen.T
         weights = np.linalg.solve(among, between.T).T
@@ -160,45 +145,34 @@ class _Among:
 
 @dataclass(frozen=True, eq=False)
 class _Features:
-    """One column for each effect; `kinds` says which of the widths it has, `gentle` whether it is of a gentle pass."""
+    """One column for each effect; `kinds` says which of the widths it has."""
 
     places: Mapping[tuple[str, ...], int]
     kinds: tuple[str, ...]
-    gentle: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, candidates: Sequence[Candidate], gentle: frozenset[str]) -> _Features:
-        found: dict[tuple[str, ...], bool] = {}
+    def of(cls, candidates: Sequence[Candidate]) -> _Features:
+        found: dict[tuple[str, ...], None] = {}
         for candidate in candidates:
-            found |= _effects(candidate, gentle)
-        kinds = tuple(effect[0] for effect in found)
-        return cls({effect: place for place, effect in enumerate(found)}, kinds, np.array([*found.values()]))
+            found |= dict.fromkeys(_effects(candidate))
+        return cls({effect: place for place, effect in enumerate(found)}, tuple(effect[0] for effect in found))
 
     def matrix(self, candidates: Sequence[Candidate]) -> FloatArray:
         """(candidates, effects): 1 where a candidate has an effect."""
         made = np.zeros((len(candidates), len(self.kinds)))
         for row, candidate in enumerate(candidates):
-            made[row, [self.places[effect] for effect in _effects(candidate, frozenset())]] = 1.0
+            made[row, [self.places[effect] for effect in _effects(candidate)]] = 1.0
         return made
 
-    def variances(self, widths: Widths, *, gentle: float) -> FloatArray:
-        """Prior variance of each effect; the widths of gentle passes are `gentle` times as large."""
+    def variances(self, widths: Widths) -> FloatArray:
+        """Prior variance of each effect."""
         by_kind = {"start": _START, "pass": widths.pass_, "options": widths.options, "trial": widths.trial}
-        widest = np.array([by_kind[kind] for kind in self.kinds])
-        found: FloatArray = (widest * np.where(self.gentle, gentle, 1.0)) ** 2
-        return found
+        return np.array([by_kind[kind] ** 2 for kind in self.kinds])
 
 
-def _effects(candidate: Candidate, gentle: frozenset[str]) -> dict[tuple[str, ...], bool]:
-    """The start, and three effects of each pass; whether the pass is gentle."""
-    found: dict[tuple[str, ...], bool] = {("start", str(candidate.trial)): False}
+def _effects(candidate: Candidate) -> list[tuple[str, ...]]:
+    """The start, and three effects of each pass."""
+    found: list[tuple[str, ...]] = [("start", str(candidate.trial))]
     for step in candidate.steps:
-        effects = ("pass", step.name), ("options", step.label), ("trial", step.name, str(candidate.trial))
-        found |= dict.fromkeys(effects, step.name in gentle)
+        found += [("pass", step.name), ("options", step.label), ("trial", step.name, str(candidate.trial))]
     return found
-
-
-def _passes(candidate: Candidate, gentle: frozenset[str]) -> tuple[int, int]:
-    """How many passes change the model, and how many are gentle."""
-    count = sum(step.name in gentle for step in candidate.steps)
-    return len(candidate.steps) - count, count

@@ -1,4 +1,4 @@
-"""The walk through a plan: the standard variants of each finalist, then whatever is worth most for what it uses up.
+"""The walk through a plan: the standard variants of each finalist, then whatever is worth most for its seconds.
 
 Trials are numbered in the order in which they are made. Each choice depends on the recorded trials before it, on the
 seed and on the budget; a trial that is recorded is read back and never made again, so a resumed plan goes on where it
@@ -49,16 +49,12 @@ class _View:
     costs: FloatArray
     hopeless: Sequence[str]
 
-    def best(self, *, left: float, trials: int) -> Candidate | None:
-        """The largest gain for what it uses up, among those that fit and are worth it; the first of equal ones.
-
-        It uses up a share of the seconds that are left and one of the trials that are left: by seconds alone the quick
-        ones would take all trials before the first slow one.
-        """
+    def best(self, *, left: float) -> Candidate | None:
+        """The largest gain for its seconds among those that fit and are worth it; the first of equal ones."""
         possible = (self.costs <= left) & (self.gains >= WORTH) & np.array([not why for why in self.hopeless])
         if not possible.any():
             return None
-        rates = np.where(possible, self.gains / (self.costs / max(left, 1e-9) + 1 / trials), -1.0)
+        rates = np.where(possible, self.gains / np.maximum(self.costs, 1e-3), -1.0)
         return self.candidates[int(np.argmax(rates))]
 
 
@@ -104,8 +100,7 @@ class Walk:
                 self._take(self.finalists[row.trial], row, pays=True)
                 continue
             view = self._view(self._left(open_))
-            trials = self.account.all_trials - self.account.used
-            chosen = view.best(left=self.account.left, trials=trials) if view is not None else None
+            chosen = view.best(left=self.account.left) if view is not None else None
             if chosen is None:
                 break
             self._make(self.finalists[chosen.trial], chosen.steps, pays=True)
@@ -180,8 +175,7 @@ class Walk:
         known, judge = self._known()
         if not left or not known:
             return None
-        gentle = [name for name, item in self.bench.builder.passes.items() if item.works.stage == "graph"]
-        prediction = predict(known, left, judge.metrics, gentle=gentle)
+        prediction = predict(known, left, judge.metrics)
         seed = self.bench.run.seed_for("compress", "plan", len(self.tried))
         return _View(
             candidates=left,
