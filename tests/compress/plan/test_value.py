@@ -109,27 +109,5 @@ def test_the_aim_is_what_will_be_ranked_by(judge: MakeJudge) -> None:
     rows = np.zeros((2, len(places)))
     rows[:, places["accuracy"]] = [0.95, 0.931]
     rows[:, places["latency_p50_ms"]] = -np.log([4.0, 2.0])
-    # Whole: a point of accuracy and a tenth of the latency, 1 + 0.4. 93.1 - 2 is 0.1 better than 95 - 4.
-    assert weighed.improvement(rows[1], rows[:1]) == pytest.approx(0.1 / 1.4)
-    assert weighed.improvement(rows[0], rows[1:]) == 0.0
-
-
-def test_an_improvement_counts_in_proportion_until_it_is_whole(judge: MakeJudge) -> None:
-    by_accuracy = judge("{accuracy: '>= 0.5'}")
-    places = {metric: place for place, metric in enumerate(by_accuracy.metrics)}
-    rivals, rows = np.zeros((2, len(places))), np.zeros((4, len(places)))
-    rivals[:, places["accuracy"]] = [0.90, 0.95]
-    rows[:, places["accuracy"]] = [0.94, 0.951, 0.96, 0.99]
-    assert by_accuracy.improvement(rows, rivals) == pytest.approx([0.0, 0.1, 1.0, 1.0])
-    assert by_accuracy.improvement(rows, rivals[:0]).tolist() == [1.0] * 4
-    assert judge("{size_mb: '<= 9'}").improvement(-np.log([[8.0], [7.6], [4.0]]) * np.ones((3, 7)), np.full(
-        (1, 7), -np.log(8.0))) == pytest.approx([0.0, np.log(8 / 7.6) / np.log(1.1), 1.0])  # fmt: skip
-
-
-def test_of_several_aims_the_nearest_rival_says_how_much_is_won() -> None:
-    both = Judge((), Aim(("latency_p50_ms", "size_mb")), (), {})
-    rivals = -np.log([[1.0, 10.0], [2.0, 5.0]])
-    rows = -np.log([[1.0, 10.0], [1.5, 7.0], [1.5, 11.0], [1.9, 4.9]])
-    wanted = [0.0, 1.0, 0.0, np.log(2.0 / 1.9) / np.log(1.1)]
-    wanted[2] = max(0.0, np.log(1.0 / 1.5)) / np.log(1.1)  # slower than the quick one, larger than both
-    assert both.improvement(rows, rivals) == pytest.approx(wanted)
+    assert weighed.beats(rows[1], rows[:1])
+    assert not weighed.beats(rows[0], rows[1:])

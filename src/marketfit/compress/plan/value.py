@@ -1,9 +1,4 @@
-"""What a candidate is worth: the chance to keep the contract, times how much it then beats the best known one; and a
-share of the chance to join the front.
-
-An improvement counts whole from a tenth of a figure, or a point of quality, on, and in proportion below: counted by its
-chance alone, the cheapest rewrites would always come first, for improvements that are noise.
-"""
+"""What a candidate is worth: the chance that it keeps the contract and beats the best known one, or joins the front."""
 
 from __future__ import annotations
 
@@ -36,9 +31,6 @@ _DRAWS = 64
 _STEP = {True: float(np.log(1.1)), False: 0.002}
 """What is no more than a tenth better, or a fifth of a point of quality, does not join the set (ε-dominance, Laumanns
 et al. 2002)."""
-
-_WHOLE = {True: float(np.log(1.1)), False: 0.01}
-"""From where on an improvement counts whole."""
 
 _MARGIN = float(np.log(1.05))  # a bound of a time or of memory lies about so far from its value
 
@@ -92,14 +84,14 @@ class Judge:
         return tuple(dict.fromkeys(needed))
 
     def gains(self, prediction: Prediction, known: Sequence[Known], *, seed: int) -> FloatArray:
-        """Of each candidate: expected improvement on the best known variant that keeps the contract, if it keeps it
-        too, plus a share of the chance to join the Pareto set. The same draws for all candidates.
+        """Of each candidate: chance to keep the contract and beat the best known variant that does, plus a share of
+        the chance to join the Pareto set. The same draws for all candidates.
         """
         noise = np.random.default_rng(seed).standard_normal((_DRAWS, 1, len(self.metrics)))
         drawn = prediction.mean + noise * prediction.spread
         rivals = upward([item.figures for item in known], self.metrics)
         keeping = rivals[self.kept_by(known)]
-        wins = self.keeps(drawn) * self.improvement(drawn, keeping)
+        wins = self.keeps(drawn) & self.beats(drawn, keeping)
         places = [self.metrics.index(axis) for axis in self.axes]
         front = rivals[list(pareto_front(rivals[:, places]))][:, places]
         steps = np.array([_STEP[is_relative(axis)] for axis in self.axes])
@@ -119,24 +111,16 @@ class Judge:
             kept &= values[..., self._place(need)] - self.margins[need.metric] >= upward_one(need.metric, need.limit)
         return kept
 
-    def improvement(self, values: FloatArray, keeping: FloatArray) -> FloatArray:
-        """(…,) from 0 to 1: how much better (…, metrics) are than all (k, metrics) known to keep the contract; 1 where
-        there are none.
-
-        Without weights: the least, over those, of the most that it is ahead in any metric of the aim (the additive
-        ε-indicator; Zitzler et al. 2003).
-        """
+    def beats(self, values: FloatArray, keeping: FloatArray) -> Mask:
+        """(…,): whether (…, metrics) are better than all (k, metrics) known to keep the contract."""
         places = [self.metrics.index(metric) for metric in self.aim.metrics]
         if not len(keeping):
-            return np.ones(values.shape[:-1])
+            return np.ones(values.shape[:-1], dtype=np.bool_)
         if self.aim.weights:
-            ranked = self._weighed(keeping[:, places])
-            whole = self._weighed_step(keeping[int(ranked.argmax()), places])
-            found: FloatArray = (self._weighed(values[..., places]) - ranked.max()) / whole
-        else:
-            units = np.array([_WHOLE[is_relative(metric)] for metric in self.aim.metrics])
-            found = _ahead(values[..., places] / units, keeping[:, places] / units)
-        return np.clip(found, 0.0, 1.0)
+            best = self._weighed(keeping[:, places]).max()
+            found: Mask = self._weighed(values[..., places]) > best
+            return found
+        return ~_dominated(values[..., places], keeping[:, places])
 
     def hopeless(self, prediction: Prediction, known: Sequence[Known]) -> list[str]:
         """Why each candidate can't win even at its optimistic end, or an empty string."""
@@ -163,14 +147,6 @@ class Judge:
             total += weight * natural
         return total
 
-    def _weighed_step(self, best: FloatArray) -> float:
-        """What a whole improvement of every metric of (metrics of the aim,) is worth by the weights."""
-        total = 0.0
-        for place, (metric, weight) in enumerate(zip(self.aim.metrics, self.aim.weights, strict=True)):
-            natural = abs(downward_one(metric, float(best[place])))
-            total += abs(weight) * (0.1 * natural if is_relative(metric) else _WHOLE[False])
-        return max(total, 1e-12)
-
     def _place(self, need: Requirement) -> int:
         return self.metrics.index(need.metric)
 
@@ -178,14 +154,6 @@ class Judge:
 def _beats(rival: FloatArray, values: FloatArray) -> Mask:
     """(n,): whether (axes,) is as good as (n, axes) in everything, and better in something."""
     return np.logical_and((rival >= values).all(axis=1), (rival > values).any(axis=1))
-
-
-def _ahead(values: FloatArray, rivals: FloatArray) -> FloatArray:
-    """(…,): over (k, axes) the least of the most that (…, axes) are ahead of each on any axis."""
-    least = np.full(values.shape[:-1], np.inf)
-    for rival in rivals:
-        least = np.minimum(least, (values - rival).max(axis=-1))
-    return least
 
 
 def _dominated(values: FloatArray, rivals: FloatArray) -> Mask:
