@@ -124,6 +124,9 @@ def test_bfloat16_holds_any_weight_and_is_offered_where_one_needs_it(fused: Arte
     huge = change(fused, tmp_path / "huge", rows=4000, value=1e6)
     assert [*Half().choices(huge, context)] == [{}, {"format": "bfloat16"}]
     assert [*Half().choices(fused, context)] == [{}]
+    lost = change(fused, tmp_path / "lost", rows=4000, value=float("nan"))  # no format holds it
+    kept = Half().apply(lost, {"format": "bfloat16"}, context_for(ROWS, tmp_path / "kept", teacher=fused.folder))
+    assert "embeddings.word" in {tensor.name for tensor in graph_of(kept).initializer}
     made = Half().apply(huge, {"format": "bfloat16"}, context)
     kinds = {tensor.name: tensor.data_type for tensor in graph_of(made).initializer}
     assert kinds["embeddings.word.half"] == kinds["layer.0.ffn.in.weight.half"] == TensorProto.BFLOAT16

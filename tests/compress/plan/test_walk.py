@@ -144,6 +144,21 @@ def test_a_plan_that_goes_on_loses_nothing_that_it_has_made(lab: MakeLab) -> Non
     assert not {line.name for line in second.untried} & {*names(first)}
 
 
+def test_a_plan_that_goes_on_keeps_more_trials_than_the_smaller_budget_has(lab: MakeLab) -> None:
+    """Five of two trials are made, since nothing looks good; timings are far better, so one that was not timed does."""
+    here = lab(require="{accuracy: '>= 0.8', latency_p95_ms: '<= 0.14'}")
+    first = here.plan(trials=2, minutes=60)
+    assert len(first.tried) == len(STANDARD) + 5
+    failed = {
+        row.variant.name: {**row.figures, "latency_p95_ms": 1e-4 * row.figures["latency_p95_ms"]}
+        for row in first.tried
+        if row is not first.tried[4]
+    }
+    second = here.plan(trials=2, minutes=60, made=names(first), failed=failed)
+    assert second.tried[4].figures["latency_p95_ms"] < 0.13
+    assert names(second) == names(first)
+
+
 def test_no_further_trials_than_asked_for(lab: MakeLab) -> None:
     planned = lab().plan(trials=2, minutes=60)
     assert len(planned.tried) == len(STANDARD) + 2

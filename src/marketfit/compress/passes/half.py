@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 _SMALLEST = 1_000  # values; below that a weight is not worth another operator
 _WORTHWHILE = 0.1  # share of the bytes that must be in such weights
-_LARGEST = 65_504.0  # of binary16
-_FORMATS = ("float16", "bfloat16")
+_LARGEST = {"float16": 65_504.0, "bfloat16": 3.3895313892515355e38}  # what each format holds
 
 
 class Half(Untrained):
@@ -48,16 +47,16 @@ class Half(Untrained):
 
     def choices(self, artefact: Artefact, context: Context) -> Sequence[Options]:  # noqa: ARG002 - Pass contract
         """float16, and bfloat16 where some weight needs its range."""
-        if all(_fits(value, "float16") for value in _largest_values(read_graph(artefact)).values()):
-            return ({},)
-        return {}, {"format": "bfloat16"}
+        fitting = [value <= _LARGEST["float16"] for value in _largest_values(read_graph(artefact)).values()]
+        usual: Sequence[Options] = ({},) if any(fitting) else ()
+        return usual if all(fitting) else (*usual, {"format": "bfloat16"})
 
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Store every such weight that fits in 16 bits; see the module's docstring."""
         refuse_unknown("half", options, ("format",))
         wanted = options.get("format", "float16")
-        if wanted not in _FORMATS:
-            raise BriefError([Problem("pass half: format", f"{wanted!r}", " or ".join(_FORMATS), "use one of them")])
+        if wanted not in _LARGEST:
+            raise BriefError([Problem("pass half: format", f"{wanted!r}", " or ".join(_LARGEST), "use one of them")])
         change = partial(_halve, wanted=str(wanted))
         made = rewrite(artefact, context.into, step=f"{wanted} weights, float32 arithmetic", change=change)
         context.progress(1.0)
@@ -76,10 +75,6 @@ def _largest_values(model: onnx.ModelProto) -> dict[str, float]:
     }
 
 
-def _fits(value: float, wanted: str) -> bool:
-    return wanted == "bfloat16" or value <= _LARGEST
-
-
 def _narrow(values: FloatMatrix, name: str, wanted: str) -> onnx.TensorProto:
     """The tensor in 16 bits, each value rounded to the nearest, of two to the even one."""
     from onnx import TensorProto, helper, numpy_helper
@@ -96,7 +91,7 @@ def _halve(before: Path, after: Path, *, wanted: str) -> None:
     from onnx import numpy_helper
 
     model = onnx.load(str(before), load_external_data=False)
-    names = {name for name, value in _largest_values(model).items() if _fits(value, wanted)}
+    names = {name for name, value in _largest_values(model).items() if value <= _LARGEST[wanted]}
     for tensor in model.graph.initializer:
         if tensor.name in names:
             tensor.CopyFrom(_narrow(numpy_helper.to_array(tensor), f"{tensor.name}.half", wanted))

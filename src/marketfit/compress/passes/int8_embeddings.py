@@ -7,7 +7,6 @@ at the most. The table takes a quarter of its bytes; a request pays for one more
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,8 +38,13 @@ class Int8Embeddings(Untrained):
     def apply(self, artefact: Artefact, options: Options, context: Context) -> Artefact:
         """Rewrite every such lookup; what reads it sees the same name."""
         refuse_unknown("int8-embeddings", options, ())
-        change = partial(recode, tables=lookups(read_graph(artefact)), encode=_encoded, lookup=_lookup)
-        made = rewrite(artefact, context.into, step="int8 lookup tables, one scale a row", change=change)
+        model = read_graph(artefact)
+        made = rewrite(
+            artefact, context.into, step="int8 lookup tables, one scale a row",
+            change=lambda _before, after: recode(
+                model, after, tables=lookups(model), encode=_encoded, lookup=_lookup
+            ),
+        )  # fmt: skip
         context.progress(1.0)
         return made
 

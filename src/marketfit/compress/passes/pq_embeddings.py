@@ -7,14 +7,13 @@ bits: 4 by default, 2 with `width` 4. It is the product quantisation of Jégou, 
 for all pieces. A row of zeros stays one.
 
 A request pays for one more lookup, of dim / width short vectors for each token. Two layers of half the width, distilled
-from six on CLINC150 (4,500 test rows, full model 96.18 %): 0.24 points below the six with a float32 table, 0.29 with
-int8-embeddings, 0.36 and 0.38 here with 4 and 2 bits; 1.3 bits (`width` 6) would take 0.3 more.
+from six on CLINC150 (4,500 test rows, full model 96.18 %, all words): 0.18 points below the six with a float32 table,
+0.22 with int8-embeddings, 0.33 and 0.40 here with 4 and 2 bits (benchmarks/README.md, Word tables).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,21 +59,24 @@ class PqEmbeddings(Untrained):
             raise BriefError(
                 [Problem("pass pq-embeddings: width", f"{width!r}", f"{_WIDTH} or {_WIDEST}", "change it")]
             )
-        tables = _tables(read_graph(artefact))
+        model = read_graph(artefact)
+        tables = _tables(model)
         ranks = {name: rank for name, (_node, rank) in tables.items()}
         places = iter(range(len(tables)))
 
         def encoded(table: FloatMatrix) -> Mapping[str, NDArray[np.generic]]:
-            progress = part_of(context.progress, next(places), len(tables))
+            progress = _part_of(context.progress, next(places), len(tables))
             codes, vectors, scale = product_quantise(table, width=width, seed=context.seed, progress=progress)
             return {"codes": codes, "vectors": vectors, "scale": scale}
 
-        change = partial(
-            recode, tables={name: node for name, (node, _rank) in tables.items()}, encode=encoded,
-            lookup=lambda node, table: _lookup(node, table, rank=ranks[table]),
-        )  # fmt: skip
         step = f"lookup tables of {8 // width} bits a value (product quantisation), one scale a row"
-        made = rewrite(artefact, context.into, step=step, change=change)
+        made = rewrite(
+            artefact, context.into, step=step,
+            change=lambda _before, after: recode(
+                model, after, tables={name: node for name, (node, _rank) in tables.items()}, encode=encoded,
+                lookup=lambda node, table: _lookup(node, table, rank=ranks[table]),
+            ),
+        )  # fmt: skip
         context.progress(1.0)
         return made
 
@@ -97,18 +99,18 @@ def product_quantise(
     pieces = (table / np.where(size > 0, size, 1.0)).astype(np.float32).reshape(-1, width)
     random = np.random.default_rng(seed)
     sample = pieces[np.sort(random.permutation(len(pieces))[:_SAMPLE])]
-    vectors = _k_means(sample, random, part_of(progress, 0, 2))
-    codes = _nearest(pieces, vectors, part_of(progress, 1, 2)).reshape(rows, dim // width)
+    vectors = _k_means(sample, random, _part_of(progress, 0, 2))
+    codes = _nearest(pieces, vectors, _part_of(progress, 1, 2)).reshape(rows, dim // width)
     meant = vectors[codes].reshape(rows, dim)
     square = (meant * meant).sum(axis=1, keepdims=True)
     scale = (meant * table).sum(axis=1, keepdims=True) / np.where(square > 0, square, 1.0)
     return codes, vectors, scale.astype(np.float32)
 
 
-def part_of(progress: Progress, place: int, parts: int) -> Progress:
+def _part_of(progress: Progress, place: int, parts: int) -> Progress:
     """The progress of one of several parts of equal length.
 
-    >>> part_of(print, 1, 2)(0.5)
+    >>> _part_of(print, 1, 2)(0.5)
     0.75
     """
     return lambda done: progress((place + done) / parts)
@@ -118,7 +120,7 @@ def _k_means(sample: FloatMatrix, random: np.random.Generator, progress: Progres
     """256 vectors, begun with as many pieces by chance; one that is nearest to no piece stays where it is."""
     vectors = sample[random.integers(0, len(sample), _VECTORS)]
     for place in range(_ROUNDS):
-        nearest = _nearest(sample, vectors, part_of(progress, place, _ROUNDS))
+        nearest = _nearest(sample, vectors, _part_of(progress, place, _ROUNDS))
         counts = np.bincount(nearest, minlength=_VECTORS)[:, None]
         sums = np.stack([np.bincount(nearest, column, minlength=_VECTORS) for column in sample.T], axis=1)
         vectors = np.where(counts > 0, sums / np.maximum(counts, 1), vectors).astype(np.float32)

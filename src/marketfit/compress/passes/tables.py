@@ -47,12 +47,13 @@ def lookups(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
     }
 
 
-def recode(before: Path, after: Path, *, tables: Mapping[str, onnx.NodeProto], encode: Encode, lookup: Lookup) -> None:
-    """Write the graph of `before` with its tables encoded; what reads a lookup sees the same name."""
+def recode(
+    model: onnx.ModelProto, after: Path, *, tables: Mapping[str, onnx.NodeProto], encode: Encode, lookup: Lookup
+) -> None:
+    """Write a graph, which is used up, with its tables encoded; what reads a lookup sees the same name."""
     import onnx
     from onnx import numpy_helper
 
-    model = onnx.load(str(before), load_external_data=False)
     kept = [tensor for tensor in model.graph.initializer if tensor.name not in tables]
     made = [
         numpy_helper.from_array(array, f"{tensor.name}.{name}")

@@ -94,9 +94,11 @@ class Walk:
         open_ = self._candidates() if self.account.trials else []
         self._recall(open_)
         known = self.bench.recorded()
+        while (row := known.get(len(self.tried))) is not None and row.variant.name in self.made:
+            self._take(self.finalists[row.trial], row, pays=True)  # whatever the budget is by now
         while self.account.used < self.account.all_trials:
             row = known.get(len(self.tried))
-            if row is not None and (self.account.left > 0 or row.variant.name in self.made):
+            if row is not None and self.account.left > 0:
                 self._take(self.finalists[row.trial], row, pays=True)
                 continue
             view = self._view(self._left(open_))
