@@ -87,6 +87,11 @@ def test_all_mistakes_are_reported_in_one_go(write: Callable[[str], Path]) -> No
         (('size_mb: "<= 30"', 'accuracy_gap: "<= 0.3"'), "needs groups"),
         (("product: home-assistant\n", ""), "'product' is missing"),
         (('">= 0.90"', "0.9"), "in quotes"),
+        (
+            ('{accuracy: ">= 0.90", latency_p95_ms: "<= 10", size_mb: "<= 30"}', "{}"),
+            "require: is empty; at least 1 → add what is missing (metric: '>=",
+        ),
+        (("[minilm]", "[]"), "backbones: is empty; at least 1 → add what is missing (built-in name"),
     ],
 )
 def test_each_mistake_is_an_instruction(write: Callable[[str], Path], change: tuple[str, str], words: str) -> None:

@@ -317,7 +317,7 @@ def test_the_front_and_what_the_plan_left_out_are_told(story: Story, show: Show)
     assert "Beaten by no other in quality, latency, throughput, memory, size and cost together: 2, 7." in text
     assert "cannot win: 300; over budget: 300." in text
     assert "minilm.t0.half cannot win size_mb <= 30 would be 45 at best – –" in text
-    assert "minilm.t0.distil over budget takes about 340 s, 12 s are left 0.250 340" in text
+    assert "minilm.t0.distil over budget takes about 340 s, 12 s are left 0.25 340" in text
     assert "598 more rows are left out here." in text
     assert "all are in the workspace's file blobs/" in text
 

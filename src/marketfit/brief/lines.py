@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import get_args
 
@@ -107,23 +107,29 @@ def problems_of(
             place = f"{path}:{line_of(tree, named)}: {dotted(named)}"
             yield Problem(place, problem.found, problem.allowed, problem.do)
     elif detail["type"] == "extra_forbidden":
-        known = _keys_at(model, detail["loc"][:-1])
+        fields = _section_at(model, detail["loc"][:-1]).model_fields
+        known = [name for name, field in fields.items() if not field.exclude]
         yield Problem(where, f"unknown key '{location[-1]}'", nearest(str(location[-1]), known), "rename or remove it")
     elif detail["type"] == "missing":
         yield Problem(where, f"'{location[-1]}' is missing", "it has no default", "add it")
+    elif detail["type"] == "too_short" and isinstance(detail["input"], Sized):
+        count, least = len(detail["input"]), detail["ctx"]["min_length"]
+        field = _section_at(model, detail["loc"][:-1]).model_fields.get(str(location[-1]))
+        do = f"add what is missing ({field.description})" if field and field.description else "add what is missing"
+        yield Problem(where, f"{count} entries" if count else "is empty", f"at least {least}", do)
     else:
         shown = repr(detail["input"])
         shown = shown if len(shown) <= 60 else shown[:57] + "…"
         yield Problem(where, f"{shown} is not allowed", detail["msg"][:1].lower() + detail["msg"][1:], "correct it")
 
 
-def _keys_at(model: type[BaseModel], location: Location) -> tuple[str, ...]:
-    """The known keys of the section at a location."""
+def _section_at(model: type[BaseModel], location: Location) -> type[BaseModel]:
+    """The section at a location."""
     for step in location:
         # Steps that are no field are keys of a mapping, places of a list or names of pydantic's own.
         field = model.model_fields.get(str(step))
         model = (field and _model_in(field.annotation)) or model
-    return tuple(name for name, field in model.model_fields.items() if not field.exclude)
+    return model
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

@@ -28,7 +28,7 @@ from marketfit.records.data import Dataset
 from marketfit.records.models import Tuned
 from marketfit.records.variants import Variant, Variants
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 """Raise it when the same study would try other sequences of passes."""
 
 _FURTHER = "No variant of the plan could ship once it was timed for good, so the plan went on."
@@ -118,7 +118,7 @@ def _walk(
     device = brief.target.device
     planning = brief.compress.trials > 0  # else nobody asks how quick a variant looks, before all are timed
     asked: list[JsonValue] = [PLAN_VERSION, shelf, brief.part(_STUDY), [*passes], planning, [*further_engines(device)]]
-    teacher = best_teacher(finalists.values())
+    teacher = best_teacher(finalists.values(), rows=len(material.valid.inputs))
     builder = Builder(brief.product, registry.trainer(brief.task), passes, material, shelf, run, teacher)
     bench = Bench(
         study=digest_of([*asked, [trial.digest() for trial in finalists.values()]]),

@@ -38,6 +38,19 @@ def test_what_is_measured_is_predicted_as_it_was() -> None:
     np.testing.assert_allclose(latencies, [4.0, 2.0, 3.0], rtol=0.02)
 
 
+def test_a_rewrite_is_not_expected_to_answer_better_than_the_model_that_it_rewrites() -> None:
+    """Its own accuracy lies above the model's by chance, and so may any other one's."""
+    lucky = [known(4.0, 0.95), known(2.0, 0.953, "int8"), known(3.0, 0.93, "cut", "int8", trial=1)]
+    asked = [candidate("trim"), candidate("int8", "half"), candidate("cut", "half", trial=1), candidate("cut", "half")]
+    noise = np.random.default_rng(0).standard_normal((200, 1, 2))
+    rewrites = {"int8", "half", "trim"}
+    drawn, free = (predict(lucky, asked, METRICS, rewrites=names).drawn(noise) for names in (rewrites, ()))
+    np.testing.assert_allclose(drawn[..., 1].max(axis=0)[:3], [0.95, 0.95, 0.94])  # a point that int8 may have cost
+    np.testing.assert_array_equal(drawn[:, 3], free[:, 3])  # that model was never measured
+    np.testing.assert_array_equal(drawn[..., 0], free[..., 0])  # what is quicker is quicker
+    assert (free[..., 1].max(axis=0)[:2] > 0.953).all()
+
+
 def test_uncertainty_grows_with_the_number_of_unmeasured_passes() -> None:
     chain = [candidate(), candidate("a"), candidate("a", "b"), candidate("a", "b", "c"), candidate("int8")]
     spread = predict(MEASURED, chain, METRICS).spread

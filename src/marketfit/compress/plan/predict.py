@@ -11,12 +11,16 @@ A metric that is a sum of parts (the size: word table, other weights, other file
 added up: a pass that leaves a third of a table leaves a third of it whatever the rest weighs, while its effect on the
 sum depends on all other passes. What is not known of a pass is taken to be unknown of all parts alike, so spreads of
 parts add up as the parts do.
+
+A pass on a graph computes what a model computes in another way: where it seems to answer better, that is chance. So no
+quality is expected above that of the same model's plain export or, where that was not measured, far above that of its
+best rewriting.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -24,6 +28,9 @@ import numpy as np
 
 from marketfit.compress.order import Steps
 from marketfit.compress.plan.front import FloatArray, is_relative, upward, upward_one
+
+_Model = tuple[int, tuple[str, ...]]
+"""A trial and the passes on its model."""
 
 
 @dataclass(frozen=True)
@@ -71,20 +78,32 @@ QUALITY = Widths(0.03, 0.01, 0.01, 0.003)
 
 _START = 3.0  # of the finalist itself: as good as unknown before it is measured
 _NOISE = 1e-3  # of any measurement
+_LOST = 0.01  # of quality, that rewriting may have cost at the most where the model itself was not measured
 _LEAST = 1e-3  # of a part that is not there, in the unit of its metric; logarithms need more than nothing
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Means and standard deviations (candidates, metrics) on the scale of `front.upward`."""
+    """Means, standard deviations and upper limits (candidates, metrics) on the scale of `front.upward`."""
 
     metrics: tuple[str, ...]
     mean: FloatArray
     spread: FloatArray
+    most: FloatArray
+
+    def drawn(self, noise: FloatArray) -> FloatArray:
+        """(draws, candidates, metrics) values, of standard normal noise that broadcasts to that."""
+        found: FloatArray = np.minimum(self.mean + noise * self.spread, self.most)
+        return found
 
 
-def predict(known: Sequence[Known], candidates: Sequence[Candidate], metrics: Sequence[str]) -> Prediction:
-    """Predict all metrics of candidates from what is known; every known one has all of these metrics."""
+def predict(
+    known: Sequence[Known], candidates: Sequence[Candidate], metrics: Sequence[str], *, rewrites: Collection[str] = ()
+) -> Prediction:
+    """Predict all metrics of candidates from what is known; every known one has all of these metrics.
+
+    `rewrites`: the passes that work on graphs.
+    """
     among = _Among.of(known, candidates)
     columns = [
         _sum_of_parts(among, metric, parts) if (parts := _parts(known, metric)) is not None
@@ -92,7 +111,29 @@ def predict(known: Sequence[Known], candidates: Sequence[Candidate], metrics: Se
         for metric in metrics
     ]  # fmt: skip
     mean, spread = (np.array(part).T.reshape(len(candidates), len(metrics)) for part in zip(*columns, strict=True))
-    return Prediction(tuple(metrics), mean, spread)
+    return Prediction(tuple(metrics), mean, spread, _most(known, candidates, metrics, rewrites))
+
+
+def _most(
+    known: Sequence[Known], candidates: Sequence[Candidate], metrics: Sequence[str], rewrites: Collection[str]
+) -> FloatArray:
+    """(candidates, metrics): the quality of the model that is rewritten, as far as it was measured; else no limit."""
+    quality = [place for place, metric in enumerate(metrics) if not is_relative(metric)]
+    plain, rewritten = dict[_Model, FloatArray](), dict[_Model, FloatArray]()
+    for item, values in zip(known, upward([item.figures for item in known], metrics)[:, quality], strict=True):
+        model = _model(item.candidate, rewrites)
+        if model[1] == item.candidate.labels:
+            plain[model] = values
+        else:
+            rewritten[model] = np.maximum(rewritten.get(model, -np.inf), values + _LOST)
+    limits, found = rewritten | plain, np.full((len(candidates), len(metrics)), np.inf)
+    for row, candidate in enumerate(candidates):
+        found[row, quality] = limits.get(_model(candidate, rewrites), np.inf)
+    return found
+
+
+def _model(candidate: Candidate, rewrites: Collection[str]) -> _Model:
+    return candidate.trial, tuple(step.label for step in candidate.steps if step.name not in rewrites)
 
 
 def _parts(known: Sequence[Known], metric: str) -> Mapping[str, FloatArray] | None:

@@ -21,16 +21,17 @@ from marketfit.compress.plan.front import (
 from marketfit.compress.plan.predict import Known, Prediction
 from marketfit.contract import METRICS, Measurement, Requirement
 
-FRONT_SHARE = 0.1
-"""What it is worth to join the Pareto set, in units of what it is worth to become the best one."""
+FRONT_SHARE = 0.005
+"""What it is worth to join the Pareto set, in units of what it is worth to become the best one: that ships, this is
+listed. A tenth, and still a fiftieth, let quick rewrites take all trials before the first distillation of minutes."""
 
 OPTIMISM = 2.0
 """Standard deviations to the better side at which a candidate that still can't win is given up."""
 
 _DRAWS = 64
 _STEP = {True: float(np.log(1.1)), False: 0.002}
-"""What is no more than a tenth better, or a fifth of a point of quality, does not join the set (ε-dominance, Laumanns
-et al. 2002)."""
+"""What is no more than a tenth better, or a fifth of a point of quality, is not better than the best one, nor joins the
+set (ε-dominance, Laumanns et al. 2002)."""
 
 _MARGIN = float(np.log(1.05))  # a bound of a time or of memory lies about so far from its value
 
@@ -84,18 +85,17 @@ class Judge:
         return tuple(dict.fromkeys(needed))
 
     def gains(self, prediction: Prediction, known: Sequence[Known], *, seed: int) -> FloatArray:
-        """Of each candidate: chance to keep the contract and beat the best known variant that does, plus a share of
-        the chance to join the Pareto set. The same draws for all candidates.
+        """Of each candidate: chance to keep the contract and beat the best known variant that does by a step, plus a
+        share of the chance to join the Pareto set. The same draws for all candidates.
         """
         noise = np.random.default_rng(seed).standard_normal((_DRAWS, 1, len(self.metrics)))
-        drawn = prediction.mean + noise * prediction.spread
+        drawn = prediction.drawn(noise)
+        steps = np.array([_STEP[is_relative(metric)] for metric in self.metrics])
         rivals = upward([item.figures for item in known], self.metrics)
-        keeping = rivals[self.kept_by(known)]
-        wins = self.keeps(drawn) & self.beats(drawn, keeping)
+        wins = self.keeps(drawn) & self.beats(drawn - steps, rivals[self.kept_by(known)])
         places = [self.metrics.index(axis) for axis in self.axes]
         front = rivals[list(pareto_front(rivals[:, places]))][:, places]
-        steps = np.array([_STEP[is_relative(axis)] for axis in self.axes])
-        joins = ~_dominated(drawn[..., places], front + steps)
+        joins = ~_dominated((drawn - steps)[..., places], front)
         gains: FloatArray = wins.mean(axis=0) + FRONT_SHARE * joins.mean(axis=0)
         return gains
 

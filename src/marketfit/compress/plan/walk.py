@@ -27,7 +27,7 @@ from marketfit.contract import METRICS
 from marketfit.records.models import Trial
 from marketfit.records.variants import Untaken, Untried
 
-WORTH = 0.01
+WORTH = 0.0005
 """A candidate whose gain is smaller is not made, whatever the budget."""
 
 
@@ -177,7 +177,7 @@ class Walk:
         known, judge = self._known()
         if not left or not known:
             return None
-        prediction = predict(known, left, judge.metrics)
+        prediction = predict(known, left, judge.metrics, rewrites=self.bench.builder.rewrites)
         seed = self.bench.run.seed_for("compress", "plan", len(self.tried))
         return _View(
             candidates=left,
@@ -225,7 +225,7 @@ class Walk:
         if view.hopeless[place]:
             return "cannot win", view.hopeless[place]
         if gain < WORTH:
-            return "unlikely", f"its gain is expected to be {gain:.3f}, below {WORTH:g}"
+            return "unlikely", f"its gain is expected to be {gain:.4f}, below {WORTH:g}"
         if math.isinf(cost):
             return "over budget", "nobody can say how long it takes"
         if cost > self.account.left:

@@ -73,7 +73,7 @@ def _untried(story: Story, workspace: Workspace) -> list[Block]:
         row(
             Cell(line.name),
             Cell(group.why, below=line.reason),
-            figures.MISSING if line.gain is None else f"{line.gain:.3f}",
+            figures.MISSING if line.gain is None else f"{line.gain:.2g}",
             figures.MISSING if line.seconds is None else f"{line.seconds:.0f}",
         )
         for group in groups
