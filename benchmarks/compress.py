@@ -1,10 +1,13 @@
 """Small encoders on a plain processor: every engine on the same fine-tuned model, in one run. Prints two tables.
 
-    python benchmarks/compress.py [--work DIR] [--quick] [--rounds N]
+    python benchmarks/compress.py [--work DIR] [--quick] [--rounds N] [--no-students]
+    python benchmarks/compress.py --data ../shared/data/medquad.parquet --input answer --no-students
 
-CLINC150, in-scope test rows. Everything is made once and kept in DIR. Then engines are measured in fresh processes that
-take turns round by round: one thread for latency, memory and cold start, two for throughput. Peers that are not part
-of marketfit's extras (nncf, model2vec) are left out where they are not installed, and named.
+CLINC150, in-scope test rows, or another parquet of labelled texts (`compress_parts.prepare.read_rows` says which rows
+of it). Where these are short, a second table is about long inputs, joined from them. Everything is made once and kept
+in DIR. Then engines are measured in fresh processes that take turns round by round: one thread for latency, memory and
+cold start, two for throughput. Peers that are not part of marketfit's extras (nncf, model2vec) are left out where they
+are not installed, and named.
 `--quick` trains on few rows and measures briefly: its figures mean nothing.
 """
 
@@ -28,8 +31,8 @@ sys.path.insert(0, str(HERE))
 
 from compress_parts.engines import ENCODERS, ENGINES, FILES, LENGTH, STUDENTS, missing  # noqa: E402
 from compress_parts.hardware import Shape, operations, peak_operations, shapes_of  # noqa: E402
-from compress_parts.prepare import prepare, read_rows  # noqa: E402
-from compress_parts.worker import SIZES, TOKENS  # noqa: E402
+from compress_parts.prepare import DATA, Table, prepare, read_rows  # noqa: E402
+from compress_parts.worker import SIZES  # noqa: E402
 
 from marketfit.measure.compare import compare_scores  # noqa: E402
 from marketfit.measure.machine import fingerprint  # noqa: E402
@@ -37,6 +40,7 @@ from marketfit.task import Labelled  # noqa: E402
 
 FULL = "pipeline fp32"
 THREADS = 2
+TOKENS = 12  # of the products alone, for the utterances of CLINC150
 ORDERS = 10  # long inputs of each intent
 
 
@@ -72,7 +76,10 @@ def main() -> int:
     """Prepare, measure, tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kept = HERE / "marketfit-workspace" / "compress"
-    parser.add_argument("--work", type=Path, default=kept, help="where what is made once is kept")
+    parser.add_argument("--work", type=Path, default=kept, help="where what is made once is kept; one for each table")
+    parser.add_argument("--data", type=Path, default=DATA, help="parquet of labelled texts")
+    parser.add_argument("--input", default="text", help="its column of texts")
+    parser.add_argument("--label", default="label", help="its column of labels")
     parser.add_argument("--quick", action="store_true", help="a smoke run on few rows")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-students", action="store_true", help="leave out what is trained from the full model")
@@ -80,28 +87,32 @@ def main() -> int:
     work = (options.work / ("quick" if options.quick else "full")).resolve()
     work.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 30, 0.05) if options.quick else Effort(options.rounds, 400, 1.0)
-    rows = read_rows(quick=options.quick)
+    rows = read_rows(Table(options.data, options.input, options.label), quick=options.quick)
     prepare(work, rows, quick=options.quick, students=not options.no_students)
     left_out = {*missing(), *(STUDENTS if options.no_students else ())}
     engines = [name for name in ENGINES if name not in left_out]
-    short = [str(text) for text in rows.test.inputs]
-    long = lengthened(rows.test, work)
-    (work / "short.json").write_text(json.dumps(short), "utf-8")
-    (work / "long.json").write_text(json.dumps(list(long.inputs)), "utf-8")
+    texts = [str(text) for text in rows.test.inputs]
+    (work / "texts.json").write_text(json.dumps(texts), "utf-8")
+    mean = float(np.mean(token_counts(texts, work)))
+    tokens = TOKENS if options.data == DATA else round(mean)
     peak = peak_operations(threads=THREADS)
     shapes = {name: shapes_of(work / ENCODERS[name]) for name in engines if name in ENCODERS}
-    found = measure(engines, work, "short.json", effort, shapes)
+    found = measure(engines, work, "texts.json", effort, shapes, tokens=tokens)
     right = {name: np.array(seen.answers) == rows.test.targets for name, seen in found.items()}
-    tokens = float(np.mean(token_counts(short, work)))
-    tell(f"Machine: {fingerprint()}; {THREADS} threads for throughput; {len(short):,} test rows, {tokens:.1f} tokens.")
-    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone: {TOKENS} tokens, one thread, in turns with the requests.")
+    tell(f"Machine: {fingerprint()}; {THREADS} threads for throughput.")
+    counts = f"{len(rows.train.inputs):,} training and {len(texts):,} test rows, {len(rows.test.labels)} labels"
+    tell(f"{options.data.stem}: {counts}, {mean:.1f} tokens.")
+    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone: {tokens} tokens, one thread, in turns with the requests.")
     tell("\n" + table(found, right, work, shares={
-        name: operations(tokens, made) * found[name].best[1] / peak for name, made in shapes.items()
+        name: operations(mean, made) * found[name].best[1] / peak for name, made in shapes.items()
     }))  # fmt: skip
     for name, packages in missing().items():
         tell(f"Not measured: {name} ({', '.join(packages)} not installed).")
-    tell(f"\n{len(long.inputs):,} inputs of {LENGTH} tokens\n")
-    tell(long_table(measure(engines, work, "long.json", effort, {}), long.targets))
+    if mean < LENGTH / 2:
+        long = lengthened(rows.test, work)
+        (work / "long.json").write_text(json.dumps(list(long.inputs)), "utf-8")
+        tell(f"\n{len(long.inputs):,} inputs of {LENGTH} tokens\n")
+        tell(long_table(measure(engines, work, "long.json", effort, {}, tokens=LENGTH), long.targets))
     return 0
 
 
@@ -132,11 +143,17 @@ def token_counts(texts: Sequence[str], work: Path) -> list[int]:
 
 
 def measure(
-    engines: Sequence[str], work: Path, texts: str, effort: Effort, shapes: Mapping[str, Sequence[Shape]]
+    engines: Sequence[str],
+    work: Path,
+    texts: str,
+    effort: Effort,
+    shapes: Mapping[str, Sequence[Shape]],
+    *,
+    tokens: int,
 ) -> Mapping[str, Found]:
     """Every engine in turns: in each round one process of one thread, and one of two.
 
-    `shapes` of an engine's products: they are timed alone beside its requests.
+    `shapes` of an engine's products: they are timed alone, for so many tokens, beside its requests.
     """
     found = {name: Found() for name in engines}
     usable = sorted(os.sched_getaffinity(0))
@@ -146,7 +163,7 @@ def measure(
         for name in names[start:] + names[:start]:
             seen = found[name]
             order = {"engine": name, "work": str(work), "texts": str(work / texts), "first": 97 * number,
-                     "seconds": effort.seconds, "shapes": shapes.get(name, ())}  # fmt: skip
+                     "seconds": effort.seconds, "shapes": shapes.get(name, ()), "tokens": tokens}  # fmt: skip
             one = process(order | {"threads": 1, "cores": usable[number % len(usable) :][:1], "answers": False,
                                    "requests": effort.requests, "sizes": [1, 32]})  # fmt: skip
             two = process(order | {"threads": THREADS, "cores": usable[:THREADS], "answers": number == 0,

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from compress_parts.prepare import FEW_NARROW, Rows, once, passed, prepare, read_rows  # noqa: E402
+from compress_parts.prepare import FEW_NARROW, Rows, Table, once, passed, prepare, read_rows  # noqa: E402
 
 from marketfit.bundle import load_unsealed, size_mb  # noqa: E402
 from marketfit.compress.passes import Pass  # noqa: E402
@@ -54,7 +54,7 @@ def main() -> int:
     options = parser.parse_args()
     work = (options.work / ("quick" if options.quick else "full")).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    rows = read_rows(quick=options.quick)
+    rows = read_rows(Table(), quick=options.quick)
     prepare(work, rows, quick=options.quick, students=True)
     made = tables(work, options.student, rows)
     right = {

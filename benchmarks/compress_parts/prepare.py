@@ -6,7 +6,8 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,13 @@ from marketfit.compress.passes.width_prune import WidthPrune
 from marketfit.records.models import Recipe
 from marketfit.task import Labelled, StaticShape, StaticTrainer, Study, normalise_text, unreported
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150.parquet"
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parents[2] / "shared" / "data" / "clinc150.parquet"
 TASK = "text-classification"
 LAYERS_OF = {"three": 3, "two": 2}  # of the students that begin as a part of the encoder
 NARROW = "narrow"  # half of the heads and of the width of the three layers
 FEW_NARROW = "two-narrow"  # two of those
+COMMON, TRAINING_ROWS, TEST_ROWS = 40, 3000, 1500  # rows of a label, and rows, where a table has no split of its own
 CALIBRATION = 300  # training rows that NNCF calibrates on: its own default
 
 
@@ -42,18 +45,62 @@ class Rows:
     test: Labelled
 
 
-def read_rows(*, quick: bool) -> Rows:
-    """In-scope rows of CLINC150; `quick` takes few of them."""
-    table = [row for row in pq.read_table(DATA).to_pylist() if row["split"] in ("train", "test")]
-    labels = tuple(sorted({row["label"] for row in table}))
+@dataclass(frozen=True)
+class Table:
+    """A parquet file of labelled texts, and which of its columns they are."""
+
+    file: Path = DATA
+    text: str = "text"
+    label: str = "label"
+
+
+def read_rows(table: Table, *, quick: bool) -> Rows:
+    """Rows whose column `split` says train or test; without one, of the labels that are common enough, some at random.
+
+    Texts are cut to the tokens that all engines read; `quick` takes few of them.
+    """
+    named = {name: pq.read_table(table.file, columns=[name])[name].to_pylist() for name in (table.text, table.label)}
+    texts, given = _cut([normalise_text(text) for text in named[table.text]]), named[table.label]
+    if "split" in pq.read_schema(table.file).names:
+        splits = pq.read_table(table.file, columns=["split"])["split"].to_pylist()
+    else:
+        splits = _drawn(texts, given)
+    labels = tuple(sorted({label for label, split in zip(given, splits, strict=True) if split in ("train", "test")}))
     number = {label: place for place, label in enumerate(labels)}
 
-    def of(split: str, step: int) -> Labelled:
-        chosen = [row for row in table if row["split"] == split][:: step if quick else 1]
-        targets = np.array([number[row["label"]] for row in chosen], dtype=np.int64)
-        return Labelled(inputs=[normalise_text(row["text"]) for row in chosen], targets=targets, labels=labels)
+    def of(wanted: str, step: int) -> Labelled:
+        chosen = [row for row, split in enumerate(splits) if split == wanted][:: step if quick else 1]
+        targets = np.array([number[given[row]] for row in chosen], dtype=np.int64)
+        return Labelled(inputs=[texts[row] for row in chosen], targets=targets, labels=labels)
 
     return Rows(of("train", 100), of("test", 90))
+
+
+def _drawn(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Which split each row is in, or none: distinct texts of one label each, of labels that are common enough."""
+    found = defaultdict[str, set[str]](set)
+    for text, label in zip(texts, labels, strict=True):
+        found[text].add(label)
+    sole = {text: row for row, text in enumerate(texts) if len(found[text]) == 1}
+    common = Counter(labels[row] for row in sole.values())
+    kept = [row for row in sole.values() if common[labels[row]] >= COMMON]
+    splits = [""] * len(texts)
+    for place, drawn in enumerate(np.random.default_rng(0).permutation(kept)[: TEST_ROWS + TRAINING_ROWS].tolist()):
+        splits[drawn] = "test" if place < TEST_ROWS else "train"
+    return splits
+
+
+def _cut(texts: Sequence[str]) -> list[str]:
+    """Each as far as all engines read it."""
+    from tokenizers import Tokenizer
+
+    from marketfit.tasks.text_classification.sources import locate
+
+    tokenizer = Tokenizer.from_file(str(locate("minilm", base=HERE).folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(engines.LENGTH)
+    ends = [max(end for _start, end in encoding.offsets) for encoding in tokenizer.encode_batch(list(texts))]
+    return [text[:end] for text, end in zip(texts, ends, strict=True)]
 
 
 def prepare(work: Path, rows: Rows, *, quick: bool, students: bool) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 from compress_parts.engines import ENGINES, Engine
 
 SIZES = (1, 8, 32, 128)
-TOKENS = 12  # of the products alone
 TURN = 50  # requests, and as many times the products alone
 MEMORY_UP_TO = 32  # the peak of resident memory is taken after batches of this size
 
@@ -48,7 +47,7 @@ def main() -> None:
             found["memory_mb"] = peak_mb()
     found.setdefault("memory_mb", peak_mb())
     found["rates"] = rates
-    found["latencies_ms"], found["floor_ms"] = requests(engine, alone, order["shapes"])
+    found["latencies_ms"], found["floor_ms"] = requests(engine, alone, order["shapes"], tokens=order["tokens"])
     if order["answers"]:
         said = [label for start in range(0, len(texts), 64) for label in engine(texts[start : start + 64])]
         found["answers"] = np.asarray(said).tolist()
@@ -56,13 +55,13 @@ def main() -> None:
 
 
 def requests(
-    engine: Engine, texts: Sequence[str], shapes: Sequence[tuple[int, int]]
+    engine: Engine, texts: Sequence[str], shapes: Sequence[tuple[int, int]], *, tokens: int
 ) -> tuple[list[float], list[float]]:
     """Milliseconds of single requests, and of the engine's products alone, in turns: the machine has slow seconds."""
     # Imported here: an engine's cold start and memory are its own.
     from compress_parts.hardware import products
 
-    alone = products(rows=TOKENS, shapes=shapes, threads=1) if shapes and texts else None
+    alone = products(rows=tokens, shapes=shapes, threads=1) if shapes and texts else None
     taken, floor = [], []
     for number, text in enumerate(texts):
         began = time.perf_counter_ns()
