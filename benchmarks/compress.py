@@ -1,7 +1,7 @@
 """Small encoders on a plain processor: every engine on the same fine-tuned model, in one run. Prints two tables.
 
     python benchmarks/compress.py [--work DIR] [--quick] [--rounds N] [--no-students]
-    python benchmarks/compress.py --data ../shared/data/medquad.parquet --input answer --no-students
+    python benchmarks/compress.py --data ../shared/data/medquad.parquet --input answer --no-students --tokens 111
 
 CLINC150, in-scope test rows, or another parquet of labelled texts (`compress_parts.prepare.read_rows` says which rows
 of it). Where these are short, a second table is about long inputs, joined from them. Everything is made once and kept
@@ -40,7 +40,6 @@ from marketfit.task import Labelled  # noqa: E402
 
 FULL = "pipeline fp32"
 THREADS = 2
-TOKENS = 12  # of the products alone, for the utterances of CLINC150
 ORDERS = 10  # long inputs of each intent
 
 
@@ -76,33 +75,35 @@ def main() -> int:
     """Prepare, measure, tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kept = HERE / "marketfit-workspace" / "compress"
-    parser.add_argument("--work", type=Path, default=kept, help="where what is made once is kept; one for each table")
+    parser.add_argument("--work", type=Path, default=kept, help="where what is made once is kept")
     parser.add_argument("--data", type=Path, default=DATA, help="parquet of labelled texts")
     parser.add_argument("--input", default="text", help="its column of texts")
     parser.add_argument("--label", default="label", help="its column of labels")
+    parser.add_argument("--tokens", type=int, default=12, help="of the products alone")
     parser.add_argument("--quick", action="store_true", help="a smoke run on few rows")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-students", action="store_true", help="leave out what is trained from the full model")
     options = parser.parse_args()
-    work = (options.work / ("quick" if options.quick else "full")).resolve()
+    source = Table(options.data, options.input, options.label)
+    work = source.folder(options.work, quick=options.quick)
     work.mkdir(parents=True, exist_ok=True)
     effort = Effort(1, 30, 0.05) if options.quick else Effort(options.rounds, 400, 1.0)
-    rows = read_rows(Table(options.data, options.input, options.label), quick=options.quick)
+    rows = read_rows(source, quick=options.quick)
     prepare(work, rows, quick=options.quick, students=not options.no_students)
     left_out = {*missing(), *(STUDENTS if options.no_students else ())}
     engines = [name for name in ENGINES if name not in left_out]
     texts = [str(text) for text in rows.test.inputs]
     (work / "texts.json").write_text(json.dumps(texts), "utf-8")
     mean = float(np.mean(token_counts(texts, work)))
-    tokens = TOKENS if options.data == DATA else round(mean)
     peak = peak_operations(threads=THREADS)
     shapes = {name: shapes_of(work / ENCODERS[name]) for name in engines if name in ENCODERS}
-    found = measure(engines, work, "texts.json", effort, shapes, tokens=tokens)
+    found = measure(engines, work, "texts.json", effort, shapes, tokens=options.tokens)
     right = {name: np.array(seen.answers) == rows.test.targets for name, seen in found.items()}
     tell(f"Machine: {fingerprint()}; {THREADS} threads for throughput.")
     counts = f"{len(rows.train.inputs):,} training and {len(texts):,} test rows, {len(rows.test.labels)} labels"
     tell(f"{options.data.stem}: {counts}, {mean:.1f} tokens.")
-    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; products alone: {tokens} tokens, one thread, in turns with the requests.")
+    alone = f"products alone: {options.tokens} tokens, one thread, in turns with the requests"
+    tell(f"int8 peak {peak / 1e9:,.0f} Gop/s; {alone}.")
     tell("\n" + table(found, right, work, shares={
         name: operations(mean, made) * found[name].best[1] / peak for name, made in shapes.items()
     }))  # fmt: skip

@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--student", default=FEW_NARROW, help="three, narrow, two or two-narrow")
     options = parser.parse_args()
-    work = (options.work / ("quick" if options.quick else "full")).resolve()
+    work = Table().folder(options.work, quick=options.quick)
     work.mkdir(parents=True, exist_ok=True)
     rows = read_rows(Table(), quick=options.quick)
     prepare(work, rows, quick=options.quick, students=True)

@@ -53,6 +53,10 @@ class Table:
     text: str = "text"
     label: str = "label"
 
+    def folder(self, work: Path, *, quick: bool) -> Path:
+        """Where all that is made of it is kept: models of one table are none of another."""
+        return (work / f"{self.file.stem}-{self.text}-{self.label}" / ("quick" if quick else "full")).resolve()
+
 
 def read_rows(table: Table, *, quick: bool) -> Rows:
     """Rows whose column `split` says train or test; without one, of the labels that are common enough, some at random.

@@ -116,7 +116,7 @@ def problems_of(
         count, least = len(detail["input"]), detail["ctx"]["min_length"]
         field = _section_at(model, detail["loc"][:-1]).model_fields.get(str(location[-1]))
         do = f"add what is missing ({field.description})" if field and field.description else "add what is missing"
-        yield Problem(where, f"{count} entries" if count else "is empty", f"at least {least}", do)
+        yield Problem(where, f"has {count}" if count else "is empty", f"at least {least}", do)
     else:
         shown = repr(detail["input"])
         shown = shown if len(shown) <= 60 else shown[:57] + "…"

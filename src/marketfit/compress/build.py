@@ -235,7 +235,8 @@ def best_teacher(finalists: Collection[Trial], *, rows: int) -> Trial:
     best = max(trial.accuracy or 0.0 for trial in finalists)
     least = best - math.sqrt(best * (1.0 - best) / rows)
     near = [trial for trial in finalists if (trial.accuracy or 0.0) >= least]
-    return min(near, key=lambda trial: (trial.log_loss or 0.0, -(trial.accuracy or 0.0), trial.number))
+    loss = {trial.number: math.inf if trial.log_loss is None else trial.log_loss for trial in near}
+    return min(near, key=lambda trial: (loss[trial.number], -(trial.accuracy or 0.0), trial.number))
 
 
 def beginnings(steps: Steps, stage_of: Callable[[PassStep], Stage]) -> list[tuple[Steps, Stage]]:

@@ -221,10 +221,11 @@ def test_what_was_learnt_is_kept_for_its_teacher_and_anything_else_for_all(lab: 
         ([(0.9, 0.3), (0.9, 0.3)], 0),
         ([(0.89, 0.3), (0.9, 0.3)], 1),
         ([(0.5, 0.1), (1.0, 0.2)], 1),
+        ([(0.9, None), (0.9, 0.3)], 1),  # nobody knows the loss of the first
     ],
 )
 def test_the_teacher_has_the_smallest_loss_of_those_that_are_right_most_often(
-    figures: list[tuple[float, float]], best: int, lab: MakeLab
+    figures: list[tuple[float, float | None]], best: int, lab: MakeLab
 ) -> None:
     trials = [
         lab().trial(number).model_copy(update={"accuracy": accuracy, "log_loss": loss})

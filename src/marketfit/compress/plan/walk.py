@@ -22,13 +22,13 @@ from marketfit.compress.plan.account import UNMET, Account
 from marketfit.compress.plan.bench import Bench, Tried
 from marketfit.compress.plan.front import FloatArray
 from marketfit.compress.plan.predict import Candidate, Known, predict
-from marketfit.compress.plan.value import Judge
+from marketfit.compress.plan.value import FRONT_SHARE, Judge
 from marketfit.contract import METRICS
 from marketfit.records.models import Trial
 from marketfit.records.variants import Untaken, Untried
 
-WORTH = 0.0005
-"""A candidate whose gain is smaller is not made, whatever the budget."""
+WORTH = FRONT_SHARE / 10
+"""A candidate whose gain is smaller is not made, whatever the budget: a chance of a tenth to join the Pareto set."""
 
 
 @dataclass(frozen=True, eq=False)
